@@ -1,0 +1,96 @@
+"""Settings from the environment and from ``.env`` beside ``manage.py``; `.env.example` documents every variable."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from dotenv import load_dotenv
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+load_dotenv(BASE_DIR / ".env")  # what the environment already says wins
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off"}
+
+
+def text(name: str, default: str = "") -> str:
+    """An unset and an empty variable mean the same: the default."""
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str, *, default: bool) -> bool:
+    value = text(name).lower()
+    if not value:
+        return default
+    if value not in _TRUE | _FALSE:
+        raise ImproperlyConfigured(f"{name} is {value!r}; write 1 or 0.")
+    return value in _TRUE
+
+
+def number(name: str, default: int) -> int:
+    value = text(name)
+    if not value:
+        return default
+    try:
+        return int(value)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is {value!r}; write a whole number.") from None
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """A list, separated by commas."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def var_dir() -> Path:
+    """Where everything that Concord writes goes: embedded servers, uploads, logs, the generated secret key."""
+    return Path(text("CONCORD_VAR", str(BASE_DIR / "var"))).resolve()
+
+
+def secret_key() -> str:
+    """SECRET_KEY, or one that is generated once and kept in ``var/secret_key`` for the owner's eyes only."""
+    if value := text("SECRET_KEY"):
+        return value
+    path = var_dir() / "secret_key"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(64))
+    except FileExistsError:
+        pass
+    return path.read_text().strip()
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's DATABASES entry for a libpq URL; parameters Django has no key for go to OPTIONS."""
+    try:
+        parts = dict(conninfo_to_dict(url))
+    except ProgrammingError as error:
+        raise ImproperlyConfigured(
+            f"DATABASE_URL is not a PostgreSQL URL ({error}); "
+            "write postgresql://user:password@host:5432/name."
+        ) from None
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.pop("dbname", "concord"),
+        "USER": parts.pop("user", ""),
+        "PASSWORD": parts.pop("password", ""),
+        "HOST": parts.pop("host", ""),
+        "PORT": str(parts.pop("port", "")),
+        "OPTIONS": parts,
+    }
+
+
+def broker(url: str) -> str:
+    """The same Redis in kombu's spelling, which differs from redis-py's for a unix socket."""
+    parts = urlsplit(url)
+    if parts.scheme != "unix":
+        return url
+    return f"redis+socket://{parts.path}" + (f"?virtual_host={parts.query[3:]}" if parts.query[:3] == "db=" else "")

@@ -1,0 +1,72 @@
+"""One module per idea; everything is importable from here."""
+
+from mdm.models.access import SYSTEM_USERNAME, ApiKey, User
+from mdm.models.audit import AuditEntry
+from mdm.models.base import DomainName
+from mdm.models.change_request import ChangeRequest, new_change_id
+from mdm.models.code_system import PRIMARY, CodeSystem, SourceSystem
+from mdm.models.cost_center import CostCenter, GLAccount
+from mdm.models.crosswalk import BEGINNING, Crosswalk
+from mdm.models.event import ChangeEvent, Delivered
+from mdm.models.golden import GoldenAttributes, GoldenRecord
+from mdm.models.governance import DomainOwnership
+from mdm.models.item import Item, PackagingLevel, SupplierPart
+from mdm.models.judgement import Judgement
+from mdm.models.location import Location
+from mdm.models.match_key import MatchKey
+from mdm.models.override import Override
+from mdm.models.policy import Frequencies, Policy
+from mdm.models.quality import QualityIssue
+from mdm.models.relation import Relation
+from mdm.models.source import Ingest, PendingReference, SourceRecord, SourceRevision
+from mdm.models.supplier import Supplier, SupplierAddress
+from mdm.models.work import Comment, WorkItem
+
+ATTRIBUTES: dict[str, type[GoldenAttributes]] = {
+    "item": Item,
+    "supplier": Supplier,
+    "location": Location,
+    "cost_center": CostCenter,
+}
+
+__all__ = [
+    "ATTRIBUTES",
+    "BEGINNING",
+    "PRIMARY",
+    "SYSTEM_USERNAME",
+    "ApiKey",
+    "AuditEntry",
+    "ChangeEvent",
+    "ChangeRequest",
+    "CodeSystem",
+    "Comment",
+    "CostCenter",
+    "Crosswalk",
+    "Delivered",
+    "DomainName",
+    "DomainOwnership",
+    "Frequencies",
+    "GLAccount",
+    "GoldenAttributes",
+    "GoldenRecord",
+    "Ingest",
+    "Item",
+    "Judgement",
+    "Location",
+    "MatchKey",
+    "Override",
+    "PackagingLevel",
+    "PendingReference",
+    "Policy",
+    "QualityIssue",
+    "Relation",
+    "SourceRecord",
+    "SourceRevision",
+    "SourceSystem",
+    "Supplier",
+    "SupplierAddress",
+    "SupplierPart",
+    "User",
+    "WorkItem",
+    "new_change_id",
+]

@@ -1,0 +1,71 @@
+"""Source systems and the code systems they keep."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from mdm.models.base import DomainName
+
+PRIMARY = "primary"
+
+
+class SourceSystem(models.Model):
+    """A system that tells Concord about masters: an EHR, an ERP, a supply chain, a public register, or Concord itself."""
+
+    class Kind(models.TextChoices):
+        EHR = "ehr", "EHR"
+        ERP = "erp", "ERP"
+        SUPPLY = "supply", "Supply chain"
+        REFERENCE = "reference", "Public register"
+        STEWARD = "steward", "Entered in Concord"
+
+    code = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    trust = models.PositiveSmallIntegerField(default=50, help_text="0 (never believed first) to 100.")
+    domain_trust = models.JSONField(default=dict, blank=True, help_text='Trust per domain, e.g. {"supplier": 90}.')
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(trust__lte=100), name="source_system_trust_is_a_percentage")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def trust_in(self, domain: str) -> int:
+        return int(self.domain_trust.get(domain, self.trust))
+
+
+class CodeSystem(models.Model):
+    """A set of codes for one domain: a system's own record codes, or a public identifier such as GTIN or NPI."""
+
+    system = models.ForeignKey(SourceSystem, on_delete=models.PROTECT, related_name="code_systems")
+    domain = models.CharField(max_length=12, choices=DomainName.choices)
+    kind = models.CharField(max_length=20, default=PRIMARY, help_text="primary, or gtin, udi_di, gln, npi, ein, lei, duns.")
+    slug = models.SlugField(max_length=80, unique=True, help_text="How the API names it, e.g. erp-item or gtin.")
+    uri = models.CharField(max_length=200, blank=True)
+    normaliser = models.CharField(max_length=20, default="trim", choices=[("trim", "Trim"), ("alnum", "Letters and digits"), ("digits", "Digits")])
+    unique = models.BooleanField(default=True, help_text="One code means one record. Shared identifiers answer only when a single record has them.")
+    clean = models.BooleanField(default=False, help_text="Declared free of duplicates: two of its codes never mean the same record.")
+
+    class Meta:
+        ordering = ["slug"]
+        constraints = [
+            models.UniqueConstraint(fields=["system", "domain", "kind"], name="code_system_one_per_system_domain_and_kind")
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+    def normalise(self, code: str) -> str:
+        text = code.strip()
+        if self.normaliser == "digits":
+            return "".join(c for c in text if c.isdigit())
+        if self.normaliser == "alnum":
+            return "".join(c for c in text if c.isalnum()).upper()
+        return text

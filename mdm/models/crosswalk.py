@@ -1,0 +1,64 @@
+"""The crosswalk: codes of every system → golden record, in two clocks."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
+from django.db import models
+from django.db.models import F, Func, Q
+
+from mdm.models.code_system import CodeSystem
+from mdm.models.golden import GoldenRecord
+from mdm.models.source import SourceRecord
+
+BEGINNING = dt.date(1, 1, 1)
+
+
+class Crosswalk(models.Model):
+    """This code means that golden record, from ``valid_from`` until before ``valid_to``; so Concord knew from
+    ``known_from`` until ``known_to``. Rows are closed (``known_to`` set), never changed or deleted: a trigger sees to it.
+    """
+
+    code_system = models.ForeignKey(CodeSystem, on_delete=models.PROTECT, related_name="entries")
+    code = models.CharField(max_length=120, help_text="Normalised by its code system.")
+    golden = models.ForeignKey(GoldenRecord, on_delete=models.PROTECT, related_name="codes")
+    source = models.ForeignKey(SourceRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="codes")
+    uom = models.CharField(max_length=12, blank=True)
+    preferred = models.BooleanField(default=True)
+    resolves = models.BooleanField(default=True, help_text="Copied from the code system: its codes are unique.")
+    valid_from = models.DateField(default=BEGINNING)
+    valid_to = models.DateField(null=True, blank=True)
+    known_from = models.DateTimeField()
+    known_to = models.DateTimeField(null=True, blank=True)
+    change_id = models.UUIDField()
+
+    class Meta:
+        constraints = [
+            ExclusionConstraint(
+                name="crosswalk_one_live_golden_per_code",
+                expressions=[
+                    (F("code_system"), RangeOperators.EQUAL),
+                    (F("code"), RangeOperators.EQUAL),
+                    (Func(F("valid_from"), F("valid_to"), function="daterange"), RangeOperators.OVERLAPS),
+                ],
+                condition=Q(known_to__isnull=True, resolves=True),
+            ),
+            models.UniqueConstraint(
+                fields=["golden", "code_system", "uom"],
+                condition=Q(known_to__isnull=True, valid_to__isnull=True, preferred=True),
+                name="crosswalk_one_preferred_code",
+            ),
+        ]
+        indexes = [
+            # the lookup: covering, so that it needs no heap access
+            models.Index(
+                fields=["code_system", "code"],
+                include=["golden", "uom", "preferred", "valid_from", "valid_to", "known_from", "known_to"],
+                name="crosswalk_lookup",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"crosswalk row {self.pk}"

@@ -1,0 +1,101 @@
+"""Items: what is bought, stocked, used and charged."""
+
+from __future__ import annotations
+
+from django.db import models
+from simple_history.models import HistoricalRecords
+
+from mdm.canonical import ITEM
+from mdm.models.golden import GoldenAttributes, GoldenRecord
+
+
+def choices(name: str) -> list[tuple[str, str]]:
+    return list(ITEM.by_name[name].choices)
+
+
+class Item(GoldenAttributes):
+    golden = models.OneToOneField(GoldenRecord, on_delete=models.PROTECT, primary_key=True, related_name="item")
+    description = models.CharField(max_length=2000, blank=True)
+    long_description = models.TextField(max_length=8000, blank=True)
+    manufacturer = models.CharField(max_length=200, blank=True)
+    catalogue_number = models.CharField(max_length=80, blank=True)
+    brand = models.CharField(max_length=200, blank=True)
+    gtin = models.CharField(max_length=40, blank=True)
+    udi_di = models.CharField(max_length=40, blank=True)
+    lifecycle = models.CharField(max_length=12, blank=True, choices=choices("lifecycle"))
+    size = models.CharField(max_length=1000, blank=True)
+    size_attributes = models.JSONField(default=list, blank=True, help_text='Parsed from size and description: [{"value": "16", "unit": "Fr"}].')
+    latex = models.CharField(max_length=8, blank=True, choices=choices("latex"))
+    implant = models.BooleanField(null=True)
+    sterile = models.BooleanField(null=True)
+    single_use = models.BooleanField(null=True)
+    mri_safety = models.CharField(max_length=12, blank=True, choices=choices("mri_safety"))
+    lot_tracked = models.BooleanField(null=True)
+    serial_tracked = models.BooleanField(null=True)
+    expiry_tracked = models.BooleanField(null=True)
+    chargeable = models.BooleanField(null=True)
+    unspsc = models.CharField(max_length=8, blank=True)
+    hcpcs = models.CharField(max_length=5, blank=True)
+    gmdn_term = models.CharField(max_length=300, blank=True)
+    category = models.CharField(max_length=120, blank=True)
+    base_uom = models.CharField(max_length=3, blank=True)
+    preferred_supplier = models.ForeignKey(GoldenRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    history = HistoricalRecords()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["catalogue_number"], name="item_catalogue_number"),
+            models.Index(fields=["gtin"], name="item_gtin"),
+            models.Index(fields=["manufacturer"], name="item_manufacturer"),
+        ]
+
+
+class PackagingLevel(models.Model):
+    """One step of the packaging ladder: this unit holds ``quantity`` of the next lower one."""
+
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="packaging")
+    position = models.PositiveSmallIntegerField()
+    uom = models.CharField(max_length=3)
+    quantity = models.PositiveIntegerField(default=1)
+    gtin = models.CharField(max_length=40, blank=True)
+    orderable = models.BooleanField(null=True)
+    chargeable = models.BooleanField(null=True)
+
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["item", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["item", "uom"], name="packaging_level_one_per_unit"),
+            models.CheckConstraint(condition=models.Q(quantity__gte=1), name="packaging_level_holds_at_least_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.uom} of item {self.item_id}"
+
+
+class SupplierPart(models.Model):
+    """How one supplier sells the item: part number, unit, price and contract."""
+
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="supplier_parts")
+    supplier = models.ForeignKey(GoldenRecord, on_delete=models.PROTECT, related_name="+")
+    number = models.CharField(max_length=80, blank=True)
+    uom = models.CharField(max_length=3, blank=True)
+    price = models.DecimalField(max_digits=14, decimal_places=4, null=True, blank=True)
+    currency = models.CharField(max_length=3, blank=True)
+    valid_from = models.DateField(null=True, blank=True)
+    valid_to = models.DateField(null=True, blank=True)
+    contract = models.CharField(max_length=60, blank=True)
+    tier = models.CharField(max_length=20, blank=True)
+
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["item", "supplier", "number", "uom"]
+        constraints = [
+            models.UniqueConstraint(fields=["item", "supplier", "number", "uom", "contract", "valid_from"], nulls_distinct=False, name="supplier_part_one_per_price"),
+        ]
+
+    def __str__(self) -> str:
+        return f"part of item {self.item_id}"

@@ -1,0 +1,52 @@
+"""Versioned rules: how records match, which value survives, when a record is published."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from mdm.models.base import DomainName
+
+
+class Policy(models.Model):
+    """Immutable once active: a change is a new version. Every decision stores the version that made it."""
+
+    class Kind(models.TextChoices):
+        MATCH = "match", "Matching"
+        SURVIVORSHIP = "survivorship", "Survivorship"
+        PUBLISH = "publish", "Publishing"
+
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    domain = models.CharField(max_length=12, choices=DomainName.choices)
+    version = models.PositiveIntegerField()
+    body = models.JSONField(default=dict)
+    active = models.BooleanField(default=False)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["kind", "domain", "-version"]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "domain", "version"], name="policy_version_once"),
+            models.UniqueConstraint(fields=["kind", "domain"], condition=Q(active=True), name="policy_one_active"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} policy of {self.domain}, version {self.version}"
+
+
+class Frequencies(models.Model):
+    """How often words and values occur in a domain: what rarity is measured against. Kept per version, as used."""
+
+    domain = models.CharField(max_length=12, choices=DomainName.choices)
+    version = models.PositiveIntegerField()
+    records = models.PositiveIntegerField(help_text="Source records counted.")
+    body = models.BinaryField(help_text="matching.Statistics as compressed JSON.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["domain", "version"], name="frequencies_version_once")]
+
+    def __str__(self) -> str:
+        return f"frequencies of {self.domain}, version {self.version}"
