@@ -1,0 +1,71 @@
+"""Golden payloads in the one form that a message sent and a record read back can be compared in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mdm.canonical import DOMAINS, Field, Kind
+
+from .base import InvalidForTarget, Message, Values
+
+Limits = Mapping[str, int]  # "description" or "supplier_parts.number" -> characters
+
+
+def comparable(domain: str, attributes: Mapping[str, Any]) -> Values:
+    """Every canonical field of the domain; empty is None, a reference is its public id, children are sorted.
+
+    References lose their name: a supplier that is renamed must not make every item that names it differ.
+    """
+    return {f.name: _value(f, attributes.get(f.name)) for f in DOMAINS[domain].fields}
+
+
+def _value(field: Field, value: Any) -> Any:
+    if value is None or value == "" or value == []:
+        return None
+    if field.kind is Kind.REFERENCE:
+        return value["id"] if isinstance(value, Mapping) else value
+    if field.kind is Kind.CHILDREN:
+        rows = [{c.name: _value(c, row.get(c.name)) for c in field.children} for row in value]
+        return sorted(rows, key=lambda row: json.dumps(row, sort_keys=True))
+    return value
+
+
+def from_target(domain: str, values: Mapping[str, Any]) -> Values:
+    """Values as an adapter read them, completed with None and brought to the same order."""
+    return comparable(domain, values)
+
+
+def texts(domain: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(path, text) of every text in comparable values: ``("packaging.uom", "BX")``."""
+    for field in DOMAINS[domain].fields:
+        yield from _texts(field, field.name, values.get(field.name))
+
+
+def _texts(field: Field, path: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif field.kind is Kind.LIST:
+        yield from ((path, text) for text in value or ())
+    elif field.kind is Kind.CHILDREN:
+        for row in value or ():
+            for child in field.children:
+                yield from _texts(child, f"{path}.{child.name}", row.get(child.name))
+
+
+def limit_problems(domain: str, values: Mapping[str, Any], limits: Limits) -> list[str]:
+    """One sentence for each text that is longer than this target's field."""
+    return [
+        f"{path} has {len(text)} characters and this target holds {limits[path]}: shorten it with a steward's value"
+        for path, text in texts(domain, values)
+        if len(text) > limits.get(path, len(text))
+    ]
+
+
+def checked(message: Message, limits: Limits) -> Values:
+    """The message's comparable values. Raises InvalidForTarget with every value that is too long."""
+    values = comparable(message.domain, message.payload["attributes"])
+    if problems := limit_problems(message.domain, values, limits):
+        raise InvalidForTarget(problems)
+    return values
