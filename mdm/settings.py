@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
+from importlib.resources import files
 
 from csp.constants import NONE, SELF
 
@@ -137,11 +136,9 @@ TIME_ZONE = "UTC"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
-def _fonts(package: str) -> tuple[str, Path]:
+def _fonts(package: str) -> tuple[str, str]:
     """The font files that a PyPI package ships, served below ``static/fonts/``."""
-    spec = find_spec(package)
-    assert spec and spec.origin, f"{package} is not installed"
-    return ("fonts", Path(spec.origin).parent / "files")
+    return ("fonts", str(files(package) / "files"))
 
 
 STATIC_URL = "static/"
