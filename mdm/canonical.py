@@ -103,13 +103,24 @@ ITEM = Domain(
         Field("udi_di", "UDI-DI", Kind.IDENTIFIER, scheme="udi_di", max_length=40),
         LIFECYCLE,
         Field("size", "Size", group="Clinical and safety", max_length=1000),
-        Field("latex", "Latex", Kind.CHOICE, "Clinical and safety",
-              choices=(("contains", "Contains latex"), ("free", "Latex-free")), guarded=True),
+        Field(
+            "latex",
+            "Latex",
+            Kind.CHOICE,
+            "Clinical and safety",
+            choices=(("contains", "Contains latex"), ("free", "Latex-free")),
+            guarded=True,
+        ),
         _flag("implant", "Implant", guarded=True),
         _flag("sterile", "Sterile"),
         _flag("single_use", "Single use"),
-        Field("mri_safety", "MRI safety", Kind.CHOICE, "Clinical and safety",
-              choices=(("safe", "MR safe"), ("conditional", "MR conditional"), ("unsafe", "MR unsafe"))),
+        Field(
+            "mri_safety",
+            "MRI safety",
+            Kind.CHOICE,
+            "Clinical and safety",
+            choices=(("safe", "MR safe"), ("conditional", "MR conditional"), ("unsafe", "MR unsafe")),
+        ),
         _flag("lot_tracked", "Lot tracked", "Tracking"),
         _flag("serial_tracked", "Serial tracked", "Tracking"),
         _flag("expiry_tracked", "Expiry tracked", "Tracking"),
@@ -120,7 +131,11 @@ ITEM = Domain(
         Field("category", "Category", group="Classification", max_length=120),
         Field("base_uom", "Base unit", Kind.CODE, "Packaging", max_length=3),
         Field(
-            "packaging", "Packaging", Kind.CHILDREN, "Packaging", child_key="uom",
+            "packaging",
+            "Packaging",
+            Kind.CHILDREN,
+            "Packaging",
+            child_key="uom",
             children=(
                 Field("uom", "Unit", Kind.CODE, max_length=3),
                 Field("quantity", "Quantity", Kind.INTEGER),  # of the next lower level
@@ -131,7 +146,11 @@ ITEM = Domain(
         ),
         Field("preferred_supplier", "Preferred supplier", Kind.REFERENCE, "Supply", domain="supplier"),
         Field(
-            "supplier_parts", "Supplier parts", Kind.CHILDREN, "Supply", child_key="supplier",
+            "supplier_parts",
+            "Supplier parts",
+            Kind.CHILDREN,
+            "Supply",
+            child_key="supplier",
             children=(
                 Field("supplier", "Supplier", Kind.REFERENCE, domain="supplier"),
                 Field("number", "Part no.", Kind.CODE, max_length=80),
@@ -157,9 +176,18 @@ SUPPLIER = Domain(
     (
         Field("name", "Legal name", max_length=200),
         Field("dba_names", "Doing business as", Kind.LIST),
-        Field("supplier_type", "Type", Kind.CHOICE, choices=(
-            ("manufacturer", "Manufacturer"), ("distributor", "Distributor"), ("service", "Service provider"),
-            ("gpo", "Group purchasing organization"), ("other", "Other"))),
+        Field(
+            "supplier_type",
+            "Type",
+            Kind.CHOICE,
+            choices=(
+                ("manufacturer", "Manufacturer"),
+                ("distributor", "Distributor"),
+                ("service", "Service provider"),
+                ("gpo", "Group purchasing organization"),
+                ("other", "Other"),
+            ),
+        ),
         LIFECYCLE,
         Field("parent", "Parent company", Kind.REFERENCE, domain="supplier"),
         Field("duns", "DUNS", Kind.IDENTIFIER, "Identifiers", scheme="duns", max_length=9),
@@ -172,10 +200,18 @@ SUPPLIER = Domain(
         Field("website", "Website", group="Contact", max_length=200),
         Field("payment_terms", "Payment terms", Kind.CODE, "Commercial", max_length=40),
         Field(
-            "addresses", "Addresses", Kind.CHILDREN, "Contact", child_key="purpose",
+            "addresses",
+            "Addresses",
+            Kind.CHILDREN,
+            "Contact",
+            child_key="purpose",
             children=(
-                Field("purpose", "Purpose", Kind.CHOICE, choices=(
-                    ("ordering", "Ordering"), ("remit_to", "Remit-to"), ("ship_from", "Ship-from"))),
+                Field(
+                    "purpose",
+                    "Purpose",
+                    Kind.CHOICE,
+                    choices=(("ordering", "Ordering"), ("remit_to", "Remit-to"), ("ship_from", "Ship-from")),
+                ),
                 *ADDRESS,
             ),
         ),
@@ -191,10 +227,22 @@ LOCATION = Domain(
     3,
     (
         Field("name", "Name", max_length=200),
-        Field("location_type", "Type", Kind.CHOICE, choices=(
-            ("health_system", "Health system"), ("facility", "Facility"), ("building", "Building"),
-            ("floor", "Floor"), ("unit", "Unit"), ("room", "Room"), ("bed", "Bed"),
-            ("storeroom", "Storeroom"), ("dock", "Dock"))),
+        Field(
+            "location_type",
+            "Type",
+            Kind.CHOICE,
+            choices=(
+                ("health_system", "Health system"),
+                ("facility", "Facility"),
+                ("building", "Building"),
+                ("floor", "Floor"),
+                ("unit", "Unit"),
+                ("room", "Room"),
+                ("bed", "Bed"),
+                ("storeroom", "Storeroom"),
+                ("dock", "Dock"),
+            ),
+        ),
         Field("parent", "Part of", Kind.REFERENCE, domain="location"),
         LIFECYCLE,
         Field("gln", "GLN", Kind.IDENTIFIER, "Identifiers", scheme="gln", max_length=13),
@@ -229,6 +277,4 @@ COST_CENTER = Domain(
     ),
 )
 
-DOMAINS: dict[str, Domain] = {
-    d.name: d for d in sorted((ITEM, SUPPLIER, LOCATION, COST_CENTER), key=lambda d: d.order)
-}
+DOMAINS: dict[str, Domain] = {d.name: d for d in sorted((ITEM, SUPPLIER, LOCATION, COST_CENTER), key=lambda d: d.order)}

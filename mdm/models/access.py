@@ -20,7 +20,9 @@ SYSTEM_USERNAME = "concord"
 class Users(UserManager["User"]):
     def system(self) -> User:
         """The actor of everything Concord decides by itself. Can't log in, can't approve."""
-        user, made = self.get_or_create(username=SYSTEM_USERNAME, defaults={"first_name": "Concord", "is_active": False})
+        user, made = self.get_or_create(
+            username=SYSTEM_USERNAME, defaults={"first_name": "Concord", "is_active": False}
+        )
         if made:
             user.set_unusable_password()
             user.save(update_fields=["password"])
@@ -29,7 +31,9 @@ class Users(UserManager["User"]):
 
 class User(AbstractUser):
     preferences = models.JSONField(default=dict, blank=True)
-    simulated = models.BooleanField(default=False, help_text="A simulated steward of the demo; labelled so wherever shown.")
+    simulated = models.BooleanField(
+        default=False, help_text="A simulated steward of the demo; labelled so wherever shown."
+    )
 
     objects = Users()  # type: ignore[misc]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import models
 
 
@@ -12,6 +14,6 @@ class DomainName(models.TextChoices):
     ITEM = "item", "Item"
 
 
-def listed(choices: type[models.TextChoices], field: str, name: str) -> models.CheckConstraint:
+def listed(field: str, values: Sequence[str], name: str) -> models.CheckConstraint:
     """The database refuses what is no choice, too."""
-    return models.CheckConstraint(condition=models.Q(**{f"{field}__in": choices.values}), name=name)
+    return models.CheckConstraint(condition=models.Q(**{f"{field}__in": list(values)}), name=name)

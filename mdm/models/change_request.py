@@ -26,7 +26,9 @@ class ChangeRequest(models.Model):
 
     kind = models.CharField(max_length=16, choices=Kind.choices)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
-    subject = models.ForeignKey(GoldenRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="change_requests")
+    subject = models.ForeignKey(
+        GoldenRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="change_requests"
+    )
     other = models.ForeignKey(GoldenRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     path = models.CharField(max_length=80, blank=True)
     expected_version = models.PositiveIntegerField(help_text="The subject's version that the approver sees.")
@@ -35,16 +37,29 @@ class ChangeRequest(models.Model):
     reason = models.CharField(max_length=500)
     proposer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     proposed_at = models.DateTimeField(auto_now_add=True)
-    approver = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    approver = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     decided_at = models.DateTimeField(null=True, blank=True)
     decision_reason = models.CharField(max_length=500, blank=True)
 
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.CheckConstraint(condition=Q(approver__isnull=True) | ~Q(approver=F("proposer")), name="change_request_nobody_approves_their_own"),
-            models.CheckConstraint(condition=Q(state__in=["open", "withdrawn"]) | Q(approver__isnull=False), name="change_request_decided_names_who"),
-            models.UniqueConstraint(fields=["kind", "subject", "path", "other"], nulls_distinct=False, condition=Q(state="open"), name="change_request_one_open_per_subject"),
+            models.CheckConstraint(
+                condition=Q(approver__isnull=True) | ~Q(approver=F("proposer")),
+                name="change_request_nobody_approves_their_own",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["open", "withdrawn"]) | Q(approver__isnull=False),
+                name="change_request_decided_names_who",
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "subject", "path", "other"],
+                nulls_distinct=False,
+                condition=Q(state="open"),
+                name="change_request_one_open_per_subject",
+            ),
         ]
 
     def __str__(self) -> str:

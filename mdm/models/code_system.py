@@ -23,7 +23,9 @@ class SourceSystem(models.Model):
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=120)
     kind = models.CharField(max_length=12, choices=Kind.choices)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     trust = models.PositiveSmallIntegerField(default=50, help_text="0 (never believed first) to 100.")
     domain_trust = models.JSONField(default=dict, blank=True, help_text='Trust per domain, e.g. {"supplier": 90}.')
     active = models.BooleanField(default=True)
@@ -46,17 +48,28 @@ class CodeSystem(models.Model):
 
     system = models.ForeignKey(SourceSystem, on_delete=models.PROTECT, related_name="code_systems")
     domain = models.CharField(max_length=12, choices=DomainName.choices)
-    kind = models.CharField(max_length=20, default=PRIMARY, help_text="primary, or gtin, udi_di, gln, npi, ein, lei, duns.")
+    kind = models.CharField(
+        max_length=20, default=PRIMARY, help_text="primary, or gtin, udi_di, gln, npi, ein, lei, duns."
+    )
     slug = models.SlugField(max_length=80, unique=True, help_text="How the API names it, e.g. erp-item or gtin.")
     uri = models.CharField(max_length=200, blank=True)
-    normaliser = models.CharField(max_length=20, default="trim", choices=[("trim", "Trim"), ("alnum", "Letters and digits"), ("digits", "Digits")])
-    unique = models.BooleanField(default=True, help_text="One code means one record. Shared identifiers answer only when a single record has them.")
-    clean = models.BooleanField(default=False, help_text="Declared free of duplicates: two of its codes never mean the same record.")
+    normaliser = models.CharField(
+        max_length=20, default="trim", choices=[("trim", "Trim"), ("alnum", "Letters and digits"), ("digits", "Digits")]
+    )
+    unique = models.BooleanField(
+        default=True,
+        help_text="One code means one record. Shared identifiers answer only when a single record has them.",
+    )
+    clean = models.BooleanField(
+        default=False, help_text="Declared free of duplicates: two of its codes never mean the same record."
+    )
 
     class Meta:
         ordering = ["slug"]
         constraints = [
-            models.UniqueConstraint(fields=["system", "domain", "kind"], name="code_system_one_per_system_domain_and_kind")
+            models.UniqueConstraint(
+                fields=["system", "domain", "kind"], name="code_system_one_per_system_domain_and_kind"
+            )
         ]
 
     def __str__(self) -> str:

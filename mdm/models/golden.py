@@ -34,9 +34,20 @@ class GoldenRecord(models.Model):
     criticality = models.CharField(max_length=8, choices=Criticality.choices, default=Criticality.NORMAL)
     name = models.CharField(max_length=400, blank=True, help_text="What people call it; derived from the attributes.")
     version = models.PositiveIntegerField(default=0)
-    approved_version = models.PositiveIntegerField(default=0, help_text="What targets, lookups and the change feed see.")
-    merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="absorbed", help_text="Kept flat: always the final survivor.")
-    provenance = models.JSONField(default=dict, blank=True, help_text="Per attribute: winner, reason and losing values.")
+    approved_version = models.PositiveIntegerField(
+        default=0, help_text="What targets, lookups and the change feed see."
+    )
+    merged_into = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="absorbed",
+        help_text="Kept flat: always the final survivor.",
+    )
+    provenance = models.JSONField(
+        default=dict, blank=True, help_text="Per attribute: winner, reason and losing values."
+    )
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
@@ -45,13 +56,17 @@ class GoldenRecord(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [
-            listed(Status, "status", "golden_record_status_is_known"),
-            listed(DomainName, "domain", "golden_record_domain_is_known"),
+            listed("status", ("draft", "live", "retired", "merged"), "golden_record_status_is_known"),
+            listed("domain", DomainName.values, "golden_record_domain_is_known"),
             models.CheckConstraint(
-                condition=models.Q(status="merged", merged_into__isnull=False) | (~models.Q(status="merged") & models.Q(merged_into__isnull=True)),
+                condition=models.Q(status="merged", merged_into__isnull=False)
+                | (~models.Q(status="merged") & models.Q(merged_into__isnull=True)),
                 name="golden_record_merged_names_its_survivor",
             ),
-            models.CheckConstraint(condition=models.Q(approved_version__lte=models.F("version")), name="golden_record_approved_is_not_ahead"),
+            models.CheckConstraint(
+                condition=models.Q(approved_version__lte=models.F("version")),
+                name="golden_record_approved_is_not_ahead",
+            ),
         ]
         indexes = [
             # lists page by (domain, status, name) and by newest change

@@ -14,7 +14,6 @@ def choices(name: str) -> list[tuple[str, str]]:
 
 
 class Item(GoldenAttributes):
-    golden = models.OneToOneField(GoldenRecord, on_delete=models.PROTECT, primary_key=True, related_name="item")
     description = models.CharField(max_length=2000, blank=True)
     long_description = models.TextField(max_length=8000, blank=True)
     manufacturer = models.CharField(max_length=200, blank=True)
@@ -24,7 +23,9 @@ class Item(GoldenAttributes):
     udi_di = models.CharField(max_length=40, blank=True)
     lifecycle = models.CharField(max_length=12, blank=True, choices=choices("lifecycle"))
     size = models.CharField(max_length=1000, blank=True)
-    size_attributes = models.JSONField(default=list, blank=True, help_text='Parsed from size and description: [{"value": "16", "unit": "Fr"}].')
+    size_attributes = models.JSONField(
+        default=list, blank=True, help_text='Parsed from size and description: [{"value": "16", "unit": "Fr"}].'
+    )
     latex = models.CharField(max_length=8, blank=True, choices=choices("latex"))
     implant = models.BooleanField(null=True)
     sterile = models.BooleanField(null=True)
@@ -39,7 +40,9 @@ class Item(GoldenAttributes):
     gmdn_term = models.CharField(max_length=300, blank=True)
     category = models.CharField(max_length=120, blank=True)
     base_uom = models.CharField(max_length=3, blank=True)
-    preferred_supplier = models.ForeignKey(GoldenRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    preferred_supplier = models.ForeignKey(
+        GoldenRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
 
     history = HistoricalRecords()
 
@@ -94,7 +97,11 @@ class SupplierPart(models.Model):
     class Meta:
         ordering = ["item", "supplier", "number", "uom"]
         constraints = [
-            models.UniqueConstraint(fields=["item", "supplier", "number", "uom", "contract", "valid_from"], nulls_distinct=False, name="supplier_part_one_per_price"),
+            models.UniqueConstraint(
+                fields=["item", "supplier", "number", "uom", "contract", "valid_from"],
+                nulls_distinct=False,
+                name="supplier_part_one_per_price",
+            ),
         ]
 
     def __str__(self) -> str:

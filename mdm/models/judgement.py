@@ -25,15 +25,21 @@ class Judgement(models.Model):
     score = models.FloatField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     reopened_at = models.DateTimeField(null=True, blank=True)
-    reopened_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    reopened_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(condition=Q(first__lt=F("second")), name="judgement_pair_is_ordered"),
-            models.UniqueConstraint(fields=["first", "second"], condition=Q(reopened_at__isnull=True), name="judgement_one_live_per_pair"),
+            models.UniqueConstraint(
+                fields=["first", "second"], condition=Q(reopened_at__isnull=True), name="judgement_one_live_per_pair"
+            ),
         ]
-        indexes = [models.Index(fields=["second", "first"], name="judgement_by_second", condition=Q(reopened_at__isnull=True))]
+        indexes = [
+            models.Index(fields=["second", "first"], name="judgement_by_second", condition=Q(reopened_at__isnull=True))
+        ]
 
     def __str__(self) -> str:
         return f"judgement {self.pk}"

@@ -10,7 +10,6 @@ from mdm.models.golden import GoldenAttributes, GoldenRecord
 
 
 class Location(GoldenAttributes):
-    golden = models.OneToOneField(GoldenRecord, on_delete=models.PROTECT, primary_key=True, related_name="location")
     name = models.CharField(max_length=200, blank=True)
     location_type = models.CharField(max_length=16, blank=True, choices=list(LOCATION.by_name["location_type"].choices))
     parent = models.ForeignKey(GoldenRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="+")

@@ -29,7 +29,11 @@ class Override(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["golden", "path", "kind"], condition=Q(withdrawn_at__isnull=True), name="override_one_live_per_path_and_kind")
+            models.UniqueConstraint(
+                fields=["golden", "path", "kind"],
+                condition=Q(withdrawn_at__isnull=True),
+                name="override_one_live_per_path_and_kind",
+            )
         ]
 
     def __str__(self) -> str:

@@ -10,7 +10,9 @@ from mdm.models.golden import GoldenRecord
 
 class QualityIssue(models.Model):
     golden = models.ForeignKey(GoldenRecord, on_delete=models.PROTECT, related_name="quality_issues")
-    rule = models.CharField(max_length=40, help_text="E.g. invalid_identifier, unknown_reference, cycle, missing_value.")
+    rule = models.CharField(
+        max_length=40, help_text="E.g. invalid_identifier, unknown_reference, cycle, missing_value."
+    )
     path = models.CharField(max_length=80)
     message = models.CharField(max_length=400)
     opened_at = models.DateTimeField(auto_now_add=True)
@@ -19,7 +21,11 @@ class QualityIssue(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.UniqueConstraint(fields=["golden", "rule", "path"], condition=Q(closed_at__isnull=True), name="quality_issue_one_open_per_rule")
+            models.UniqueConstraint(
+                fields=["golden", "rule", "path"],
+                condition=Q(closed_at__isnull=True),
+                name="quality_issue_one_open_per_rule",
+            )
         ]
 
     def __str__(self) -> str:

@@ -27,7 +27,9 @@ class Relation(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.UniqueConstraint(fields=["kind", "subject", "object", "valid_from"], nulls_distinct=False, name="relation_once"),
+            models.UniqueConstraint(
+                fields=["kind", "subject", "object", "valid_from"], nulls_distinct=False, name="relation_once"
+            ),
             models.CheckConstraint(condition=~Q(subject=F("object")), name="relation_joins_two_records"),
         ]
 

@@ -57,16 +57,22 @@ class SourceRecord(models.Model):
     code_system = models.ForeignKey(CodeSystem, on_delete=models.PROTECT, related_name="records")
     code = models.CharField(max_length=120)
     domain = models.CharField(max_length=12, choices=DomainName.choices)
-    uom = models.CharField(max_length=12, blank=True, help_text="The unit the system counts this code in, as the system writes it.")
+    uom = models.CharField(
+        max_length=12, blank=True, help_text="The unit the system counts this code in, as the system writes it."
+    )
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
     version = models.PositiveIntegerField(default=1)
     raw = models.JSONField(default=dict, help_text="The row or message part as received.")
     values = models.JSONField(default=dict, help_text="Canonical values.")
-    echo = models.JSONField(default=list, blank=True, help_text="Attributes that only repeat what Concord delivered: no evidence.")
+    echo = models.JSONField(
+        default=list, blank=True, help_text="Attributes that only repeat what Concord delivered: no evidence."
+    )
     invalid = models.JSONField(default=dict, blank=True, help_text="Identifiers kept although invalid: {path: why}.")
     standardised = models.JSONField(default=dict)
     content_hash = models.BinaryField(max_length=16)
-    source_updated_at = models.DateTimeField(help_text="When the system says it changed; else when Concord first saw this content.")
+    source_updated_at = models.DateTimeField(
+        help_text="When the system says it changed; else when Concord first saw this content."
+    )
     ingest = models.ForeignKey(Ingest, on_delete=models.PROTECT, related_name="records")
     row_number = models.PositiveIntegerField(default=0)
     first_seen_at = models.DateTimeField(auto_now_add=True)
@@ -80,9 +86,15 @@ class SourceRecord(models.Model):
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["code_system", "code"], name="source_record_one_per_code"),
-            listed(DomainName, "domain", "source_record_domain_is_known"),
-            models.CheckConstraint(condition=~models.Q(state="linked") | models.Q(golden__isnull=False), name="source_record_linked_has_a_golden_record"),
-            models.CheckConstraint(condition=~models.Q(state="review") | models.Q(golden__isnull=True), name="source_record_in_review_has_no_golden_record"),
+            listed("domain", DomainName.values, "source_record_domain_is_known"),
+            models.CheckConstraint(
+                condition=~models.Q(state="linked") | models.Q(golden__isnull=False),
+                name="source_record_linked_has_a_golden_record",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="review") | models.Q(golden__isnull=True),
+                name="source_record_in_review_has_no_golden_record",
+            ),
         ]
         indexes = [
             # the sweep and the resolver take pending records oldest first

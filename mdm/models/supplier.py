@@ -11,7 +11,6 @@ from mdm.models.golden import GoldenAttributes, GoldenRecord
 
 
 class Supplier(GoldenAttributes):
-    golden = models.OneToOneField(GoldenRecord, on_delete=models.PROTECT, primary_key=True, related_name="supplier")
     name = models.CharField(max_length=200, blank=True)
     dba_names = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     supplier_type = models.CharField(max_length=16, blank=True, choices=list(SUPPLIER.by_name["supplier_type"].choices))

@@ -42,36 +42,59 @@ class WorkItem(models.Model):
     title = models.CharField(max_length=400)
     reason = models.CharField(max_length=500, blank=True, help_text="Why a person is asked.")
     # what it is about; `subject` keeps one live item per thing
-    subject = models.CharField(max_length=120, help_text="Unique among live items of a kind, e.g. source:17 or golden:3/9.")
+    subject = models.CharField(
+        max_length=120, help_text="Unique among live items of a kind, e.g. source:17 or golden:3/9."
+    )
     source = models.ForeignKey(SourceRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="work_items")
     golden = models.ForeignKey(GoldenRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="work_items")
     other = models.ForeignKey(GoldenRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     ingest = models.ForeignKey(Ingest, on_delete=models.PROTECT, null=True, blank=True, related_name="work_items")
-    change_request = models.ForeignKey("mdm.ChangeRequest", on_delete=models.PROTECT, null=True, blank=True, related_name="work_items")
+    change_request = models.ForeignKey(
+        "mdm.ChangeRequest", on_delete=models.PROTECT, null=True, blank=True, related_name="work_items"
+    )
     score = models.FloatField(null=True, blank=True, help_text="Bits of evidence for the best candidate.")
     probability = models.FloatField(null=True, blank=True)
-    candidates = models.JSONField(default=list, blank=True, help_text="Ranked: golden id, score, evidence, vetoes; as scored.")
+    candidates = models.JSONField(
+        default=list, blank=True, help_text="Ranked: golden id, score, evidence, vetoes; as scored."
+    )
     details = models.JSONField(default=dict, blank=True)
     policy_version = models.PositiveIntegerField(null=True, blank=True)
-    assignee = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="work_items")
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="work_items"
+    )
     snoozed_until = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
-    version = models.PositiveIntegerField(default=1, help_text="Checked on every decision, so that nobody decides what they haven't seen.")
+    version = models.PositiveIntegerField(
+        default=1, help_text="Checked on every decision, so that nobody decides what they haven't seen."
+    )
     resolution = models.CharField(max_length=40, blank=True)
     resolution_reason = models.CharField(max_length=500, blank=True)
-    resolved_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    resolved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     resolved_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-priority", "due_at", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["kind", "subject"], condition=Q(state__in=("open", "snoozed")), name="work_item_one_live_per_subject"),
-            models.CheckConstraint(condition=Q(state__in=("open", "snoozed")) | Q(resolved_at__isnull=False), name="work_item_closed_says_when"),
+            models.UniqueConstraint(
+                fields=["kind", "subject"],
+                condition=Q(state__in=("open", "snoozed")),
+                name="work_item_one_live_per_subject",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=("open", "snoozed")) | Q(resolved_at__isnull=False),
+                name="work_item_closed_says_when",
+            ),
         ]
         indexes = [
             # the queues: live items by kind and domain, most urgent first
-            models.Index(fields=["kind", "domain", "-priority", "due_at", "id"], name="work_item_queue", condition=Q(state="open")),
+            models.Index(
+                fields=["kind", "domain", "-priority", "due_at", "id"],
+                name="work_item_queue",
+                condition=Q(state="open"),
+            ),
             models.Index(fields=["assignee", "-priority", "due_at"], name="work_item_mine", condition=Q(state="open")),
             models.Index(fields=["-resolved_at"], name="work_item_decided", condition=Q(resolved_at__isnull=False)),
         ]
