@@ -11,7 +11,7 @@ PRIMARY = "primary"
 
 
 class SourceSystem(models.Model):
-    """A system that tells Concord about masters: an EHR, an ERP, a supply chain, a public register, or Concord itself."""
+    """A system that tells Concord about masters: EHR, ERP, supply chain, public register, or Concord itself."""
 
     class Kind(models.TextChoices):
         EHR = "ehr", "EHR"
@@ -60,7 +60,7 @@ class CodeSystem(models.Model):
         default=True,
         help_text="One code means one record. Shared identifiers answer only when a single record has them.",
     )
-    clean = models.BooleanField(
+    deduplicated = models.BooleanField(
         default=False, help_text="Declared free of duplicates: two of its codes never mean the same record."
     )
 

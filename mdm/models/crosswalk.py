@@ -17,8 +17,9 @@ BEGINNING = dt.date(1, 1, 1)
 
 
 class Crosswalk(models.Model):
-    """This code means that golden record, from ``valid_from`` until before ``valid_to``; so Concord knew from
-    ``known_from`` until ``known_to``. Rows are closed (``known_to`` set), never changed or deleted: a trigger sees to it.
+    """This code means that golden record, from ``valid_from`` until before ``valid_to``.
+
+    So Concord knew from ``known_from`` until ``known_to``. A trigger lets rows only be closed (``known_to`` set).
     """
 
     code_system = models.ForeignKey(CodeSystem, on_delete=models.PROTECT, related_name="entries")

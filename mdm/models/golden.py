@@ -81,7 +81,8 @@ class GoldenRecord(models.Model):
     @property
     def attributes(self) -> Item | Supplier | Location | CostCenter:
         """The domain's own row."""
-        return getattr(self, self.domain)  # type: ignore[no-any-return]
+        row: Item | Supplier | Location | CostCenter = getattr(self, self.domain)
+        return row
 
     @property
     def survivor(self) -> GoldenRecord:

@@ -10,7 +10,9 @@ from mdm.models.golden import GoldenRecord
 
 
 class Override(models.Model):
-    """One more input to survivorship. Withdrawn, never deleted; a survivor also reads those of the ids merged into it."""
+    """One more input to survivorship. Withdrawn, never deleted.
+
+    A survivor also reads those of the ids merged into it."""
 
     class Kind(models.TextChoices):
         STEWARD = "steward", "Steward's value"

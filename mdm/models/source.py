@@ -11,7 +11,7 @@ from mdm.models.golden import GoldenRecord
 
 
 class Ingest(models.Model):
-    """One delivery of records to Concord: a file, an API batch, a message. Nothing but this row is written by a repeat."""
+    """One delivery of records to Concord: a file, an API batch, a message. A repeat writes nothing but this row."""
 
     class State(models.TextChoices):
         LANDING = "landing", "Landing"
