@@ -93,7 +93,7 @@ class Account:
         return bool(probe.wait() == 0)
 
     def popen(self, command: list[str], **streams: Any) -> psutil.Popen:
-        who = {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
+        who: dict[str, Any] = {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
         return psutil.Popen([*self.prefix, *command], cwd="/", stdin=subprocess.DEVNULL, **who, **streams)
 
     def own(self, path: Path, mode: int) -> None:

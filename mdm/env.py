@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,18 +55,25 @@ def var_dir() -> Path:
     return Path(text("CONCORD_VAR", str(BASE_DIR / "var"))).resolve()
 
 
-def secret_key() -> str:
-    """SECRET_KEY, or one that is generated once and kept in ``var/secret_key`` for the owner's eyes only."""
-    if value := text("SECRET_KEY"):
+def secret(name: str) -> str:
+    """The variable, or a value that is generated once and kept in ``var/`` for the owner's eyes only."""
+    if value := text(name):
         return value
-    path = var_dir() / "secret_key"
+    path = var_dir() / name.lower()
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(64))
-    except FileExistsError:
-        pass
-    return path.read_text().strip()
+    if not path.exists():
+        _write_once(path, secrets.token_urlsafe(64))
+    return path.read_text()
+
+
+def _write_once(path: Path, content: str) -> None:
+    """Whole or not at all, also when two processes start at once: the first one's value stands."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(content)
+    with suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
 
 
 def database(url: str) -> dict[str, Any]:

@@ -14,7 +14,8 @@ DEBUG = env.flag("DEBUG", default=False)
 # False only where Concord is served on plain HTTP: a laptop, the demo, tests.
 HTTPS = env.flag("CONCORD_HTTPS", default=not DEBUG)
 
-SECRET_KEY = env.secret_key()
+SECRET_KEY = env.secret("SECRET_KEY")
+API_KEY_PEPPER = env.secret("API_KEY_PEPPER")  # without it, stolen hashes of API keys are of no use
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
@@ -142,11 +143,11 @@ def _fonts(package: str) -> tuple[str, str]:
 
 
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static", _fonts("fontpkg_inter"), _fonts("fontpkg_ibm_plex_mono")]
 # Served from where they lie unless `collectstatic` hashed them into STATIC_ROOT, as the container image does.
 HASHED_STATIC = env.flag("CONCORD_HASHED_STATIC", default=False)
 WHITENOISE_USE_FINDERS = not HASHED_STATIC
+STATIC_ROOT = VAR_DIR / "static" if HASHED_STATIC else None
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
