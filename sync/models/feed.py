@@ -67,8 +67,8 @@ class Feed(FeedOptions):
     class Meta:
         ordering = ["code"]
         constraints = [
-            listed(FeedDomain, "domain", "feed_domain_is_known"),
-            listed(MissingRows, "missing", "feed_missing_policy_is_known"),
+            listed("domain", FeedDomain.values, "feed_domain_is_known"),
+            listed("missing", MissingRows.values, "feed_missing_policy_is_known"),
             models.CheckConstraint(
                 condition=Q(max_retire_share__gte=0, max_retire_share__lte=1), name="feed_retire_share_is_a_share"
             ),
@@ -129,7 +129,7 @@ class FeedRun(FeedOptions):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            listed(FeedDomain, "domain", "feed_run_domain_is_known"),
+            listed("domain", FeedDomain.values, "feed_run_domain_is_known"),
             models.CheckConstraint(condition=Q(progress__lte=100), name="feed_run_progress_is_a_percentage"),
         ]
         indexes = [

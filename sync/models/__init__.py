@@ -1,0 +1,22 @@
+"""One module per idea; everything is importable from here."""
+
+from sync.models.attempt import Attempt
+from sync.models.breaker import Breaker
+from sync.models.feed import Feed, FeedRun, QuarantinedRow
+from sync.models.lane import Lane
+from sync.models.letter import Letter
+from sync.models.reconciliation import Drift, Reconciliation
+from sync.models.target import Target
+
+__all__ = [
+    "Attempt",
+    "Breaker",
+    "Drift",
+    "Feed",
+    "FeedRun",
+    "Lane",
+    "Letter",
+    "QuarantinedRow",
+    "Reconciliation",
+    "Target",
+]

@@ -1,0 +1,86 @@
+"""Targets: the systems that Concord keeps in step, and what each of them subscribes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+
+from mdm.canonical import DOMAINS
+from mdm.models import SourceSystem
+from sync import sealed
+
+
+def check_subscriptions(value: Any) -> None:
+    """``{"item": {}, "supplier": {"supplier_type": ["distributor"]}}``: domains, each limited to the values given."""
+    if not isinstance(value, dict):
+        raise ValidationError("Write an object: domain to filter.")
+    for domain, wanted in value.items():
+        if domain not in DOMAINS:
+            raise ValidationError(f"Unknown domain {domain}; known are {', '.join(DOMAINS)}.")
+        if not isinstance(wanted, dict) or not all(isinstance(v, list) for v in wanted.values()):
+            raise ValidationError(f"The filter of {domain} names a list of values for each attribute.")
+        if unknown := sorted(set(wanted) - set(DOMAINS[domain].by_name)):
+            raise ValidationError(f"{domain} has no attribute {', '.join(unknown)}.")
+
+
+class Target(models.Model):
+    code = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=120)
+    adapter = models.CharField(max_length=40, help_text="A name in sync.adapters.registry.")
+    config = models.JSONField(
+        default=dict, blank=True, help_text="Settings of the adapter; names of secrets, not secrets."
+    )
+    sealed_secrets = models.BinaryField(null=True, blank=True, editable=False)
+    system = models.ForeignKey(
+        SourceSystem,
+        on_delete=models.PROTECT,
+        related_name="targets",
+        help_text="The same system as a source: whose codes the target keeps, and what of its feeds is echo.",
+    )
+    subscriptions = models.JSONField(default=dict, validators=[check_subscriptions])
+    active = models.BooleanField(default=True, help_text="Off: gets no lanes and no deliveries.")
+    paused = models.BooleanField(default=False, help_text="Lanes fill, nothing is sent.")
+    paused_reason = models.CharField(max_length=500, blank=True)
+    batch_size = models.PositiveSmallIntegerField(default=200, help_text="Records claimed and sent together.")
+    lease_seconds = models.PositiveIntegerField(
+        default=120, help_text="What a batch may take; then its lanes come due again."
+    )
+    ack_seconds = models.PositiveIntegerField(default=4 * 3600, help_text="How long a late acknowledgement may take.")
+    pace = models.FloatField(default=1.0, help_text="Factor on every wait between attempts; tests and demos hurry.")
+    collect_at = models.DateTimeField(
+        null=True, blank=True, help_text="When late acknowledgements may next be collected."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["code"]
+        constraints = [
+            models.CheckConstraint(condition=Q(pace__gt=0), name="target_pace_is_positive"),
+            models.CheckConstraint(condition=Q(batch_size__gte=1), name="target_batch_has_records"),
+            models.CheckConstraint(condition=Q(lease_seconds__gte=1), name="target_lease_lasts"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Subscribed domains, those that others refer to first."""
+        return tuple(d for d in DOMAINS if d in self.subscriptions)
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        return sealed.open_box(bytes(self.sealed_secrets)) if self.sealed_secrets else {}
+
+    @secrets.setter
+    def secrets(self, values: Mapping[str, str]) -> None:
+        self.sealed_secrets = sealed.close_box(values) if values else None
+
+    def wants(self, domain: str, attributes: Mapping[str, Any]) -> bool:
+        """Whether a record with these attributes belongs to this target."""
+        wanted: Mapping[str, list[Any]] | None = self.subscriptions.get(domain)
+        return wanted is not None and all(attributes.get(name) in values for name, values in wanted.items())
