@@ -1,0 +1,1 @@
+"""The demonstration: an invented hospital network, three systems that describe it, and the truth to judge by."""
