@@ -1,60 +1,68 @@
 """Public identifiers: what a valid one looks like. Invalid ones are kept, and marked with why they are invalid.
 
-Sources: GS1 General Specifications (GTIN, GLN: mod-10 check digit; biip), ISO 17442 (LEI; stdnum), CMS NPI check digit
-(Luhn over ``80840`` + NPI), IRS EIN prefixes (stdnum), D&B (DUNS: nine digits), ANSI/HIBC 2.6 (mod 43).
+Sources: GS1 General Specifications (GTIN, GLN: mod-10 check digit; stdnum), ISO 17442 (LEI; stdnum), CMS NPI check
+digit (Luhn over ``80840`` + NPI), IRS EIN prefixes (stdnum), D&B (DUNS: nine digits), ANSI/HIBC 2.6 (mod 43).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from biip import ParseError
-from biip.gtin import Gtin
 from stdnum import ean, lei, luhn
 from stdnum.us import ein
 
 HIBC_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-. $/+%"
 
 
+SEPARATORS = str.maketrans("", "", " -./()")
+EXCEL = "; a spreadsheet may have dropped zeros at the front"
+
+
 def _digits(text: str) -> str:
-    return "".join(c for c in text if c.isdigit())
+    """The digits of a text that has nothing else but separators; empty if it does."""
+    bare = text.removeprefix("(01)").translate(SEPARATORS)
+    return bare if bare.isascii() and bare.isdecimal() else ""
+
+
+def _why_not_digits(text: str, name: str, lengths: tuple[int, ...]) -> str:
+    digits = _digits(text)
+    if not digits:
+        return f"{name} has digits only"
+    if len(digits) not in lengths:
+        wanted = " or ".join(", ".join(map(str, lengths)).rsplit(", ", 1))
+        return f"{name} has {wanted} digits, this has {len(digits)}" + (EXCEL if len(digits) < max(lengths) else "")
+    return "all digits are the same: a filler" if len(set(digits)) == 1 else ""
 
 
 def _gtin(text: str) -> str:
-    digits = _digits(text)
-    if len(digits) not in (8, 12, 13, 14):
-        return f"a GTIN has 8, 12, 13 or 14 digits, this has {len(digits)}"
-    try:
-        Gtin.parse(digits)
-    except ParseError:
-        return "the check digit is wrong"
-    return ""
+    if why := _why_not_digits(text, "a GTIN", (8, 12, 13, 14)):
+        return why
+    return "" if ean.is_valid(_digits(text)) else "the check digit is wrong"
 
 
 def _gln(text: str) -> str:
-    digits = _digits(text)
-    if len(digits) != 13:
-        return f"a GLN has 13 digits, this has {len(digits)}"
-    return "" if ean.is_valid(digits) else "the check digit is wrong"
+    if why := _why_not_digits(text, "a GLN", (13,)):
+        return why
+    return "" if ean.is_valid(_digits(text)) else "the check digit is wrong"
 
 
 def _npi(text: str) -> str:
+    if why := _why_not_digits(text, "an NPI", (10,)):
+        return why
     digits = _digits(text)
-    if len(digits) != 10 or digits[0] not in "12":
-        return "an NPI has 10 digits and begins with 1 or 2"
+    if digits[0] not in "12":
+        return "an NPI begins with 1 or 2"
     return "" if luhn.is_valid("80840" + digits) else "the check digit is wrong"
 
 
 def _ein(text: str) -> str:
-    digits = _digits(text)
-    if len(digits) != 9:
-        return f"an EIN has 9 digits, this has {len(digits)}"
-    return "" if ein.is_valid(digits) else "no EIN begins with these two digits"
+    if why := _why_not_digits(text, "an EIN", (9,)):
+        return why
+    return "" if ein.is_valid(_digits(text)) else "no EIN begins with these two digits"
 
 
 def _duns(text: str) -> str:
-    digits = _digits(text)
-    return "" if len(digits) == 9 else f"a DUNS number has 9 digits, this has {len(digits)}"
+    return _why_not_digits(text, "a DUNS number", (9,))
 
 
 def _lei(text: str) -> str:
@@ -74,7 +82,7 @@ def _udi_di(text: str) -> str:
     if code.startswith("+"):
         return "" if _hibc(code) else "the HIBC check character is wrong"
     if code.startswith("=") or code[:1].isalpha():
-        return "" if 6 <= len(code) <= 25 else "an HIBC or ICCBBA device identifier has 6 to 25 characters"
+        return "" if 6 <= len(code) <= 25 and code.isascii() else "an ICCBBA device identifier has 6 to 25 characters"
     return _gtin(code)
 
 
@@ -94,18 +102,23 @@ def why_invalid(scheme: str, value: str) -> str:
     return CHECKS[scheme](value)
 
 
-def normalise(scheme: str, value: str) -> str:
-    """The one way Concord writes this identifier: GTINs as 14 digits, EIN as 12-3456789, others bare and upper case."""
+def check(scheme: str, value: str) -> tuple[str, str]:
+    """(the one way Concord writes this identifier, why it is invalid or "").
+
+    GTINs have 14 digits, EINs are 12-3456789, others bare and upper case; invalid ones stay as they are, upper case.
+    """
     text = value.strip().upper()
-    if scheme == "udi_di" and not _digits(text[:1]):
-        return text
+    why = why_invalid(scheme, text)
+    if why or (scheme == "udi_di" and (text[0] in "+=" or text[0].isalpha())):
+        return text, why
     if scheme == "lei":
-        return "".join(c for c in text if c.isalnum())
+        return lei.compact(text), why
     digits = _digits(text)
-    if why_invalid(scheme, value):
-        return text
     if scheme in ("gtin", "udi_di"):
-        return digits.zfill(14)
-    if scheme == "ein":
-        return f"{digits[:2]}-{digits[2:]}"
-    return digits
+        return digits.zfill(14), why
+    return (f"{digits[:2]}-{digits[2:]}" if scheme == "ein" else digits), why
+
+
+def normalise(scheme: str, value: str) -> str:
+    """The one way Concord writes this identifier, see ``check``."""
+    return check(scheme, value)[0]
