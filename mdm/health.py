@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from mdm import access
+
 
 def database() -> str:
     """An empty string when the database answers, else why not."""
@@ -42,6 +44,7 @@ def broker() -> str:
 CHECKS = {"database": database, "redis": broker, "migrations": migrations}
 
 
+@access.public
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -49,6 +52,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok\n", content_type="text/plain")
 
 
+@access.public
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:

@@ -1,8 +1,9 @@
-from django.urls import path
+from django.urls import include, path
 
 from mdm import health
 
 urlpatterns = [
+    path("api/", include(("mdm.api.urls", "api"))),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]

@@ -1,0 +1,197 @@
+"""``/api/v1/crosswalk``: one code, or ten thousand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import UnsupportedMediaType, ValidationError
+
+from mdm import lookup, permissions
+from mdm.api import problems
+from mdm.api.base import DirectView
+from mdm.api.json import MEDIA_TYPE, answer, loads
+from mdm.exceptions import ConcordError
+
+MAX_BATCH = 10_000
+
+
+class LookupQuery(serializers.Serializer[Any]):
+    to = serializers.CharField(required=False, help_text="Code system whose codes you want, e.g. ehr-item.")
+    as_of = serializers.DateField(required=False, help_text="The day it should be right for; left out: today.")
+    known_at = serializers.DateTimeField(required=False, help_text="As Concord knew it then; left out: now.")
+
+
+class TargetCode(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    uom = serializers.CharField(
+        help_text="Unit that the system counts this code in; empty if it names none."
+    )
+    preferred = serializers.BooleanField(help_text="The one to use where several codes fit.")
+
+
+class Lookup(serializers.Serializer[Any]):
+    code_system = serializers.CharField()
+    code = serializers.CharField(help_text="As asked.")
+    uom = serializers.CharField()
+    valid_from = serializers.DateField(allow_null=True, help_text="Null: always.")
+    valid_to = serializers.DateField(allow_null=True, help_text="Exclusive. Null: until further notice.")
+    known_from = serializers.DateTimeField()
+    id = serializers.CharField(help_text="Golden record; the survivor where it was merged.")
+    domain = serializers.CharField()
+    status = serializers.CharField()
+    name = serializers.CharField()
+    redirected_from = serializers.CharField(allow_null=True, help_text="The merged record that the code named.")
+    to = serializers.CharField(allow_null=True)
+    codes = TargetCode(many=True, help_text="Preferred first; empty when the record has no code there.")
+
+
+class BatchQuery(LookupQuery):
+    code_system = serializers.CharField()
+    codes = serializers.ListField(child=serializers.CharField(), max_length=MAX_BATCH)
+
+
+class BatchOutcome(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    found = serializers.BooleanField()
+    result = Lookup(required=False)
+    problem = serializers.DictField(required=False, help_text="Problem details, where nothing was found.")
+
+
+class BatchAnswer(serializers.Serializer[Any]):
+    found = serializers.IntegerField()
+    outcomes = BatchOutcome(many=True, help_text="One per code, in the order asked.")
+
+
+EXAMPLE = {
+    "code_system": "erp-item",
+    "code": "4711",
+    "uom": "BX",
+    "valid_from": None,
+    "valid_to": None,
+    "known_from": "2026-11-02T08:15:00Z",
+    "id": "MDM-IT-000123",
+    "domain": "item",
+    "status": "live",
+    "name": "CATHETER FOLEY 16FR",
+    "redirected_from": None,
+    "to": "ehr-item",
+    "codes": [{"code": "ITM-88", "uom": "EA", "preferred": True}],
+}
+UNKNOWN = {
+    "type": "urn:concord:problem:unknown-code",
+    "title": "Unknown code",
+    "status": 404,
+    "detail": "erp-item has no code 99. supply-item has it.",
+    "request_id": "5f0c9a1be1f84d1c8c0e1a5b9c1d2e3f",
+    "known_in": ["supply-item"],
+}
+BATCH_ANSWER = {
+    "found": 1,
+    "outcomes": [
+        {"code": "4711", "found": True, "result": EXAMPLE},
+        {"code": "99", "found": False, "problem": UNKNOWN},
+    ],
+}
+
+
+class CrosswalkLookup(DirectView):
+    """What a code means, and that record's codes in another system."""
+
+    permission = permissions.LOOKUP
+    tag = "Crosswalk"
+    operation = "crosswalk_lookup"
+
+    @extend_schema(
+        parameters=[LookupQuery],
+        responses={200: Lookup},
+        examples=[OpenApiExample("An ERP's item in the EHR", EXAMPLE, response_only=True)],
+    )
+    def get(self, request: HttpRequest, code_system: str, code: str) -> HttpResponse:
+        return answer(lookup.resolve(code_system, code, **_options(request.GET.dict())))
+
+
+class CrosswalkBatch(DirectView):
+    """Up to 10,000 codes of one system at once; each has its own outcome, in the order asked."""
+
+    permission = permissions.LOOKUP
+    tag = "Crosswalk"
+    operation = "crosswalk_batch"
+
+    @extend_schema(
+        request=BatchQuery,
+        responses={200: BatchAnswer},
+        examples=[
+            OpenApiExample(
+                "Two items of the ERP",
+                {"code_system": "erp-item", "to": "ehr-item", "codes": ["4711", "99"]},
+                request_only=True,
+            ),
+            OpenApiExample("One of them is unknown", BATCH_ANSWER, response_only=True),
+        ],
+    )
+    def post(self, request: HttpRequest) -> HttpResponse:
+        system, codes, options = _batch(request)
+        outcomes = [
+            _outcome(code, outcome)
+            for code, outcome in zip(codes, lookup.resolve_many(system, codes, **options), strict=True)
+        ]
+        return answer({"found": sum(o["found"] for o in outcomes), "outcomes": outcomes})
+
+
+def _outcome(code: object, outcome: lookup.Outcome) -> dict[str, Any]:
+    if isinstance(outcome, ConcordError):
+        return {"code": code, "found": False, "problem": problems.of(outcome)}
+    return {"code": code, "found": True, "result": outcome}
+
+
+def _batch(request: HttpRequest) -> tuple[str, list[str], dict[str, Any]]:
+    if request.content_type != MEDIA_TYPE:
+        raise UnsupportedMediaType(request.content_type or "none")
+    body = loads(request.body)
+    if not isinstance(body, dict):
+        raise ValidationError("The body is an object with code_system and codes.")
+    codes = body.pop("codes", None)
+    if not isinstance(codes, list):
+        raise ValidationError({"codes": "A list of codes is needed."})
+    if len(codes) > MAX_BATCH:
+        raise ValidationError({"codes": f"At most {MAX_BATCH:,} codes at once; these are {len(codes):,}."})
+    return _text("code_system", body.pop("code_system", None)), codes, _options(body)
+
+
+def _options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The keyword arguments of a lookup. Unknown names are refused: a misspelt ``as_of`` would answer for today."""
+    if unknown := sorted(set(given) - set(OPTIONS)):
+        raise ValidationError({name: f"Unknown. Known are: {', '.join(OPTIONS)}." for name in unknown})
+    return {name: OPTIONS[name](name, value) for name, value in given.items() if value is not None}
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValidationError({name: "The slug of a code system is needed, e.g. erp-item."})
+    return value
+
+
+def _day(name: str, value: object) -> dt.date:
+    try:
+        return dt.date.fromisoformat(value)  # type: ignore[arg-type]  # what is no text raises TypeError
+    except (TypeError, ValueError):
+        raise ValidationError({name: "Not a date. Write it as 2026-05-03."}) from None
+
+
+def _instant(name: str, value: object) -> dt.datetime:
+    try:
+        instant = dt.datetime.fromisoformat(value)  # type: ignore[arg-type]  # as above
+        if instant.tzinfo is None:
+            raise ValueError
+        return instant.astimezone(dt.UTC)
+    except (TypeError, ValueError, OverflowError):
+        text = "Not an instant. Write it as 2026-05-03T14:00:00Z, or with an offset whose + is sent as %2B."
+        raise ValidationError({name: text}) from None
+
+
+OPTIONS: dict[str, Callable[[str, object], Any]] = {"to": _text, "as_of": _day, "known_at": _instant}

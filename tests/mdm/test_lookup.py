@@ -1,0 +1,219 @@
+"""The lookup against real rows: two clocks, merges, shared identifiers, and one round trip a batch."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mdm import lookup
+from mdm.exceptions import Ambiguous, InvalidValue, UnknownCode
+from mdm.models import Crosswalk
+from tests.mdm.api import world
+
+pytestmark = pytest.mark.django_db
+MAY = dt.date(2026, 5, 3)
+
+
+def noon(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(12), dt.UTC)
+
+
+def test_a_code_finds_its_record_and_that_records_codes_elsewhere():
+    erp, ehr = world.code_system("erp-item"), world.code_system("ehr-item")
+    catheter = world.golden("CATHETER FOLEY 16FR")
+    world.coded(catheter, erp, "4711", uom="BX")
+    world.coded(catheter, ehr, "E-2", uom="EA", preferred=False)
+    world.coded(catheter, ehr, "E-1", uom="EA")
+
+    found = lookup.resolve("erp-item", "4711", to="ehr-item")
+
+    assert (found.id, found.name, found.uom, found.status) == (catheter.public_id, "CATHETER FOLEY 16FR", "BX", "live")
+    assert found.codes == (lookup.TargetCode("E-1", "EA", True), lookup.TargetCode("E-2", "EA", False))
+    assert (found.valid_from, found.valid_to, found.redirected_from) == (None, None, None)
+
+
+def test_a_record_without_a_code_in_the_target_system_is_found_with_no_codes():
+    world.code_system("ehr-item")
+    world.coded(world.golden("GAUZE"), world.code_system("erp-item"), "1")
+    assert lookup.resolve("erp-item", "1", to="ehr-item").codes == ()
+
+
+def test_codes_are_normalised_as_their_system_says():
+    gauze = world.golden("GAUZE")
+    world.coded(gauze, world.code_system("gtin", normaliser="digits"), "00312345678903")
+    world.coded(gauze, world.code_system("vendor", normaliser="alnum"), "ab-12/x")
+    assert lookup.resolve("gtin", " 0031234-5678903 ").id == gauze.public_id
+    assert lookup.resolve("vendor", "AB 12 X").id == gauze.public_id
+
+
+def test_a_merged_record_answers_as_its_survivor_and_says_so():
+    erp = world.code_system("erp-item")
+    survivor, loser = world.golden("GLOVE"), world.golden("GLOVES")
+    world.coded(loser, erp, "7")
+    world.merged(loser, survivor)
+    found = lookup.resolve("erp-item", "7")
+    assert (found.id, found.name, found.status) == (survivor.public_id, "GLOVE", "live")
+    assert found.redirected_from == loser.public_id
+
+
+def test_a_draft_is_not_found():
+    world.coded(world.golden("NEW", status="draft", approved_version=0), world.code_system("erp-item"), "1")
+    with pytest.raises(UnknownCode):
+        lookup.resolve("erp-item", "1")
+
+
+def test_a_retired_record_is_found_and_says_that_it_is_retired():
+    world.coded(world.golden("OLD", status="retired"), world.code_system("erp-item"), "1")
+    assert lookup.resolve("erp-item", "1").status == "retired"
+
+
+def test_the_effective_date_chooses_what_was_right_on_that_day():
+    erp = world.code_system("erp-item")
+    old, new = world.golden("OLD"), world.golden("NEW")
+    world.coded(old, erp, "1", valid_to=MAY)
+    world.coded(new, erp, "1", valid_from=MAY)
+    assert lookup.resolve("erp-item", "1", as_of=MAY - dt.timedelta(days=1)).id == old.public_id
+    assert lookup.resolve("erp-item", "1", as_of=MAY).id == new.public_id
+
+
+def test_the_effective_date_holds_for_the_target_codes_too():
+    erp, ehr = world.code_system("erp-item"), world.code_system("ehr-item")
+    record = world.golden("GAUZE")
+    world.coded(record, erp, "1")
+    world.coded(record, ehr, "old", valid_to=MAY)
+    world.coded(record, ehr, "new", valid_from=MAY)
+    before = lookup.resolve("erp-item", "1", to="ehr-item", as_of=MAY - dt.timedelta(days=1))
+    assert [c.code for c in before.codes] == ["old"]
+    assert [c.code for c in lookup.resolve("erp-item", "1", to="ehr-item", as_of=MAY).codes] == ["new"]
+
+
+def test_the_knowledge_date_gives_what_was_answered_then():
+    erp = world.code_system("erp-item")
+    wrong, right = world.golden("WRONG"), world.golden("RIGHT")
+    world.coded(wrong, erp, "1", known_from=noon(dt.date(2026, 1, 1)), known_to=noon(MAY))
+    world.coded(right, erp, "1", known_from=noon(MAY))
+    assert lookup.resolve("erp-item", "1", known_at=noon(MAY) - dt.timedelta(seconds=1)).id == wrong.public_id
+    assert lookup.resolve("erp-item", "1", known_at=noon(MAY)).id == right.public_id
+    assert lookup.resolve("erp-item", "1").id == right.public_id
+    with pytest.raises(UnknownCode):
+        lookup.resolve("erp-item", "1", known_at=noon(dt.date(2025, 1, 1)))
+
+
+def test_a_shared_identifier_answers_only_when_one_record_has_it():
+    npi = world.code_system("npi", "location", unique=False)
+    north, south = world.golden("NORTH", "location"), world.golden("SOUTH", "location")
+    world.coded(north, npi, "1234567893")
+    assert lookup.resolve("npi", "1234567893").id == north.public_id
+    world.coded(south, npi, "1234567893")
+    with pytest.raises(Ambiguous) as refused:
+        lookup.resolve("npi", "1234567893")
+    assert refused.value.details["candidates"] == sorted([north.public_id, south.public_id])
+
+
+def test_a_shared_identifier_of_merged_records_is_no_longer_ambiguous():
+    npi = world.code_system("npi", "location", unique=False)
+    north, south = world.golden("NORTH", "location"), world.golden("NORTH CAMPUS", "location")
+    world.coded(north, npi, "1234567893")
+    world.coded(south, npi, "1234567893")
+    world.merged(south, north)
+    assert lookup.resolve("npi", "1234567893").id == north.public_id
+
+
+def test_an_unknown_code_names_the_systems_that_have_it():
+    erp = world.code_system("erp-item")
+    world.code_system("ehr-item")
+    world.coded(world.golden("GAUZE"), world.code_system("supply-item", normaliser="alnum"), "AB-1")
+    with pytest.raises(UnknownCode) as unknown:
+        lookup.resolve(erp.slug, "ab-1")
+    assert unknown.value.details["known_in"] == ["supply-item"]
+    assert "supply-item has it" in unknown.value.message
+
+
+def test_an_unknown_system_lists_the_known_ones():
+    world.code_system("erp-item")
+    with pytest.raises(lookup.UnknownSystem) as unknown:
+        lookup.resolve("sap", "1")
+    assert unknown.value.details["known"] == ["erp-item"]
+
+
+def test_a_target_of_another_domain_is_refused():
+    world.code_system("erp-item")
+    world.code_system("erp-location", "location")
+    with pytest.raises(InvalidValue, match="location records"):
+        lookup.resolve("erp-item", "1", to="erp-location")
+
+
+@pytest.mark.parametrize("code", ["", "   ", "x" * 121, "a\0b", "\ud800", None, 7])
+def test_what_can_be_no_code_is_refused_without_asking_the_database(code, django_assert_num_queries):
+    world.code_system("erp-item")
+    lookup.resolve_many("erp-item", [])  # reads the code systems
+    with django_assert_num_queries(0):
+        assert isinstance(lookup.resolve_many("erp-item", [code])[0], InvalidValue)
+
+
+def test_a_batch_keeps_its_order_and_gives_each_code_its_own_outcome(django_assert_num_queries):
+    erp = world.code_system("erp-item")
+    world.code_system("ehr-item")
+    a, b = world.golden("A"), world.golden("B")
+    world.coded(a, erp, "a")
+    world.coded(b, erp, "b")
+    outcomes = lookup.resolve_many("erp-item", ["b", "nobody", "a", "", "b"], to="ehr-item")
+    assert [getattr(o, "id", type(o)) for o in outcomes] == [
+        b.public_id, UnknownCode, a.public_id, InvalidValue, b.public_id,
+    ]  # fmt: skip
+    with django_assert_num_queries(1):
+        lookup.resolve_many("erp-item", ["a", "b", "a"], to="ehr-item")
+
+
+def test_the_lookup_reads_the_covering_index_alone():
+    erp, record = world.code_system("erp-item"), world.golden("A")
+    now = timezone.now()
+    Crosswalk.objects.bulk_create(
+        Crosswalk(
+            code_system=erp,
+            code=f"c{n}",
+            golden=record,
+            preferred=False,
+            known_from=now,
+            known_to=now,
+            change_id=record_id,
+        )
+        for n, record_id in enumerate([world.uuid.uuid4()] * 3000)
+    )
+    world.coded(record, erp, "wanted")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE mdm_crosswalk")
+        cursor.execute(
+            "EXPLAIN " + lookup._FIND,
+            {"system": erp.pk, "to": None, "codes": ["wanted"], "as_of": MAY, "known_at": None},
+        )
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "Index Only Scan using crosswalk_lookup" in plan
+
+
+@given(cuts=st.lists(st.integers(1, 300), unique=True, min_size=1, max_size=4), asked=st.integers(0, 301))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_correction_never_changes_an_old_answer(cuts, asked):
+    """However often a code is corrected, each instant keeps the answer that was given at it."""
+    number = next(world._numbers)
+    erp = world.code_system(f"s{number}-item")
+    start = noon(dt.date(2026, 1, 1))
+    edges = [0, *sorted(cuts), None]
+    owners = []
+    for since, until in zip(edges, edges[1:], strict=False):
+        owners.append(world.golden(f"OWNER {since}"))
+        world.coded(
+            owners[-1],
+            erp,
+            "1",
+            known_from=start + dt.timedelta(hours=since),
+            known_to=None if until is None else start + dt.timedelta(hours=until),
+        )
+    then = sum(1 for cut in cuts if cut <= asked)
+    answer = lookup.resolve(erp.slug, "1", known_at=start + dt.timedelta(hours=asked))
+    assert answer.id == owners[then].public_id
