@@ -1,0 +1,113 @@
+"""The only SQL that finds candidates: records that share a blocking key with the ones in hand."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+from django.db import connection
+from numpy.typing import NDArray
+
+KEY_CAP = 200  # a key shared by more records says too little to look at them all; finer keys find them
+PER_RECORD = 64  # candidates compared per record: those that share the most and rarest keys
+CACHED = 60_000  # standardised records kept in memory per process, some 2 kB each
+
+Ints = NDArray[np.int64]
+
+FIND_SQL = """
+SELECT q.key, array_agg(k.source_id)
+FROM unnest(%s::bigint[]) AS q(key)
+CROSS JOIN LATERAL (SELECT source_id FROM mdm_matchkey WHERE key = q.key LIMIT %s) k
+GROUP BY q.key
+"""
+
+ROWS_SQL = """
+SELECT s.id, s.golden_id, s.state, s.code_system_id, s.version
+FROM mdm_sourcerecord s WHERE s.id = ANY(%s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    source: int
+    golden: int | None
+    state: str
+    code_system: int
+    version: int
+
+
+def find(keys: Mapping[int, Sequence[int]]) -> tuple[Ints, Ints]:
+    """Pairs (record, candidate) of source ids for records given with their keys; a record is no candidate of itself."""
+    owners: dict[int, list[int]] = {}
+    for source, own in keys.items():
+        for key in own:
+            owners.setdefault(key, []).append(source)
+    with connection.cursor() as cursor:
+        cursor.execute(FIND_SQL, [list(owners), KEY_CAP + 1])
+        left, right, weights = [], [], []
+        for key, sources in cursor:
+            if 1 < len(sources) <= KEY_CAP or (len(sources) == 1 and sources[0] not in keys):
+                left.append(np.repeat(owners[key], len(sources)))
+                right.append(np.tile(sources, len(owners[key])))
+                weights.append(np.full(len(sources) * len(owners[key]), 1.0 / (1.0 + np.log2(len(sources)))))
+    if not left:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    return _best(np.concatenate(left), np.concatenate(right), np.concatenate(weights))
+
+
+def _best(left: Ints, right: Ints, weights: NDArray[np.float64]) -> tuple[Ints, Ints]:
+    """Each pair once; of each record, the candidates with the greatest weight of shared keys."""
+    apart = left != right
+    left, right, weights = left[apart], right[apart], weights[apart]
+    pairs, inverse = np.unique(np.stack([left, right]), axis=1, return_inverse=True)
+    total = np.bincount(inverse.ravel(), weights=weights, minlength=pairs.shape[1])
+    order = np.lexsort((-total, pairs[0]))
+    owner = pairs[0][order]
+    starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]]) if len(owner) else np.empty(0, dtype=np.int64)
+    rank = np.arange(len(owner)) - np.repeat(starts, np.diff(np.r_[starts, len(owner)]))
+    kept = order[rank < PER_RECORD]
+    return pairs[0][kept], pairs[1][kept]
+
+
+def rows(sources: Sequence[int]) -> dict[int, Candidate]:
+    """Links and states of source records, as they are now."""
+    with connection.cursor() as cursor:
+        cursor.execute(ROWS_SQL, [list(sources)])
+        return {row[0]: Candidate(*row) for row in cursor.fetchall()}
+
+
+def members(goldens: Sequence[int]) -> dict[int, Candidate]:
+    """The live source records of these golden records, by source id."""
+    with connection.cursor() as cursor:
+        cursor.execute(ROWS_SQL.replace("s.id = ANY", "s.state <> 'retired' AND s.golden_id = ANY"), [list(goldens)])
+        return {row[0]: Candidate(*row) for row in cursor.fetchall()}
+
+
+class StandardisedCache:
+    """Standardised records by (source id, version). A version never changes, so nothing here grows stale."""
+
+    def __init__(self, size: int = CACHED) -> None:
+        self._size = size
+        self._kept: OrderedDict[tuple[int, int], Mapping[str, Any]] = OrderedDict()
+
+    def load(self, wanted: Sequence[Candidate]) -> list[Mapping[str, Any]]:
+        """The standardised form of each candidate, in order; those not kept come with one query."""
+        missing = [c.source for c in wanted if (c.source, c.version) not in self._kept]
+        if missing:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT id, version, standardised FROM mdm_sourcerecord WHERE id = ANY(%s)", [missing]
+                )
+                for source, version, text in cursor.fetchall():
+                    self._kept[source, version] = orjson.loads(text) if isinstance(text, str) else text
+        found = [self._kept[c.source, c.version] for c in wanted]
+        while len(self._kept) > self._size:
+            self._kept.popitem(last=False)
+        return found
+
+
+standardised = StandardisedCache()

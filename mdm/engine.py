@@ -1,0 +1,97 @@
+"""The matching engine as configured here and now: recipe, policy and the frequencies that rarity is measured against."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from django.db import transaction
+
+import matching
+from mdm import policies
+from mdm.locks import lock_name
+from mdm.models import Frequencies, Policy, SourceRecord
+
+GROWTH = 1.2  # frequencies are counted anew when the records have grown by this factor
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    domain: str
+    recipe: matching.Recipe
+    policy: matching.Policy
+    policy_version: int
+    statistics: matching.Statistics
+    statistics_version: int
+
+    def standardise(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(self.recipe.standardise(values))
+
+    def keys(self, standardised: Mapping[str, Any]) -> list[int]:
+        return sorted({hashed(self.domain, key) for key in self.recipe.keys(standardised)})
+
+
+def hashed(domain: str, key: str) -> int:
+    """A blocking key as the signed 64-bit number that ``MatchKey`` stores."""
+    digest = hashlib.blake2b(f"{domain}|{key}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+_cache: dict[str, Engine] = {}
+_cache_lock = threading.Lock()
+
+
+def engine_for(domain: str) -> Engine:
+    """The engine in force. Built once per process and version; asking costs two small queries."""
+    policy_row = policies.active(Policy.Kind.MATCH, domain)
+    policy_version = policy_row.version if policy_row else 0
+    frequencies = Frequencies.objects.filter(domain=domain).order_by("-version").only("version").first()
+    wanted = (policy_version, frequencies.version if frequencies else 0)
+    with _cache_lock:
+        engine = _cache.get(domain)
+        if engine is None or (engine.policy_version, engine.statistics_version) != wanted:
+            engine = _cache[domain] = _build(domain, policy_row, frequencies)
+        return engine
+
+
+def _build(domain: str, policy_row: Policy | None, frequencies: Frequencies | None) -> Engine:
+    recipe = matching.recipe_for(domain)
+    policy = matching.Policy.from_json(policy_row.body) if policy_row else matching.Policy.default(domain)
+    statistics = matching.Statistics.collect(recipe, [])
+    if frequencies is not None:
+        statistics = matching.Statistics.from_json(orjson.loads(zlib.decompress(bytes(frequencies.body))))
+    return Engine(
+        domain=domain,
+        recipe=recipe,
+        policy=policy,
+        policy_version=policy_row.version if policy_row else 0,
+        statistics=statistics,
+        statistics_version=frequencies.version if frequencies else 0,
+    )
+
+
+@transaction.atomic
+def count_frequencies(domain: str, *, force: bool = False) -> bool:
+    """Count words and values anew if the domain has grown enough since; True if so."""
+    lock_name("statistics", domain)
+    last = Frequencies.objects.filter(domain=domain).order_by("-version").first()
+    records = SourceRecord.objects.filter(domain=domain)
+    total = records.count()
+    if not total or (not force and last is not None and total < last.records * GROWTH):
+        return False
+    recipe = matching.recipe_for(domain)
+    statistics = matching.Statistics.collect(
+        recipe, records.order_by().values_list("standardised", flat=True).iterator(chunk_size=2000)
+    )
+    Frequencies.objects.create(
+        domain=domain,
+        version=last.version + 1 if last else 1,
+        records=total,
+        body=zlib.compress(orjson.dumps(statistics.to_json())),
+    )
+    return True

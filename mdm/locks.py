@@ -1,0 +1,32 @@
+"""Advisory locks of the current transaction, always taken in sorted order so that they can't deadlock."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+
+from django.db import connection
+
+STRIPES = 1024  # per domain; PostgreSQL's lock table runs out between 10k and 20k
+_SPACES = {"item": 1, "supplier": 2, "location": 3, "cost_center": 4, "hierarchy": 5, "feed": 6, "statistics": 7}
+
+
+def stripes(keys: Iterable[int]) -> list[int]:
+    """The stripes of 64-bit match keys, sorted, each once."""
+    return sorted({key % STRIPES for key in keys})
+
+
+def lock_keys(domain: str, keys: Iterable[int]) -> None:
+    """Hold the stripes of these match keys until the transaction ends."""
+    _lock(_SPACES[domain], stripes(keys))
+
+
+def lock_name(space: str, name: str) -> None:
+    """Hold one named lock, e.g. the hierarchy of a domain, until the transaction ends."""
+    _lock(_SPACES[space], [zlib.crc32(name.encode()) & 0x7FFFFFFF])
+
+
+def _lock(space: int, numbers: list[int]) -> None:
+    # unnest in an ordered subquery: the locks are taken in the array's order
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, n) FROM unnest(%s::int[]) AS n", [space, numbers])

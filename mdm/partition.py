@@ -1,0 +1,234 @@
+"""Who belongs together: from scored pairs of one batch to links, reviews and new records. Pure.
+
+Nodes are the records in hand (*queries*) and the golden records that exist. Certain edges are taken strongest first
+and joined unless that would break a rule; what is left in doubt goes to a steward. The result does not depend on the
+order in which queries, edges or goldens are given: ties are broken by content (``Query.tie``), never by id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from matching import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    source: int
+    code_system: int
+    deduplicated: bool
+    tie: str  # depends on content alone
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A golden record, or another query (by source id) of the same batch."""
+
+    golden: int = 0
+    peer: int = 0
+
+
+@dataclass(slots=True)
+class Edge:
+    """What the engine says of a query and a target: the best score of its records, and whether any vetoes."""
+
+    score: float
+    vetoed: bool
+    via: int  # the source record that gave the best score
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the database knows about the golden records in question."""
+
+    clean_systems: Mapping[int, frozenset[int]] = field(default_factory=dict)  # golden → declared-clean code systems
+    rejected: frozenset[tuple[int, int]] = frozenset()  # source pairs that a person called different, ordered
+    members: Mapping[int, frozenset[int]] = field(default_factory=dict)  # golden → source ids
+    same: Mapping[int, int] = field(default_factory=dict)  # source → golden that a person called the same
+
+
+@dataclass(slots=True)
+class Outcome:
+    kind: str  # link, new, review
+    target: Target | None = None  # of a link: golden, or the peer whose new golden record it joins
+    edge: Edge | None = None
+    candidates: list[tuple[Target, Edge]] = field(default_factory=list)
+    reason: str = ""
+
+
+class _Clusters:
+    def __init__(self, queries: Sequence[Query], facts: Facts) -> None:
+        self._facts = facts
+        self._of: dict[Target, int] = {}
+        self._sources: list[set[int]] = []
+        self._clean: list[set[int]] = []
+        self.golden: list[int] = []
+        for query in queries:
+            clean = {query.code_system} if query.deduplicated else set()
+            self._add(Target(peer=query.source), {query.source}, clean, 0)
+
+    def _add(self, node: Target, sources: set[int], clean: set[int], golden: int) -> int:
+        self._of[node] = len(self._sources)
+        self._sources.append(sources)
+        self._clean.append(clean)
+        self.golden.append(golden)
+        return self._of[node]
+
+    def find(self, node: Target) -> int:
+        if node in self._of:
+            return self._of[node]
+        golden = node.golden
+        members = set(self._facts.members.get(golden, ()))
+        return self._add(node, members, set(self._facts.clean_systems.get(golden, ())), golden)
+
+    def conflict(self, one: int, two: int) -> str:
+        """Why these two clusters may never be one, "" if they may."""
+        if self.golden[one] and self.golden[two]:
+            return "both are golden records already"
+        if self._clean[one] & self._clean[two]:
+            return "a source that is free of duplicates has both"
+        small, large = sorted((self._sources[one], self._sources[two]), key=len)
+        if any((min(a, b), max(a, b)) in self._facts.rejected for a in small for b in large):
+            return "a steward said they are not the same"
+        return ""
+
+    def join(self, one: int, two: int) -> None:
+        keep, drop = (one, two) if self.golden[one] or not self.golden[two] else (two, one)
+        self._sources[keep] |= self._sources[drop]
+        self._clean[keep] |= self._clean[drop]
+        for node, number in self._of.items():
+            if number == drop:
+                self._of[node] = keep
+
+
+Edges = Mapping[int, Mapping[Target, Edge]]  # query source id → its targets
+
+
+def partition(queries: Sequence[Query], edges: Edges, facts: Facts, policy: Policy) -> dict[int, Outcome]:
+    """An outcome for every query. ``edges`` must be symmetric between queries."""
+    ties = {query.source: query.tie for query in queries}
+    clusters = _Clusters(queries, facts)
+    outcomes: dict[int, Outcome] = {}
+    for source, golden in sorted(facts.same.items(), key=lambda pair: ties[pair[0]]):
+        here, there = clusters.find(Target(peer=source)), clusters.find(Target(golden=golden))
+        if here != there and not clusters.conflict(here, there):
+            clusters.join(here, there)
+    doubts = _join_certain(edges, ties, clusters, policy)
+    _settle(queries, edges, ties, clusters, policy, doubts, outcomes)
+    return outcomes
+
+
+def _join_certain(edges: Edges, ties: Mapping[int, str], clusters: _Clusters, policy: Policy) -> dict[int, str]:
+    """Join along certain edges, strongest first; returns why the others of a query were not taken."""
+    certain = [
+        (edge.score, source, target)
+        for source, targets in edges.items()
+        for target, edge in targets.items()
+        if edge.score >= policy.auto_bits and not edge.vetoed and (not target.peer or ties[source] <= ties[target.peer])
+    ]
+    certain.sort(key=lambda c: (-round(c[0], 6), ties[c[1]], ties.get(c[2].peer, ""), c[2].golden))
+    doubts: dict[int, str] = {}
+    for score, source, target in certain:
+        here, there = clusters.find(Target(peer=source)), clusters.find(target)
+        if here == there or clusters.conflict(here, there):
+            continue
+        doubt = _rival(edges, source, target, score, clusters, policy)
+        if not doubt and target.peer:
+            doubt = _rival(edges, target.peer, Target(peer=source), score, clusters, policy)
+        if doubt:
+            doubts.setdefault(source, doubt)
+            continue
+        clusters.join(here, there)
+    return doubts
+
+
+def _rival(
+    edges: Edges, source: int, target: Target, score: float, clusters: _Clusters, policy: Policy
+) -> str:
+    """Another target that is nearly as likely, and that could not be the same thing as this one."""
+    here, there = clusters.find(Target(peer=source)), clusters.find(target)
+    for other, edge in edges[source].items():
+        if other == target or edge.score <= score - policy.margin_bits or (edge.vetoed and edge.score <= score):
+            continue
+        rival = clusters.find(other)
+        if rival in (here, there) or clusters.conflict(here, rival):
+            continue
+        if not _could_be_one(edges, target, other, there, rival, clusters, policy):
+            return "another record is nearly as likely"
+    return ""
+
+
+def _could_be_one(
+    edges: Edges, one: Target, two: Target, a: int, b: int, clusters: _Clusters, policy: Policy
+) -> bool:
+    """Two targets that match each other are one thing about to be joined, not rivals."""
+    if clusters.conflict(a, b):
+        return False
+    edge = edges.get(one.peer, {}).get(two) or edges.get(two.peer, {}).get(one)
+    return edge is not None and edge.score >= policy.auto_bits and not edge.vetoed
+
+
+def _settle(
+    queries: Sequence[Query], edges: Edges, ties: Mapping[int, str], clusters: _Clusters, policy: Policy,
+    doubts: Mapping[int, str], outcomes: dict[int, Outcome],
+) -> None:  # fmt: skip
+    """Linked, new or doubtful: golden records first, then joined queries, then singles in the order of their content."""
+    groups: dict[int, list[int]] = {}
+    for query in sorted(queries, key=lambda q: q.tie):
+        groups.setdefault(clusters.find(Target(peer=query.source)), []).append(query.source)
+    singles = []
+    for number, members in groups.items():
+        golden = clusters.golden[number]
+        for source in members:
+            if golden:
+                target = Target(golden=golden)
+                outcomes[source] = Outcome("link", target, edges.get(source, {}).get(target))
+            elif len(members) > 1:
+                founder = members[0]
+                edge = _strongest(edges, source, members)
+                kind = "new" if source == founder else "link"
+                outcomes[source] = Outcome(kind, Target(peer=founder), edge, _likely(edges, source, clusters, policy))
+            else:
+                singles.append(source)
+    waiting = [s for s in singles if not _review(s, edges, clusters, policy, doubts, outcomes, settled_only=False)]
+    for source in waiting:
+        if not _review(source, edges, clusters, policy, doubts, outcomes, settled_only=True):
+            outcomes[source] = Outcome("new", Target(peer=source))
+
+
+def _strongest(edges: Edges, source: int, members: Iterable[int]) -> Edge | None:
+    found = [edges.get(source, {}).get(Target(peer=m)) for m in members if m != source]
+    return max((e for e in found if e), key=lambda e: e.score, default=None)
+
+
+def _likely(edges: Edges, source: int, clusters: _Clusters, policy: Policy) -> list[tuple[Target, Edge]]:
+    """Targets worth a steward's look, best first, without those that can't be."""
+    here = clusters.find(Target(peer=source))
+    found = [
+        (target, edge)
+        for target, edge in edges.get(source, {}).items()
+        if edge.score >= policy.review_bits
+        and clusters.find(target) != here
+        and not clusters.conflict(here, clusters.find(target))
+    ]
+    return sorted(found, key=lambda pair: (-round(pair[1].score, 6), pair[0].golden, pair[0].peer))
+
+
+def _review(
+    source: int, edges: Edges, clusters: _Clusters, policy: Policy, doubts: Mapping[int, str],
+    outcomes: dict[int, Outcome], *, settled_only: bool,
+) -> bool:  # fmt: skip
+    """Send a single to review if something settled is like it: a golden record, or a query that becomes or joins one."""
+    likely = _likely(edges, source, clusters, policy)
+    settled = [
+        (target, edge)
+        for target, edge in likely
+        if target.golden or (target.peer in outcomes and outcomes[target.peer].kind != "review")
+    ]
+    if not settled or (not settled_only and not any(t.golden for t, _ in settled) and len(settled) < len(likely)):
+        return False
+    best = settled[0][1]
+    reason = doubts.get(source) or ("the best candidate conflicts" if best.vetoed else "likely, but not certain")
+    outcomes[source] = Outcome("review", settled[0][0], best, settled, reason)
+    return True

@@ -1,0 +1,108 @@
+"""Between canonical values (JSON) and the typed rows of a golden record."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+
+from mdm.canonical import DOMAINS, Domain, Field, Kind
+from mdm.models import ATTRIBUTES, GoldenAttributes, PackagingLevel, SupplierAddress, SupplierPart
+
+
+@dataclass(frozen=True)
+class ChildTable:
+    """A child table of a domain: the canonical name, its model and the column that points to the parent."""
+
+    name: str
+    model: type[models.Model]
+    parent: str
+    spec: Field
+
+
+def _table(domain: Domain, name: str, model: type[models.Model], parent: str) -> ChildTable:
+    return ChildTable(name, model, parent, domain.by_name[name])
+
+
+CHILD_TABLES: dict[str, tuple[ChildTable, ...]] = {
+    "item": (
+        _table(DOMAINS["item"], "packaging", PackagingLevel, "item_id"),
+        _table(DOMAINS["item"], "supplier_parts", SupplierPart, "item_id"),
+    ),
+    "supplier": (_table(DOMAINS["supplier"], "addresses", SupplierAddress, "supplier_id"),),
+    "location": (),
+    "cost_center": (),
+}
+
+
+def column(spec: Field) -> str:
+    return f"{spec.name}_id" if spec.kind is Kind.REFERENCE else spec.name
+
+
+def to_column(spec: Field, value: Any) -> Any:
+    """A canonical value as its column holds it: text columns hold "" when not stated, others NULL."""
+    if value in (None, ""):
+        return _unstated(spec)
+    if spec.kind is Kind.DATE:
+        return dt.date.fromisoformat(value)
+    if spec.kind is Kind.DECIMAL:
+        return Decimal(value)
+    return value
+
+
+def _unstated(spec: Field) -> Any:
+    if spec.kind is Kind.LIST:
+        return []
+    nullable = (Kind.BOOLEAN, Kind.DATE, Kind.DECIMAL, Kind.INTEGER, Kind.REFERENCE)
+    return None if spec.kind in nullable else ""
+
+
+def from_column(spec: Field, value: Any) -> Any:
+    """The canonical value of a column; None when not stated."""
+    if value is None or value == "" or value == []:
+        return None
+    if spec.kind is Kind.DATE:
+        return value.isoformat()
+    if spec.kind is Kind.DECIMAL:
+        return decimal_text(value)
+    return value
+
+
+def decimal_text(value: Decimal) -> str:
+    """Plain notation without trailing zeros, at least two places: 12.5000 → "12.50", 0.0375 → "0.0375"."""
+    text = f"{value.normalize():f}"
+    whole, _, fraction = text.partition(".")
+    return f"{whole}.{fraction.ljust(2, '0')}"
+
+
+def canonical_decimal(value: Any) -> str | None:
+    return None if value in (None, "") else decimal_text(Decimal(str(value)))
+
+
+def fill(row: GoldenAttributes | models.Model, specs: Iterable[Field], values: Mapping[str, Any]) -> None:
+    for spec in specs:
+        if spec.kind is not Kind.CHILDREN:
+            setattr(row, column(spec), to_column(spec, values.get(spec.name)))
+
+
+def read(row: models.Model, specs: Iterable[Field]) -> dict[str, Any]:
+    return {
+        spec.name: from_column(spec, getattr(row, column(spec))) for spec in specs if spec.kind is not Kind.CHILDREN
+    }
+
+
+def load_values(domain: str, golden_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The current canonical values of golden records, references as golden ids. One query per table."""
+    specs = DOMAINS[domain].fields
+    found = {row.pk: read(row, specs) for row in ATTRIBUTES[domain]._default_manager.filter(pk__in=golden_ids)}
+    for table in CHILD_TABLES[domain]:
+        for values in found.values():
+            values[table.name] = None
+        for child in table.model._default_manager.filter(**{f"{table.parent}__in": golden_ids}):
+            values = found[getattr(child, table.parent)]
+            values[table.name] = [*(values[table.name] or []), read(child, table.spec.children)]
+    return found

@@ -1,0 +1,169 @@
+"""Writing the crosswalk: which code means which golden record. Rows are opened and closed, never changed.
+
+Looking codes up is ``mdm.lookup``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from mdm import identifiers
+from mdm.canonical import DOMAINS
+from mdm.changes import Change
+from mdm.models import CodeSystem, Crosswalk, SourceRecord, SourceSystem, User
+
+PUBLIC = "public"
+NORMALISERS = {"lei": "alnum", "udi_di": "trim"}  # all others are digits
+Entry = tuple[int, str, str]  # code system id, code, unit of measure
+
+
+def identifier_systems(domain: str) -> dict[str, CodeSystem]:
+    """The built-in code systems of a domain's public identifiers by scheme, made when first needed.
+
+    They are shared, not unique: two sites may have one NPI, and dirty data repeats GTINs.
+    """
+    schemes = {f.scheme for f in DOMAINS[domain].identifiers}
+    found = {cs.kind: cs for cs in CodeSystem.objects.filter(system__code=PUBLIC, domain=domain, kind__in=schemes)}
+    for scheme in sorted(schemes - set(found)):
+        found[scheme] = _make_identifier_system(domain, scheme)
+    return found
+
+
+def _make_identifier_system(domain: str, scheme: str) -> CodeSystem:
+    system, _ = SourceSystem.objects.get_or_create(
+        code=PUBLIC, defaults={"name": "Public identifiers", "kind": SourceSystem.Kind.REFERENCE}
+    )
+    shared = sum(any(f.scheme == scheme for f in d.fields) for d in DOMAINS.values()) > 1
+    slug = scheme.replace("_", "-") + (f"-{domain.replace('_', '-')}" if shared else "")
+    made, _ = CodeSystem.objects.get_or_create(
+        system=system,
+        domain=domain,
+        kind=scheme,
+        defaults={"slug": slug, "unique": False, "normaliser": NORMALISERS.get(scheme, "digits")},
+    )
+    return made
+
+
+def identifier_codes(
+    domain: str, values: Mapping[str, Any], systems: Mapping[str, CodeSystem]
+) -> set[Entry]:
+    """The public identifiers of a golden record that are valid, with the unit of measure of packaging GTINs."""
+    found: set[Entry] = set()
+    for spec in DOMAINS[domain].identifiers:
+        value = values.get(spec.name)
+        if value and not identifiers.why_invalid(spec.scheme, value):
+            uom = values.get("base_uom") or "" if spec.name == "gtin" else ""
+            found.add((systems[spec.scheme].pk, systems[spec.scheme].normalise(value), uom))
+    for level in values.get("packaging") or []:
+        if level.get("gtin") and not identifiers.why_invalid("gtin", level["gtin"]):
+            found.add((systems["gtin"].pk, systems["gtin"].normalise(level["gtin"]), level["uom"]))
+    return _one_unit_per_code(found)
+
+
+def _one_unit_per_code(entries: set[Entry]) -> set[Entry]:
+    """The same GTIN as each and as base level is one entry, the one that names its unit."""
+    by_code: dict[tuple[int, str], str] = {}
+    for system, code, uom in sorted(entries):
+        by_code[system, code] = by_code.get((system, code)) or uom
+    return {(system, code, uom) for (system, code), uom in by_code.items()}
+
+
+def open_rows(change: Change, wanted: Iterable[tuple[Entry, int, int | None]]) -> None:
+    """Open (entry, golden id, source id) rows. The first code of a record in a system and unit is the preferred one."""
+    rows = list(wanted)
+    systems = CodeSystem.objects.in_bulk({entry[0] for entry, _, _ in rows})
+    taken = _preferred({golden for _, golden, _ in rows})
+    made = []
+    for (system, code, uom), golden, source in rows:
+        preferred = (golden, system, uom) not in taken
+        taken.add((golden, system, uom))
+        made.append(
+            Crosswalk(
+                code_system_id=system,
+                code=code,
+                uom=uom,
+                golden_id=golden,
+                source_id=source,
+                preferred=preferred,
+                resolves=systems[system].unique,
+                known_from=change.at,
+                change_id=change.id,
+            )
+        )
+    Crosswalk.objects.bulk_create(made, batch_size=1000)
+
+
+def _preferred(golden_ids: set[int]) -> set[tuple[int, int, str]]:
+    live = Crosswalk.objects.filter(
+        golden__in=golden_ids, preferred=True, known_to__isnull=True, valid_to__isnull=True
+    )
+    return set(live.values_list("golden", "code_system", "uom"))
+
+
+def link_sources(change: Change, sources: Sequence[SourceRecord]) -> list[tuple[int, str]]:
+    """Open a row for each newly linked source record's own code; returns the (code system id, code) opened."""
+    wanted = []
+    for source in sources:
+        code = source.code_system.normalise(source.code)
+        wanted.append(((source.code_system_id, code, source.uom), source.golden_id, source.pk))
+    open_rows(change, wanted)  # type: ignore[arg-type]
+    return [(entry[0], entry[1]) for entry, _, _ in wanted]
+
+
+def move_sources(change: Change, sources: Sequence[SourceRecord]) -> None:
+    """The records moved to another golden record: close what their codes meant and open it there."""
+    live = Crosswalk.objects.filter(source__in=[s.pk for s in sources], known_to__isnull=True)
+    target = {s.pk: s.golden_id for s in sources}
+    rows = [
+        ((row.code_system_id, row.code, row.uom), target[row.source_id], row.source_id)
+        for row in live
+        if row.source_id is not None
+    ]
+    live.update(known_to=change.at)
+    open_rows(change, [(entry, golden, source) for entry, golden, source in rows if golden is not None])
+
+
+def set_identifiers(
+    change: Change, domain: str, values: Mapping[int, Mapping[str, Any]], *, existing: Sequence[int]
+) -> set[int]:
+    """Make the crosswalk hold exactly the identifiers that these golden values state; returns whose codes changed."""
+    systems = identifier_systems(domain)
+    wanted = {golden: identifier_codes(domain, v, systems) for golden, v in values.items()}
+    have: dict[int, dict[Entry, int]] = defaultdict(dict)
+    live = Crosswalk.objects.filter(
+        golden__in=existing, code_system__in=systems.values(), known_to__isnull=True, source__isnull=True
+    )
+    for row in live if existing else ():
+        have[row.golden_id][row.code_system_id, row.code, row.uom] = row.pk
+    gone = [pk for golden, entries in have.items() for e, pk in entries.items() if e not in wanted.get(golden, set())]
+    if gone:
+        Crosswalk.objects.filter(pk__in=gone).update(known_to=change.at)
+    fresh = [(entry, golden, None) for golden, entries in wanted.items() for entry in sorted(entries - set(have[golden]))]
+    if fresh:
+        open_rows(change, fresh)
+    return {golden for golden, entries in wanted.items() if entries != set(have[golden])}
+
+
+@transaction.atomic
+def add_target_codes(*, code_system: CodeSystem, codes: Mapping[int, Sequence[tuple[str, str]]], actor: User) -> int:
+    """Keep the codes that a target gave its copies: {golden id: [(code, unit of measure)]}. Returns how many are new.
+
+    Takes no lock on the golden records and bumps no version. A code that means another record already is left alone:
+    the first meaning stands until a steward decides.
+    """
+    entries = {(code_system.pk, code_system.normalise(code), uom): golden for golden, pairs in codes.items() for code, uom in pairs}
+    known = set(
+        Crosswalk.objects.filter(
+            code_system=code_system, code__in=[e[1] for e in entries], known_to__isnull=True, valid_to__isnull=True
+        ).values_list("code", flat=True)
+    )
+    fresh = [(entry, golden, None) for entry, golden in entries.items() if entry[1] not in known]
+    if fresh:
+        change = Change.begin(actor, "crosswalk.receipt", "Codes that a target gave")
+        open_rows(change, fresh)
+        change.audit(about=code_system, after={"codes": len(fresh)})
+    return len(fresh)

@@ -1,0 +1,222 @@
+"""Landing: what systems say becomes source records, before anything is decided about them.
+
+Landing commits first, in chunks; ``mdm.services.resolve`` then takes what is pending. A feed that repeats what is
+known already writes nothing but its own ``Ingest`` row.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from mdm import permissions
+from mdm.changes import Change
+from mdm.engine import Engine, engine_for
+from mdm.models import CodeSystem, Delivered, Ingest, SourceRecord, SourceRevision, User
+from mdm.services.storage import batched, copy_rows
+from mdm.survivorship import comparable
+
+CHUNK = 1000
+State = SourceRecord.State
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record as a system sent it. ``values`` are canonical (mdm.values), ``raw`` is what was received."""
+
+    number: int
+    code: str
+    values: Mapping[str, Any]
+    raw: Mapping[str, Any]
+    uom: str = ""
+    updated_at: dt.datetime | None = None
+    invalid: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class LandCounts:
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+    def add(self, other: LandCounts) -> None:
+        self.new += other.new
+        self.changed += other.changed
+        self.unchanged += other.unchanged
+
+
+def content_hash(values: Mapping[str, Any], uom: str) -> bytes:
+    return hashlib.blake2b(orjson.dumps([values, uom], option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
+
+
+def begin(*, code_system: CodeSystem, channel: str, actor: User) -> Ingest:
+    permissions.require(actor, permissions.SUBMIT if channel == "api" else permissions.IMPORT)
+    return Ingest.objects.create(code_system=code_system, channel=channel, actor=actor)
+
+
+def land(*, ingest: Ingest, rows: Iterable[Row]) -> LandCounts:
+    """Store what the rows say; each chunk of 1,000 is a transaction. Codes must be unique within ``rows``."""
+    engine = engine_for(ingest.code_system.domain)
+    total = LandCounts()
+    for chunk in batched(rows, CHUNK):
+        counts = _land_chunk(ingest, engine, chunk)
+        Ingest.objects.filter(pk=ingest.pk).update(
+            received=F("received") + len(chunk),
+            new=F("new") + counts.new,
+            changed=F("changed") + counts.changed,
+            unchanged=F("unchanged") + counts.unchanged,
+        )
+        total.add(counts)
+    ingest.refresh_from_db()
+    return total
+
+
+@transaction.atomic
+def _land_chunk(ingest: Ingest, engine: Engine, rows: Sequence[Row]) -> LandCounts:
+    known = {
+        record.code: record
+        for record in SourceRecord.objects.select_for_update()
+        .filter(code_system=ingest.code_system, code__in=[row.code for row in rows])
+        .order_by("pk")
+    }
+    now = timezone.now()
+    fresh, changed = [], []
+    for row in rows:
+        record = known.get(row.code)
+        digest = content_hash(row.values, row.uom)
+        if record is None:
+            fresh.append(_record(ingest, engine, row, digest, now))
+        elif bytes(record.content_hash) != digest or record.state == State.RETIRED:
+            changed.append((record, row, digest))
+    SourceRecord.objects.bulk_create(fresh, batch_size=CHUNK)
+    _update(ingest, engine, changed, now)
+    _write_keys(engine, [*fresh, *(record for record, _, _ in changed)], replaced=[r.pk for r, _, _ in changed])
+    if fresh or changed:
+        change = Change.begin(ingest.actor, "ingest.land")
+        change.audit(about=ingest, after={"new": len(fresh), "changed": len(changed)})
+    return LandCounts(len(fresh), len(changed), len(rows) - len(fresh) - len(changed))
+
+
+def _record(ingest: Ingest, engine: Engine, row: Row, digest: bytes, now: dt.datetime) -> SourceRecord:
+    return SourceRecord(
+        code_system=ingest.code_system,
+        code=row.code,
+        domain=engine.domain,
+        uom=row.uom,
+        raw=dict(row.raw),
+        values=dict(row.values),
+        invalid=dict(row.invalid),
+        standardised=engine.standardise(row.values),
+        content_hash=digest,
+        source_updated_at=row.updated_at or now,
+        ingest=ingest,
+        row_number=row.number,
+    )
+
+
+def _update(
+    ingest: Ingest, engine: Engine, changed: Sequence[tuple[SourceRecord, Row, bytes]], now: dt.datetime
+) -> None:
+    """Keep what the records said before, then let them say the new; a link is kept while they wait to be resolved."""
+    if not changed:
+        return
+    SourceRevision.objects.bulk_create(
+        [
+            SourceRevision(source=r, version=r.version, raw=r.raw, values=r.values, ingest_id=r.ingest_id)
+            for r, _, _ in changed
+        ]
+    )
+    told = _told(ingest.code_system, [record for record, _, _ in changed])
+    for record, row, digest in changed:
+        record.echo = _echo(record, row.values, told.get(record.golden_id or 0, {}))
+        record.values, record.raw, record.invalid = dict(row.values), dict(row.raw), dict(row.invalid)
+        record.uom, record.content_hash = row.uom, digest
+        record.standardised = engine.standardise(_independent(record))
+        record.source_updated_at = row.updated_at or now
+        record.ingest, record.row_number = ingest, row.number
+        record.version += 1
+        record.state = State.PENDING
+    SourceRecord.objects.bulk_update(
+        [record for record, _, _ in changed],
+        ["echo", "values", "raw", "invalid", "uom", "content_hash", "standardised", "source_updated_at", "ingest",
+         "row_number", "version", "state"],
+        batch_size=200,
+    )  # fmt: skip
+
+
+def _told(code_system: CodeSystem, records: Sequence[SourceRecord]) -> dict[int, dict[str, Any]]:
+    rows = Delivered.objects.filter(
+        system=code_system.system_id, golden__in=[r.golden_id for r in records if r.golden_id]
+    )
+    return dict(rows.values_list("golden", "values"))
+
+
+def _echo(record: SourceRecord, values: Mapping[str, Any], told: Mapping[str, Any]) -> list[str]:
+    """Attributes that now only repeat what Concord told this system. What it said by itself before stays its own."""
+    if not told:
+        return []
+    own = {name: value for name, value in record.values.items() if name not in record.echo}
+    return [
+        name
+        for name, value in values.items()
+        if told.get(name) not in (None, "")
+        and comparable(value) == comparable(told[name])
+        and (name not in own or comparable(own[name]) != comparable(value))
+    ]
+
+
+def _independent(record: SourceRecord) -> dict[str, Any]:
+    return {name: value for name, value in record.values.items() if name not in record.echo}
+
+
+def _write_keys(engine: Engine, records: Sequence[SourceRecord], *, replaced: Sequence[int]) -> None:
+    with connection.cursor() as cursor:
+        if replaced:
+            cursor.execute("DELETE FROM mdm_matchkey WHERE source_id = ANY(%s)", [list(replaced)])
+    copy_rows(
+        "mdm_matchkey",
+        ("key", "source_id"),
+        ((key, record.pk) for record in records for key in engine.keys(record.standardised)),
+    )
+
+
+@transaction.atomic
+def finish(*, ingest: Ingest, missing: str = "ignore", seen: set[str] | None = None) -> Ingest:
+    """End the landing. ``missing="retire"``: records of this code system whose code is not in ``seen`` are retired."""
+    if missing == "retire" and seen is not None:
+        ingest.retired = _retire_missing(ingest, seen)
+    ingest.state = Ingest.State.DONE
+    ingest.finished_at = timezone.now()
+    ingest.save(update_fields=["retired", "state", "finished_at"])
+    return ingest
+
+
+def missing_codes(code_system: CodeSystem, seen: set[str]) -> list[str]:
+    """Codes that Concord has from this system, in force, and that ``seen`` lacks."""
+    live = SourceRecord.objects.filter(code_system=code_system).exclude(state=State.RETIRED)
+    return sorted(set(live.values_list("code", flat=True)) - seen)
+
+
+def _retire_missing(ingest: Ingest, seen: set[str]) -> int:
+    """Retired records keep their link and go through the resolver once more, so that their golden record is rebuilt."""
+    from mdm.services.change import retire_sources
+
+    codes = missing_codes(ingest.code_system, seen)
+    for chunk in batched(codes, CHUNK):
+        retire_sources(code_system=ingest.code_system, codes=chunk, actor=ingest.actor)
+    return len(codes)
+
+
+def fail(*, ingest: Ingest, error: str) -> None:
+    """End an ingest that could not go on; what landed before stays."""
+    ingest.state, ingest.error, ingest.finished_at = Ingest.State.FAILED, error, timezone.now()
+    ingest.save(update_fields=["state", "error", "finished_at"])
+

@@ -1,0 +1,68 @@
+"""Quality issues that follow from a golden record's own inputs: opened and closed with every rebuild."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+
+from matching.standardise import items, sizes
+from mdm.canonical import DOMAINS, Kind
+from mdm.models import PendingReference, QualityIssue
+
+if TYPE_CHECKING:
+    from mdm.services.survive import Rebuilt
+
+Issue = tuple[int, str, str]  # golden id, rule, path
+
+
+def refresh(domain: str, built: Sequence[Rebuilt]) -> None:
+    """Make the open issues of these records be exactly those that hold now."""
+    wanted = {(r.golden.pk, rule, path): text for r in built for rule, path, text in _found(domain, r)}
+    ids = [r.golden.pk for r in built]
+    for golden, path, code in PendingReference.objects.filter(golden__in=ids).values_list("golden", "path", "code"):
+        wanted[golden, "unknown_reference", path] = f"{code} is in no feed yet; send the record it names"
+    existing = [r.golden.pk for r in built if not r.is_new]
+    have = {
+        (row.golden_id, row.rule, row.path): row.pk
+        for row in QualityIssue.objects.filter(golden__in=existing, closed_at__isnull=True)
+    }
+    _close([pk for key, pk in have.items() if key not in wanted])
+    QualityIssue.objects.bulk_create(
+        [
+            QualityIssue(golden_id=golden, rule=rule, path=path, message=text[:400])
+            for (golden, rule, path), text in wanted.items()
+            if (golden, rule, path) not in have
+        ],
+        batch_size=1000,
+    )
+
+
+def _close(ids: Sequence[int]) -> None:
+    if ids:
+        QualityIssue.objects.filter(pk__in=ids).update(closed_at=timezone.now())
+
+
+def _found(domain: str, record: Rebuilt) -> Iterable[tuple[str, str, str]]:
+    for path, why in record.survived.provenance.items():
+        if why.get("invalid"):
+            yield "invalid_identifier", path, f"{why['value']}: {why['invalid']}"
+        if why.get("refused"):
+            yield "cycle", path, why["refused"]
+    for spec in DOMAINS[domain].fields:
+        if spec.kind is Kind.CHILDREN and spec.name == "packaging":
+            yield from _ladder(record.survived.values.get("packaging") or [])
+
+
+def _ladder(levels: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, str, str]]:
+    for level in levels[1:]:
+        if (level.get("quantity") or 0) < 1:
+            yield "packaging", f"packaging[{level.get('uom')}].quantity", "How many of the next lower unit is not stated"
+
+
+def size_attributes(values: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Sizes parsed from the size text and the description, units converted: [{"value": "16", "unit": "fr"}]."""
+    text = " ".join(str(values.get(k) or "") for k in ("size", "description"))
+    parts = [sizes.split(size) for size in items.describe(text, whole=True).sizes]
+    return [{"value": value, "unit": unit} for value, unit in parts]

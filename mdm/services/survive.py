@@ -1,0 +1,230 @@
+"""Survivorship on the database: rebuild golden records from their inputs, and write what changed.
+
+Every service that touches links, overrides or holds ends here, so a golden record is always the pure function of its
+inputs that ``mdm.survivorship`` defines.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Q
+
+from mdm import policies
+from mdm.canonical import DOMAINS, Kind
+from mdm.changes import Change, audit_all
+from mdm.models import ChangeEvent, GoldenRecord, Override, SourceRecord
+from mdm.rows import canonical_decimal, load_values
+from mdm.services import crosswalk, guard, hierarchy, quality
+from mdm.services.events import announce
+from mdm.services.references import References, store_pending
+from mdm.services.storage import upsert, write_attributes
+from mdm.signals import GoldenChange
+from mdm.survivorship import OverrideInput, SourceInput, Survived, survive
+
+Status = GoldenRecord.Status
+Kinds = ChangeEvent.Kind
+
+
+@dataclass(slots=True)
+class Rebuilt:
+    """One golden record on its way: what it was, what its inputs make of it."""
+
+    golden: GoldenRecord
+    before: dict[str, Any]
+    sources: list[SourceRecord]
+    survived: Survived
+    is_new: bool
+    changed: tuple[str, ...] = ()
+    status: str = ""
+    kind: str = field(default="")
+
+
+def recompute(
+    change: Change,
+    domain: str,
+    golden_ids: Collection[int],
+    *,
+    fresh: Mapping[int, GoldenRecord] | None = None,
+    relinked: Collection[int] = (),
+    approved: Collection[tuple[int, str]] = (),
+    kinds: Mapping[int, str] | None = None,
+) -> list[GoldenChange]:
+    """Rebuild these golden records and write those that changed, with history, audit, events and lanes.
+
+    ``fresh``: records made in this transaction, not yet written. ``relinked``: records whose sources or codes changed;
+    they get a version even if no attribute did. ``approved``: (golden id, attribute) that a second person approved.
+    ``kinds``: the event kind where it isn't created / updated / published / retired, e.g. for merges.
+    """
+    fresh = fresh or {}
+    existing = sorted(set(golden_ids) - set(fresh))
+    goldens = {g.pk: g for g in GoldenRecord.objects.select_for_update().filter(pk__in=existing).order_by("pk")}
+    goldens = {pk: g for pk, g in goldens.items() if g.status != Status.MERGED} | dict(fresh)
+    built = _rebuild(domain, goldens, set(fresh))
+    guard.hold(change, domain, built, approved=set(approved))
+    hierarchy.break_cycles(domain, built)
+    needed = policies.required(domain)
+    codes_changed = crosswalk.set_identifiers(
+        change, domain, {b.golden.pk: b.survived.values for b in built}, existing=existing
+    )
+    written = []
+    for record in built:
+        _decide(record, needed, touched=record.golden.pk in relinked or record.golden.pk in codes_changed)
+        if kinds and record.golden.pk in kinds:
+            record.kind = kinds[record.golden.pk]
+        if record.kind:
+            written.append(record)
+    _write(change, domain, written)
+    _refresh_provenance([b for b in built if not b.kind])
+    quality.refresh(domain, built)
+    return announce(change, [(r.golden, r.kind, r.changed) for r in written])
+
+
+def _rebuild(domain: str, goldens: Mapping[int, GoldenRecord], fresh: set[int]) -> list[Rebuilt]:
+    sources_of = _sources(goldens)
+    every = [s for sources in sources_of.values() for s in sources]
+    references = References(domain, every)
+    overrides = _overrides(goldens)
+    before = load_values(domain, [pk for pk in goldens if pk not in fresh])
+    policy = policies.survivorship_policy(domain)
+    store_pending(references, sources_of, existing=[pk for pk in goldens if pk not in fresh])
+    built = []
+    for pk, golden in sorted(goldens.items()):
+        inputs = [_input(domain, s, references) for s in _speaking(sources_of[pk])]
+        survived = survive(domain, inputs, overrides[pk], policy)
+        _canonical(domain, survived)
+        built.append(Rebuilt(golden, before.get(pk, {}), sources_of[pk], survived, is_new=pk in fresh))
+    return built
+
+
+def _sources(goldens: Iterable[int]) -> dict[int, list[SourceRecord]]:
+    found: dict[int, list[SourceRecord]] = {pk: [] for pk in goldens}
+    rows = SourceRecord.objects.filter(golden__in=list(found)).select_related("code_system__system").order_by("pk")
+    for row in rows.defer("raw", "standardised"):
+        if row.golden_id is not None:
+            found[row.golden_id].append(row)
+    return found
+
+
+def _speaking(sources: Sequence[SourceRecord]) -> list[SourceRecord]:
+    """A record that its system retired says nothing any more, unless nobody else speaks for the golden record."""
+    return [s for s in sources if s.state != SourceRecord.State.RETIRED] or list(sources)
+
+
+def _input(domain: str, source: SourceRecord, references: References) -> SourceInput:
+    return SourceInput(
+        source=source.pk,
+        system=source.code_system.system.code,
+        trust=source.code_system.system.trust_in(domain),
+        at=source.source_updated_at.isoformat(),
+        values=references.resolved(source),
+        echo=frozenset(source.echo),
+        invalid=source.invalid,
+    )
+
+
+def _overrides(goldens: Mapping[int, GoldenRecord]) -> dict[int, list[OverrideInput]]:
+    """Live overrides; a survivor also reads those of the records merged into it, its own going first."""
+    rows = Override.objects.filter(
+        Q(golden__in=list(goldens)) | Q(golden__merged_into__in=list(goldens)), withdrawn_at__isnull=True
+    ).select_related("author", "golden")
+    found: dict[int, list[OverrideInput]] = defaultdict(list)
+    for row in sorted(rows, key=lambda r: (r.golden.merged_into_id is None, r.created_at)):
+        owner = row.golden.merged_into_id or row.golden_id
+        entry = OverrideInput(
+            path=row.path,
+            value=row.value,
+            author=row.author.display_name,
+            at=row.created_at.isoformat(),
+            reason=row.reason,
+            hold=row.kind == Override.Kind.HOLD,
+        )
+        inherited = row.golden_id != owner
+        if not (inherited and entry.hold):  # a hold belongs to the record that it was made for
+            found[owner].append(entry)
+    return defaultdict(list, found)
+
+
+def _canonical(domain: str, survived: Survived) -> None:
+    """Write values the way they will be read back, so that equal values compare equal."""
+    for spec in DOMAINS[domain].fields:
+        value = survived.values[spec.name]
+        if spec.kind is Kind.CHILDREN and value:
+            survived.values[spec.name] = [
+                {
+                    c.name: canonical_decimal(row.get(c.name)) if c.kind is Kind.DECIMAL else row.get(c.name) or _no(c.kind, row.get(c.name))
+                    for c in spec.children
+                }
+                for row in value
+            ]
+        elif value in ("", []):
+            survived.values[spec.name] = None
+
+
+def _no(kind: Kind, value: Any) -> Any:
+    return value if kind in (Kind.BOOLEAN, Kind.INTEGER) else None
+
+
+def _decide(record: Rebuilt, needed: tuple[str, ...], *, touched: bool) -> None:
+    """What happens to the record: its changed attributes, its status and the kind of event; kind "" means nothing."""
+    golden, values = record.golden, record.survived.values
+    record.changed = tuple(sorted(k for k, v in values.items() if v != record.before.get(k)))
+    record.status = golden.status
+    if golden.status == Status.DRAFT and record.sources and policies.gate_is_open(needed, values):
+        record.status = Status.LIVE
+    if record.is_new:
+        record.kind = Kinds.CREATED
+    elif record.status != golden.status:
+        record.kind = Kinds.PUBLISHED
+    elif record.changed or touched:
+        record.kind = Kinds.UPDATED
+
+
+def _write(change: Change, domain: str, records: Sequence[Rebuilt]) -> None:
+    created = {r.golden.pk for r in records if r.is_new}
+    for record in records:
+        _advance(change, domain, record)
+    upsert(change, GoldenRecord, [r.golden for r in records], created=created, key="id")
+    rows = [r for r in records if r.is_new or r.changed]
+    write_attributes(
+        change,
+        domain,
+        {r.golden.pk: r.survived.values for r in rows},
+        {r.golden.pk: _derived(domain, r.survived.values) for r in rows},
+        created=created,
+    )
+    audit_all(
+        [
+            change.entry(golden=r.golden, version=r.golden.version, after={"kind": r.kind, "changed": list(r.changed)})
+            for r in records
+        ]
+    )
+
+
+def _advance(change: Change, domain: str, record: Rebuilt) -> None:
+    golden, values = record.golden, record.survived.values
+    golden.version += 1
+    golden.status = record.status
+    if golden.status != Status.DRAFT:
+        golden.approved_version = golden.version
+    golden.criticality = policies.criticality(domain, values)
+    golden.name = policies.label(domain, values)
+    golden.provenance = record.survived.provenance
+    golden.updated_at = change.at
+
+
+def _derived(domain: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {"size_attributes": quality.size_attributes(values)} if domain == "item" else {}
+
+
+def _refresh_provenance(records: Iterable[Rebuilt]) -> None:
+    """The same values for other reasons: not a version, but the record page tells the truth."""
+    stale = []
+    for record in records:
+        if record.golden.provenance != record.survived.provenance:
+            record.golden.provenance = record.survived.provenance
+            stale.append(record.golden)
+    GoldenRecord.objects.bulk_update(stale, ["provenance"], batch_size=500)

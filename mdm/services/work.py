@@ -1,0 +1,80 @@
+"""Work items: opened by the services that need a person, closed by the person's decision."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db.models import F
+
+from mdm.changes import Change
+from mdm.models import DomainOwnership, User, WorkItem
+
+DEFAULT_HOURS = 24
+
+
+def due(domain: str, start: dt.datetime) -> dt.datetime:
+    """When work of this domain opened at ``start`` should be done."""
+    hours = DomainOwnership.objects.filter(domain=domain).values_list("review_hours", flat=True).first()
+    return start + dt.timedelta(hours=hours or DEFAULT_HOURS)
+
+
+CONTENT = ("title", "reason", "priority", "golden", "other", "score", "probability", "candidates", "details", "policy_version")
+
+
+def put(change: Change, items: Sequence[WorkItem]) -> None:
+    """Open these items. Where a live one has the same kind and subject, it gets the new content and version instead."""
+    subjects = {(item.kind, item.subject): item for item in items}
+    live = WorkItem.objects.select_for_update().filter(
+        kind__in={kind for kind, _ in subjects}, subject__in=[s for _, s in subjects], state__in=WorkItem.LIVE
+    )
+    standing = []
+    for row in live.order_by("pk"):
+        if item := subjects.pop((row.kind, row.subject), None):
+            for name in CONTENT:
+                setattr(row, name, getattr(item, name))
+            row.version += 1
+            standing.append(row)
+    WorkItem.objects.bulk_update(standing, [*CONTENT, "version"], batch_size=200)
+    hours: dict[str, dt.datetime] = {}
+    for item in subjects.values():
+        item.created_at = change.at
+        if item.due_at is None:
+            item.due_at = hours.setdefault(item.domain, due(item.domain, change.at))
+    WorkItem.objects.bulk_create(subjects.values(), batch_size=500)
+
+
+def close(
+    change: Change, items: Iterable[WorkItem], *, resolution: str, state: str = WorkItem.State.DONE
+) -> None:
+    """Close live items with what was decided; each gets its audit row."""
+    for item in items:
+        before = {"state": item.state, "version": item.version}
+        item.state, item.resolution, item.resolution_reason = state, resolution, change.reason
+        item.resolved_by, item.resolved_at, item.version = change.actor, change.at, item.version + 1
+        item.save(
+            update_fields=["state", "resolution", "resolution_reason", "resolved_by", "resolved_at", "version"]
+        )
+        change.audit(about=item, before=before, after={"state": state, "resolution": resolution}, golden=item.golden)
+
+
+def cancel(change: Change, *, kind: str, subjects: Sequence[str]) -> None:
+    """Items that nobody needs to look at any more."""
+    WorkItem.objects.filter(kind=kind, subject__in=subjects, state__in=WorkItem.LIVE).update(
+        state=WorkItem.State.CANCELLED,
+        resolution="superseded",
+        resolved_by=change.actor,
+        resolved_at=change.at,
+        version=F("version") + 1,
+    )
+
+
+def raise_problem(
+    *, kind: str, subject: str, title: str, reason: str, actor: User, domain: str = "", **about: Any
+) -> None:
+    """Ask a person to look at something that isn't a match: a feed, a delivery, invalid data."""
+    change = Change.begin(actor, "work.opened", reason)
+    item = WorkItem(kind=kind, domain=domain, subject=subject, title=title[:400], reason=reason[:500], **about)
+    put(change, [item])
+    change.audit(after={"kind": kind, "subject": subject})
