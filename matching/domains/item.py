@@ -1,0 +1,157 @@
+"""Items: devices and supplies. Catalogue number, GTIN and sizes decide; words find and support.
+
+Families of siblings share every word and differ by one size or one character of a code, so a conflict of code, size,
+packaging or variant never links by itself, however alike the rest is.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import Any
+
+from ..blocking import crossed, informative, limited, pairs_of
+from ..compare import Axes, Codes, Same, Words, written
+from ..model import Policy
+from ..recipe import Recipe
+from ..records import Std, Values
+from ..resemblance import alike_sizes, alike_words
+from ..standardise import codes, items, sizes
+from ..standardise.dictionaries import dictionary
+from ..standardise.identifiers import device_identifier, gtin
+from ..standardise.organisations import organisation
+from ..standardise.text import fold, stated, unique
+
+# What each column of a standardised item holds, and the space its tokens are counted in.
+SPACES = {
+    "words": "word",  # of the description
+    "context": "word",  # of brand, maker, long description, GMDN term: may be matched, are not missed
+    "sizes": "size",  # of description and size field: "16mm", "5ml", "16"
+    "sizes_context": "size",  # of the long description
+    "variants": "variant",  # "side:left"
+    "variants.axes": "axis",
+    "packs": "pack",  # "BX:100": a hundred to a box
+    "packs.axes": "axis",
+    "code": "code",  # catalogue number, letters and digits
+    "code_core": "code",  # … without leading zeros
+    "code_stem": "code",  # … without a letter after a last hyphen: "-S"
+    "text_codes": "code",  # found in the texts
+    "gtins": "gtin",
+    "gtin_each": "gtin",
+    "maker": "maker",
+    written("words"): "written",
+    written("code"): "written",
+    written("maker"): "written",
+}
+
+# Bits per bit of rarity ("agree", "miss", "extra", "rarity", …) or bits at once. Reasons, not fits:
+WEIGHTS = {
+    # Words of a description depend on each other (a family shares them all): each counts for less than its rarity.
+    "words.agree": 0.5, "words.miss": 0.45, "words.extra": 0.08, "words.cap": 16.0, "words.floor": -12.0,
+    # Sizes tell siblings apart; those of one record are nearly independent of each other.
+    "sizes.agree": 0.5, "sizes.miss": 0.7, "sizes.extra": 0.15, "sizes.cap": 8.0, "sizes.floor": -12.0,
+    "variants.agree": 0.5, "variants.conflict": -5.0,
+    "packs.agree": 0.5, "packs.conflict": -3.0,
+    # A catalogue number is nearly unique within its maker; one in 1,000 true pairs carries different ones.
+    "code.rarity": 1.0, "code.cap": 16.0, "code.found": 1.0, "code.suffix": 0.6, "code.text": 0.8, "code.different": -10.0,
+    "gtins.rarity": 1.2, "gtins.cap": 20.0, "gtins.different": -4.0,
+    "maker.agree": 0.5, "maker.miss": 0.5, "maker.extra": 0.05, "maker.cap": 5.0, "maker.floor": -5.0,
+}  # fmt: skip
+
+_SUFFIX = re.compile(r"^(.*\d.*)[\s/-]([a-km-qs-z]{1,2})$")
+
+
+def standardise(values: Values) -> Std:
+    """An item's values as columns of tokens; what is not stated has no column."""
+    text = items.describe(values.get("description"))
+    more = [items.describe(values.get(name), whole=True) for name in ("long_description", "size")]
+    brand, terms = (items.describe(values.get(name), whole=True) for name in ("brand", "gmdn_term"))
+    makers = [word for name in organisation(values.get("manufacturer")) for word in name.words]
+    variants = unique([*text.variants, *brand.variants])
+    packs = unique([*_packs(values), *(f"{pack[:2]}:{pack[2:]}" for pack in text.packs)])
+    columns = {
+        "words": text.words,
+        "context": [w for w in unique([*brand.words, *makers, *terms.words, *more[0].words[:40]]) if w not in text.words],
+        "sizes": text.sizes,
+        "sizes_context": [s for s in unique([*more[1].sizes, *brand.sizes, *more[0].sizes]) if s not in text.sizes],
+        "variants": variants,
+        "variants.axes": unique(v.split(":")[0] for v in variants),
+        "packs": packs,
+        "packs.axes": unique(f"pack {p.split(':')[0]}" for p in packs),
+        "text_codes": unique(codes.core(c) for part in (text, more[0], brand) for c in part.codes)[:8],
+        "maker": unique(makers),
+        written("words"): _fingerprint(values.get("description")),
+        written("maker"): _fingerprint(values.get("manufacturer")),
+        **_codes(values),
+        **_gtins(values),
+    }
+    return {name: tokens for name, tokens in columns.items() if tokens}
+
+
+def _fingerprint(value: object) -> list[str]:
+    text = stated(value)
+    return [f"{zlib.crc32(text.encode()):x}"] if text else []
+
+
+def _codes(values: Values) -> dict[str, list[str]]:
+    number = stated(values.get("catalogue_number"))
+    code = codes.bare(number)
+    if len(code) < 2:
+        return {}
+    suffixed = _SUFFIX.match(number)
+    core = codes.core(code)
+    stem = codes.core(codes.bare(suffixed[1])) if suffixed else core
+    return {
+        "code": [code],
+        "code_core": [core],
+        "code_stem": [stem] if stem != core else [],
+        written("code"): [fold(number)],
+    }
+
+
+def _gtins(values: Values) -> dict[str, list[str]]:
+    each = unique([device_identifier(values.get("udi_di")), gtin(values.get("gtin"))])
+    levels = [gtin(level.get("gtin")) for level in _children(values, "packaging")]
+    return {"gtins": unique([*each, *levels]), "gtin_each": each}
+
+
+def _packs(values: Values) -> list[str]:
+    known = dictionary("packs")
+    levels = ((str(level.get("uom") or "").lower(), level.get("quantity")) for level in _children(values, "packaging"))
+    return [f"{known.get(uom, uom.upper())}:{quantity}" for uom, quantity in levels if uom and quantity and quantity != 1]
+
+
+def _children(values: Values, name: str) -> list[dict[str, Any]]:
+    return [child for child in values.get(name) or () if isinstance(child, dict)]
+
+
+def keys(std: Std) -> list[str]:
+    """Codes wherever they stand, GTINs of any packaging level, rare words in pairs, words with sizes."""
+    words = informative(std.get("words", ()), 5)
+    bare = [number for number in (sizes.split(size)[0] for size in std.get("sizes", ())) if number != "0"]
+    cores = unique([*std.get("code_core", ()), *std.get("code_stem", ()), *std.get("text_codes", ())])
+    return limited(
+        (f"code:{core}" for core in cores[:6]),
+        (f"gtin:{number[1:13]}" for number in std.get("gtins", ())[:4]),
+        pairs_of("words", words),
+        crossed("size", words[:3], bare[:3]),
+        pairs_of("sizes", bare[:3]),
+    )
+
+
+RECIPE = Recipe(
+    domain="item",
+    standardise=standardise,
+    keys=keys,
+    spaces=SPACES,
+    comparators=(
+        Codes("code", "Catalogue no."),
+        Same("gtins", "GTIN / UDI"),
+        Words("maker", "Manufacturer", alike_words),
+        Words("words", "Description", alike_words, context="context"),
+        Words("sizes", "Sizes", alike_sizes, context="sizes_context", conflict="sizes differ"),
+        Axes("variants", "Variant", conflict="variants differ"),
+        Axes("packs", "Packaging", conflict="packaging differs"),
+    ),
+    policy=Policy("item", auto_bits=7.0, review_bits=-3.0, margin_bits=3.0, weights=WEIGHTS),
+)

@@ -1,0 +1,64 @@
+"""What suppliers, locations and cost centers share: fingerprints, addresses, contact data as columns."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..records import Std
+from ..standardise import addresses
+from ..standardise.phones import host, mail_host, phone
+from ..standardise.text import stated, unique
+
+Columns = dict[str, list[str]]
+
+ADDRESS_SPACES = {
+    "street": "street",  # "#2601" (house), "box790", street words
+    "city": "city",
+    "state": "state",
+    "postcode": "postcode",
+    "phone": "phone",
+    "street=": "written",
+    "phone=": "written",
+}
+
+
+def fingerprint(*values: object) -> list[str]:
+    """The text as it was written, in eight characters: enough to tell "the same" from "the same, reformatted"."""
+    text = "|".join(stated(value) for value in values)
+    return [f"{zlib.crc32(text.encode()):x}"] if text.strip("|") else []
+
+
+def stated_only(columns: Columns) -> Std:
+    """The columns that have tokens."""
+    return {name: tokens for name, tokens in columns.items() if tokens}
+
+
+def address_columns(places: Iterable[Mapping[str, Any]], phones: Iterable[object]) -> Columns:
+    """Addresses (several are compared as one: any may be the shared one) and telephone numbers."""
+    places, phones = list(places), list(phones)
+    return {
+        "street": unique(token for p in places for token in addresses.street(p.get("line1"), p.get("line2"))),
+        "city": unique(addresses.city(p.get("city")) for p in places),
+        "state": unique(addresses.state(p.get("state")) for p in places),
+        "postcode": unique(addresses.postcode(p.get("postcode")) for p in places),
+        "phone": unique(phone(number) for number in phones),
+        "street=": unique(f for p in places for f in fingerprint(p.get("line1"), p.get("line2"))),
+        "phone=": unique(f for number in phones for f in fingerprint(number)),
+    }
+
+
+def sites(values: Iterable[object]) -> list[str]:
+    """Host names of web and mail addresses."""
+    return unique(name for value in values for name in (host(value), mail_host(value)))
+
+
+def address_keys(std: Std, limit: int = 3) -> list[str]:
+    """House number or box with postcode, city and street word; phone. Never from an empty value."""
+    houses = [token for token in std.get("street", ()) if token.startswith(("#", "box"))][:limit]
+    rest = [token for token in std.get("street", ()) if not token.startswith(("#", "box")) and len(token) > 2][:limit]
+    areas = [*std.get("postcode", ())[:limit], *std.get("city", ())[:limit]]
+    keys = [f"house:{house}+{area}" for house in houses for area in areas]
+    keys += [f"street:{word}+{house}" for word in rest for house in houses]
+    return [*(f"phone:{number}" for number in std.get("phone", ())[:limit]), *keys[:10]]

@@ -1,0 +1,96 @@
+"""Suppliers: one company under many spellings, legal forms, trade names and addresses."""
+
+from __future__ import annotations
+
+from ..blocking import crossed, informative, limited, pairs_of
+from ..compare import Names, Same, Words
+from ..model import Policy
+from ..recipe import Recipe
+from ..records import Std, Values
+from ..resemblance import alike_words
+from ..standardise.identifiers import registered
+from ..standardise.organisations import organisation
+from ..standardise.text import unique
+from .parties import ADDRESS_SPACES, address_columns, address_keys, fingerprint, sites, stated_only
+
+IDENTIFIERS = {"duns": 9, "ein": 9, "lei": 0, "gln": 0, "npi": 0}
+
+SPACES = {
+    "name": "word",  # of the legal name and of every trade name
+    "initials": "initials",
+    "acronym": "initials",
+    "name=": "written",
+    "site": "site",
+    **{name: name for name in IDENTIFIERS},
+    **ADDRESS_SPACES,
+}
+
+WEIGHTS = {
+    "name.agree": 0.6, "name.miss": 0.6, "name.extra": 0.25, "name.cap": 14.0, "name.floor": -8.0, "name.initials": 3.0,
+    "street.agree": 0.5, "street.miss": 0.3, "street.extra": 0.1, "street.cap": 8.0, "street.floor": -5.0,
+    "city.rarity": 0.2, "city.cap": 2.0, "city.different": -2.0,
+    "state.rarity": 0.2, "state.cap": 1.0, "state.different": -2.0,
+    "postcode.rarity": 0.4, "postcode.cap": 4.0, "postcode.different": -2.0,
+    "phone.rarity": 0.9, "phone.cap": 10.0, "phone.different": -0.5,
+    "site.rarity": 0.8, "site.cap": 9.0, "site.different": -3.0,
+    "duns.rarity": 1.0, "duns.cap": 14.0, "duns.different": -3.0,
+    "ein.rarity": 1.0, "ein.cap": 14.0, "ein.different": -4.0,
+    "lei.rarity": 1.2, "lei.cap": 16.0, "lei.different": -6.0,
+    "gln.rarity": 1.2, "gln.cap": 16.0, "gln.different": -2.0,
+    "npi.rarity": 1.0, "npi.cap": 12.0, "npi.different": -2.0,
+}  # fmt: skip
+
+
+def standardise(values: Values) -> Std:
+    """A supplier's values as columns of tokens."""
+    names = [name for value in (values.get("name"), *(values.get("dba_names") or ())) for name in organisation(value)]
+    single = [name.words[0] for name in names if len(name.words) == 1 and 2 <= len(name.words[0]) <= 5]
+    places = [place for place in values.get("addresses") or () if isinstance(place, dict)]
+    return stated_only({
+        "name": unique(word for name in names for word in name.words),
+        "initials": unique(name.initials for name in names if len(name.initials) > 1),
+        "acronym": unique("".join(sorted(word)) for word in single),
+        "name=": fingerprint(values.get("name")),
+        "site": sites([values.get("website"), values.get("email")]),
+        **{name: unique([registered(values.get(name), length)]) for name, length in IDENTIFIERS.items()},
+        **address_columns(places, [values.get("phone")]),
+    })  # fmt: skip
+
+
+def keys(std: Std) -> list[str]:
+    """Identifiers, phone, site, house number with area, words of the name in pairs and alone, initials with area."""
+    words = informative(std.get("name", ()), 4)
+    areas = [*std.get("postcode", ())[:2], *std.get("city", ())[:2]]
+    short = [*std.get("initials", ()), *std.get("acronym", ())][:2]
+    return limited(
+        (f"{kind}:{code}" for kind in IDENTIFIERS for code in std.get(kind, ())),
+        (f"site:{name}" for name in std.get("site", ())[:2]),
+        address_keys(std, 2),
+        pairs_of("words", words),
+        (f"word:{word}" for word in words[:3]),
+        crossed("name", words[:2], areas[:2]),
+        crossed("initials", short, areas[:2]),
+    )
+
+
+RECIPE = Recipe(
+    domain="supplier",
+    standardise=standardise,
+    keys=keys,
+    spaces=SPACES,
+    comparators=(
+        Same("duns", "DUNS"),
+        Same("ein", "EIN", conflict="EINs differ"),
+        Same("lei", "LEI", conflict="LEIs differ"),
+        Same("gln", "GLN"),
+        Same("npi", "NPI"),
+        Names("name", "Name", alike_words),
+        Words("street", "Address", alike_words),
+        Same("city", "City"),
+        Same("state", "State"),
+        Same("postcode", "Postcode"),
+        Same("phone", "Phone"),
+        Same("site", "Web or mail host"),
+    ),
+    policy=Policy("supplier", auto_bits=3.0, review_bits=-3.0, margin_bits=2.0, weights=WEIGHTS),
+)

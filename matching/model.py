@@ -1,0 +1,116 @@
+"""What the engine knows besides the two records: how rare values are, what evidence weighs, when to decide."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .columns import Floats
+from .records import Std
+from .standardise.dictionaries import word_set
+
+if TYPE_CHECKING:
+    from .recipe import Recipe
+
+BACKGROUND = 1000
+"""Records that are assumed to be there before any is seen: rarity is sensible from the first one on."""
+_RARE, _COMMON = 0.5, 20.0  # of the background records, how many have a given token: any, a common word
+
+
+class Statistics:
+    """How many records have each token, by space; from which rarity follows. Grows by ``add`` and ``merge``."""
+
+    def __init__(self, size: int = 0, counts: Mapping[str, Mapping[str, int]] | None = None) -> None:
+        self.size = size
+        self._counts: dict[str, Counter[str]] = {space: Counter(c) for space, c in (counts or {}).items()}
+
+    @classmethod
+    def collect(cls, recipe: Recipe, stds: Iterable[Std]) -> Statistics:
+        """Count the tokens of standardised records."""
+        statistics = cls()
+        for std in stds:
+            statistics.add(recipe, std)
+        return statistics
+
+    def add(self, recipe: Recipe, std: Std) -> None:
+        """Count one more record; a token counts once in a record, in whichever columns of its space it stands."""
+        seen: dict[str, set[str]] = {}
+        for column, space in recipe.spaces.items():
+            tokens = std.get(column)
+            if tokens:
+                seen.setdefault(space, set()).update(tokens)
+        for space, tokens in seen.items():
+            self._counts.setdefault(space, Counter()).update(tokens)
+        self.size += 1
+
+    def merge(self, other: Statistics) -> Statistics:
+        """The statistics of both sets of records."""
+        merged = Statistics(self.size + other.size, self._counts)
+        for space, counts in other._counts.items():
+            merged._counts.setdefault(space, Counter()).update(counts)
+        return merged
+
+    def count(self, space: str, token: str) -> int:
+        return self._counts.get(space, Counter())[token]
+
+    def rarity(self, space: str, tokens: Sequence[str]) -> Floats:
+        """Bits that an agreement on each token is worth by chance alone: log2 of one over its frequency."""
+        counts = self._counts.get(space, {})
+        common = word_set("common") if space == "word" else frozenset()
+        have = [counts.get(t, 0) + (_COMMON if t in common else _RARE) for t in tokens]
+        rarity: Floats = np.log2((self.size + BACKGROUND) / np.asarray(have, dtype=np.float64))
+        return np.maximum(rarity, 0.0)
+
+    @property
+    def prior(self) -> float:
+        """Bits that a record picked at random is the one looked for: about one of all."""
+        return -math.log2(self.size + BACKGROUND)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"size": self.size, "counts": {space: dict(counts) for space, counts in self._counts.items()}}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any] | str) -> Statistics:
+        values = json.loads(data) if isinstance(data, str) else data
+        return cls(int(values["size"]), values["counts"])
+
+
+@dataclass(frozen=True)
+class Policy:
+    """When to link, ask or create, and what evidence weighs, in one domain. ``weights``: see the domain's recipe."""
+
+    domain: str
+    auto_bits: float
+    review_bits: float
+    margin_bits: float
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def default(cls, domain: str) -> Policy:
+        """The policy that the domain's recipe comes with."""
+        from .domains import recipe_for
+
+        return recipe_for(domain).policy
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any] | str) -> Policy:
+        """A stored policy; weights that it does not name are the recipe's."""
+        values = dict(json.loads(data) if isinstance(data, str) else data)
+        default = cls.default(values["domain"])
+        weights = {**default.weights, **values.pop("weights", {})}
+        return replace(default, **values, weights=weights)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "domain": self.domain,
+            "auto_bits": self.auto_bits,
+            "review_bits": self.review_bits,
+            "margin_bits": self.margin_bits,
+            "weights": dict(self.weights),
+        }

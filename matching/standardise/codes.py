@@ -1,0 +1,49 @@
+"""Catalogue numbers, and codes hidden in descriptions: what is the same code however it is written."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from .dictionaries import dictionary
+from .text import alnum, stated
+
+_LABEL = re.compile(r"^(?:ref|cat(?:alog(?:ue)?)?|mfr|mfg|item|part|model|order|no|nr|num(?:ber)?|p/n|pn|sku|#|:|\.|\s)+(?=[\s:#.-])[\s:#.-]*")
+_TAIL = re.compile(r"^(.*[a-z0-9])[\s/_-]+([a-z]{1,3})$")
+_DIGITS = re.compile(r"\d")
+_LETTERS = re.compile(r"[a-z]+")
+
+
+def bare(value: object) -> str:
+    """The code as letters and digits, without label ("REF", "CAT #") and without a packaging unit at its end ("-EA", " BX")."""
+    text = _LABEL.sub("", stated(value)) or stated(value)
+    tail = _TAIL.match(text)
+    if tail and tail[2] in dictionary("packs") and _DIGITS.search(tail[1]):
+        text = tail[1]
+    return alnum(text)
+
+
+@lru_cache(maxsize=65_536)
+def core(code: str) -> str:
+    """What is left of an alphanumeric code when leading zeros go and the letter O beside a digit is a zero."""
+    code = re.sub(r"(?<=\d)O|O(?=\d)", "0", code)
+    return code.lstrip("0") or code
+
+
+@lru_cache(maxsize=65_536)
+def looks_like_code(chunk: str) -> bool:
+    """Whether a chunk of a description reads like a catalogue number: "dsc-w150", "4817-016", "8106434"."""
+    solid = alnum(chunk)
+    digits = len(_DIGITS.findall(solid))
+    if digits == len(solid):
+        return digits >= 4
+    longest = max((len(run) for run in _LETTERS.findall(chunk)), default=0)
+    return len(solid) >= 4 and digits >= 2 and longest <= 6 or (len(solid) >= 6 and digits >= 1 and longest <= 6)
+
+
+def related(a: str, b: str) -> str:
+    """How two alphanumeric codes relate: "same", "suffix" (one adds one or two characters), or ""."""
+    if core(a) == core(b):
+        return "same"
+    short, long = sorted((core(a), core(b)), key=len)
+    return "suffix" if len(short) >= 4 and long.startswith(short) and len(long) - len(short) <= 2 else ""

@@ -1,0 +1,118 @@
+"""Item descriptions, taken apart: words, sizes, packaging, codes and the words that tell siblings apart."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from . import codes, sizes
+from .dictionaries import dictionary
+from .text import alnum, expand, spell, stated, unique
+
+_CHUNK = re.compile(r"[\s,;()\[\]{}|_+=:!?<>~]+")
+_PART = re.compile(r"[^a-z0-9.]+")
+_WITH = [(re.compile(r"\bw/\s?o\b|\bw/out\b"), " without "), (re.compile(r"\bw/"), " with "), (re.compile(r"\bc/w\b"), " with "),
+         (re.compile(r"\bn/s\b"), " nonsterile "), (re.compile(r"\b(non|un)[- ](?=[a-z]{4})"), r"\1"),
+         (re.compile(r"\b(latex|powder)[- ]free\b"), r"\1free"),
+         (re.compile(r"\((r|l)\)|,\s?(r|l)(?:t|ight|eft)?$"), lambda m: " right " if "r" in m[0][:3] else " left ")]  # fmt: skip
+_PACKS = "|".join(sorted(dictionary("packs"), key=len, reverse=True))
+_PER = re.compile(rf"\b(?:({_PACKS})\s?/\s?(\d+)|(\d+)\s?(?:ea|pc|pcs)?\s?(?:/|per)\s?({_PACKS}))(?![a-z0-9])")
+_DIGIT = re.compile(r"\d")
+_CUT_LENGTH = 25  # descriptions are cut at 30, 35, 40 … characters; shorter ones are taken to be whole
+
+
+@dataclass
+class Description:
+    """What a description says. ``words`` and ``sizes`` in order, each once; ``codes`` letters and digits only."""
+
+    words: list[str] = field(default_factory=list)
+    sizes: list[str] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+    packs: list[str] = field(default_factory=list)  # "BX100": 100 to a box
+    variants: list[str] = field(default_factory=list)  # "side:left"
+
+
+def packs(text: str) -> tuple[list[str], str]:
+    """Packaging in a folded description, "bx/100" and "10 per case" → "BX100", "CA10", and the text without it."""
+    found: list[str] = []
+
+    def take(match: re.Match[str]) -> str:
+        unit, count = (match[1], match[2]) if match[1] else (match[4], match[3])
+        found.append(f"{dictionary('packs')[unit]}{int(count)}")
+        return " "
+
+    return found, _PER.sub(take, text)
+
+
+def describe(value: object, *, whole: bool = False) -> Description:
+    """Take a description apart. ``whole``: it is known not to be cut off at a field's end."""
+    text = stated(value)
+    cut = not whole and len(text) >= _CUT_LENGTH
+    for pattern, replacement in _WITH:
+        text = pattern.sub(replacement, text)
+    result = Description()
+    result.packs, text = packs(text)
+    chunks = [chunk for chunk in _CHUNK.split(sizes.tidy(text)) if chunk]
+    for position, chunk in enumerate(chunks):
+        _read_chunk(result, chunk.strip(".-/&'*#"), last=cut and position == len(chunks) - 1)
+    result.codes = unique([*result.codes, *_joined_codes(chunks)])
+    result.words, result.sizes = [word for word in unique(result.words) if word != "x"], unique(result.sizes)
+    result.variants = variants(result.words)
+    return result
+
+
+def variants(words: list[str]) -> list[str]:
+    """The words that tell siblings apart, as axis and value."""
+    return unique(dictionary("variants").get(word, "") for word in words)
+
+
+def _read_chunk(result: Description, chunk: str, *, last: bool) -> None:
+    """Add what ``chunk`` is to ``result``. A bare number that comes ``last`` may be the stump of a longer one: left out."""
+    if not _DIGIT.search(chunk):
+        result.words += [word for part in _PART.split(chunk) for word in expand(part.replace(".", ""), ("abbreviations",))]
+        return
+    quantities = sizes.read(chunk)
+    if quantities is not None and not (chunk.isdigit() and codes.looks_like_code(chunk)):
+        result.sizes += [q for q in quantities if not (last and sizes.split(q)[1] == "")]
+    elif codes.looks_like_code(chunk):
+        result.codes.append(alnum(chunk))
+    else:
+        _read_parts(result, chunk, last=last)
+
+
+def _read_parts(result: Description, chunk: str, *, last: bool) -> None:
+    for part in _PART.split(chunk):
+        quantities = sizes.read(part.strip(".")) if part else None
+        if quantities:
+            result.sizes += [q for q in quantities if not (last and sizes.split(q)[1] == "")]
+        elif part.strip("."):
+            result.words += expand(part.replace(".", ""), ("abbreviations",))
+
+
+def _joined_codes(chunks: list[str]) -> list[str]:
+    """Codes that are written in two pieces: "frp 707", "plav70 unlps", "5500 100"."""
+    return [
+        alnum(first + second)
+        for first, second in zip(chunks, chunks[1:], strict=False)
+        if _DIGIT.search(first + second) and len(first + second) <= 16 and _are_one_code(first, second)
+    ]
+
+
+def _are_one_code(first: str, second: str) -> bool:
+    if first.isalpha():
+        return len(first) <= 4 and second.isdigit() and len(second) >= 3 and not _is_word(first)
+    joinable = len(first) >= 3 and len(second) <= 5 and second.isalnum() and not _is_word(second)
+    return joinable and _is_code_part(first) and sizes.read(second) is None
+
+
+def _is_word(text: str) -> bool:
+    return text.isalpha() and any(text in dictionary(name) for name in ("abbreviations", "units", "packs", "common"))
+
+
+def _is_code_part(chunk: str) -> bool:
+    return codes.looks_like_code(chunk) and (chunk.isdigit() or sizes.read(chunk) is None)
+
+
+def plain_words(value: object) -> list[str]:
+    """The words of a term or category, without what is not a word."""
+    return [spell(word) for word in describe(value, whole=True).words]

@@ -1,0 +1,42 @@
+"""Names of organisations: legal forms, "doing business as", inversions, initials."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from .dictionaries import word_set
+from .text import expand, stated, unique
+
+_DBA = re.compile(r"\b(?:d\s?[./]\s?b\s?[./]\s?a\b\.?|dba|doing business as|t\s?/\s?a|trading as|aka|a/k/a|fka|f/k/a)\b[\s:,-]*")
+_INITIALS = re.compile(r"\b([a-z])\.\s?(?=[a-z]\b)")
+_NOT_WORD = re.compile(r"[^a-z0-9]+")
+_SMALL = frozenset({"of", "and", "the", "for", "in", "at", "on", "a", "an", "de", "la", "del", "et"})
+
+
+@dataclass
+class Name:
+    """``words``: what tells it apart, in order; ``initials``: of those words, sorted (names are inverted at will), "" for a single word."""
+
+    words: list[str] = field(default_factory=list)
+    initials: str = ""
+
+
+def split_dba(value: object) -> list[str]:
+    """The names in "ACME INC DBA MEDCO" as a list: folded, in order."""
+    return [part.strip(" ,-()") for part in _DBA.split(stated(value)) if part.strip(" ,-()")]
+
+
+def read(text: str, *dictionaries: str) -> Name:
+    """Take one folded name apart. Legal forms go, unless nothing else is left."""
+    text = _INITIALS.sub(r"\1", text).replace("&", " and ").replace("'", "")
+    raw = [word for word in _NOT_WORD.split(text) if word]
+    kept = [word for word in raw if word not in word_set("legal_forms")] or raw
+    kept = [word for word in kept if word not in _SMALL] or kept
+    words = unique(part for word in kept for part in expand(word, dictionaries))
+    return Name(words, "".join(sorted(word[0] for word in kept)) if len(kept) > 1 else "")
+
+
+def organisation(value: object) -> list[Name]:
+    """Every name in ``value``, the legal name first."""
+    return [read(text, "organisations") for text in split_dba(value)]

@@ -1,0 +1,107 @@
+"""Sizes, strengths and counts: numbers with units, brought to one unit per dimension.
+
+A quantity is written as number and canonical unit, ``"16mm"``, ``"5ml"``, ``"16fr"``; a number without a unit is written
+alone, ``"16"``, and may turn out to be any of these. French gauge stays French: it is what the label says.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+
+from .dictionaries import dictionary
+
+_NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+\.\d+|\.\d+|\d+)(?:[- ]?\d+/\d+|/\d+(?!\.?\d*[a-z\"]*/))?|\d+/\d+"
+_DENOMINATORS = {2, 3, 4, 8, 16, 32, 64}
+_SPACED_UNITS = (
+    "mm|cm|fr|french|f|ga|gauge|g|ml|cc|deg|degrees?|inch(?:es)?|in|mg|mcg|gm|kg|oz|holes?|feet|ft|lbs?|liters?|"
+    "millimeters?|centimeters?|watts?|volts?|diopters?|lumens?|ply|percent|%|\""
+)
+_SPACED = re.compile(rf"(?<=\d)[ -]\.?(?=(?:{_SPACED_UNITS})(?![a-z0-9]))")
+_CROSS = re.compile(
+    r"(?:(?<=\d)|(?<=\d\")|(?<=\d[mc]m)|(?<=\dfr)|(?<=\din)|(?<=\dg)|(?<=\df)|(?<=\dml))\s*[x*]\s+(?=[\d.])"
+    r"|(?:(?<=\d)|(?<=\d\")|(?<=\d[mc]m))\s+x(?=[\d.])"
+)
+_RANGE = re.compile(r"(?<=[\da-z\"])(?:to|-|/|x|&)(?=[\d.])|x$")
+
+
+@cache
+def _units() -> dict[str, tuple[str, float]]:
+    parts = {written: meaning.split("*") for written, meaning in dictionary("units").items()}
+    return {written: (unit, float(factor)) for written, (unit, factor) in parts.items()}
+
+
+@cache
+def _quantity_pattern() -> re.Pattern[str]:
+    units = "|".join(re.escape(unit) for unit in sorted(_units(), key=len, reverse=True))
+    return re.compile(rf"(?P<number>{_NUMBER})[- ]?(?P<unit>{units})?")
+
+
+def tidy(text: str) -> str:
+    """Folded text with a number and its unit, and the parts of a dimension, in one piece: "14 mm x 9 mm" → "14mmx9mm"."""
+    return _CROSS.sub("x", _SPACED.sub("", text))
+
+
+def _value(number: str) -> list[float]:
+    """The number or numbers written: "1-1/2" → 1.5, "2.0/2.4" → 2.0 and 2.4."""
+    number = number.replace(",", "")
+    whole, slash, below = number.rpartition("/")
+    if not slash:
+        return [float(number)]
+    lead, above = re.fullmatch(r"(?:(.*\d)[- ])?([\d.]+)", whole).groups()  # type: ignore[union-attr]
+    if int(below) in _DENOMINATORS and above.isdigit() and int(above) < int(below):
+        return [float(lead or 0) + int(above) / int(below)]
+    return [float(part) for part in (lead, above, below) if part]
+
+
+def write(value: float, unit: str = "") -> str:
+    """One way to write a quantity: at most four decimals, no trailing zeros."""
+    return f"{value:.4f}".rstrip("0").rstrip(".") + unit
+
+
+@lru_cache(maxsize=65_536)
+def read(chunk: str) -> tuple[str, ...] | None:
+    """The quantities that ``chunk`` consists of ("10x10cm", "2.0/2.4mm", '1/2"', "16fr"), or None if it is something else.
+
+    A unit that is written once holds for every number of the dimension.
+    """
+    pattern, at, found = _quantity_pattern(), 0, []
+    while at < len(chunk):
+        match = pattern.match(chunk, at)
+        if match is None:
+            return None
+        found += [(value, match["unit"]) for value in _value(match["number"])]
+        at = match.end()
+        if at < len(chunk):
+            joint = _RANGE.match(chunk, at)
+            if joint is None:
+                return None
+            at = joint.end()
+    last = next((unit for _, unit in reversed(found) if unit), None)
+    return tuple(_canonical(value, unit or last) for value, unit in found)
+
+
+def _canonical(value: float, written: str | None) -> str:
+    if written is None:
+        return write(value)
+    unit, factor = _units()[written]
+    if unit == "g" and written == "g" and 10 <= value <= 34 and value.is_integer():
+        unit = "ga"  # "19G" on a needle is its gauge; grams of two digits are written "gm" in this trade
+    return write(value * factor, unit)
+
+
+def split(quantity: str) -> tuple[str, str]:
+    """Number and canonical unit of a quantity: "16mm" → ("16", "mm"); a bare number has the unit ""."""
+    number = quantity.rstrip("abcdefghijklmnopqrstuvwxyz")
+    return number, quantity[len(number) :]
+
+
+def as_bare(quantity: str) -> tuple[str, ...]:
+    """The bare numbers that ``quantity`` may be written as, without its unit: "170mm" → "170", "17" (centimetres)."""
+    number, unit = split(quantity)
+    if not unit:
+        return ()
+    value = float(number)
+    inches = write(value / 25.4)
+    other = {"mm": (write(value / 10), inches if len(inches) <= 5 else ""), "ml": (write(value / 1000),), "g": (write(value * 1000),)}
+    return (number, *(text for text in other.get(unit, ()) if text and text != "0"))

@@ -1,0 +1,91 @@
+"""Words: folding, placeholders, abbreviations of the trade, spelling variants."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from .dictionaries import dictionary, word_set
+
+_MARKS = str.maketrans({
+    "™": " ", "®": " ", "©": " ", "µ": "u", "μ": "u", "°": " deg ", "º": " deg ", "×": "x", "·": " ", "¼": " 1/4", "½": " 1/2",
+    "¾": " 3/4", "”": '"', "“": '"', "″": '"', "’": "'", "‘": "'", "′": "'", "–": "-", "—": "-", "‐": "-", "‑": "-",
+    "±": " ", "Ø": " ", "ø": " ", "\u00a0": " ",
+})  # fmt: skip
+_REPEATED = re.compile(r"(.)\1*")
+_NOT_WORD = re.compile(r"[^a-z0-9]+")
+_ALNUM = re.compile(r"[^A-Z0-9]+")
+
+
+def fold(value: object) -> str:
+    """Lower-case ASCII with single spaces; marks of trade and accents go, signs that carry meaning are spelt out."""
+    text = str(value)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text.translate(_MARKS)).encode("ascii", "ignore").decode()
+    return " ".join(text.lower().split())
+
+
+def stated(value: object) -> str:
+    """The text of ``value``, or "" where it states nothing: empty, a placeholder, a run of 0, 9 or X."""
+    if value is None or isinstance(value, (dict, list)):
+        return ""
+    text = fold(value)
+    bare = _NOT_WORD.sub(" ", text).strip()
+    if not bare or bare in word_set("placeholders"):
+        return ""
+    solid = bare.replace(" ", "")
+    if len(solid) >= 3 and solid[0] in "09x" and _REPEATED.fullmatch(solid):
+        return ""
+    return text
+
+
+def alnum(value: object) -> str:
+    """Upper-case letters and digits only, as codes are best compared."""
+    return _ALNUM.sub("", fold(value).upper())
+
+
+def unique(items: Iterable[str]) -> list[str]:
+    """The items in order, each once, without blanks."""
+    return [item for item in dict.fromkeys(items) if item]
+
+
+@lru_cache(maxsize=65_536)
+def spell(word: str) -> str:
+    """One spelling for British and American forms and for plurals: "haemodialysis" → "hemodialysis"."""
+    if len(word) > 4:
+        word = word.replace("haem", "hem").replace("aed", "ed").replace("paed", "ped").replace("oed", "ed")
+        word = word.replace("aesth", "esth").replace("oesoph", "esoph").replace("isation", "ization")
+        if word.endswith("s") and not word.endswith(("ss", "us", "is")):
+            word = word[:-1]
+    return word
+
+
+@lru_cache(maxsize=65_536)
+def expand(word: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """What ``word`` stands for in the dictionaries ``names`` (in order), in one spelling."""
+    for name in names:
+        meaning = dictionary(name).get(word)
+        if meaning is not None:
+            return tuple(spell(part) for part in meaning.split())
+    return (spell(word),)
+
+
+def words(text: str, *names: str) -> list[str]:
+    """The words of folded ``text``, expanded by the dictionaries ``names``, in order, each once."""
+    return unique(part for word in _split(text) for part in expand(word, names))
+
+
+def _split(text: str) -> Iterator[str]:
+    return (word for word in _NOT_WORD.split(text.replace("'", "")) if word)
+
+
+@lru_cache(maxsize=65_536)
+def skeleton(word: str) -> str:
+    """First letter and the consonants after it, repeats dropped, at most five: survives most slips of the keyboard.
+
+    "stent", "stnet" and "stnt" → "stnt"; it serves to find candidates, never to judge them.
+    """
+    rest = re.sub(r"[aeiouyhw]", "", word[1:])
+    return (word[:1] + re.sub(r"(.)\1+", r"\1", rest))[:5]
