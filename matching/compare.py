@@ -69,8 +69,8 @@ class Words:
     """Words in any order, weighed by rarity.
 
     bits = min(cap, agree × shared) − miss × (what the poorer side alone has) − extra × (what the richer side alone has),
-    no less than ``floor``. A text that is contained in the other is only a shorter way to say the same; words that *each*
-    side alone has speak against. Weights: ``<field>.agree .miss .extra .cap .floor``.
+    no less than ``floor``; where the ``whole`` agrees, no less than whole × its rarity. A text that is contained in the other is only a shorter way to say the same; words that *each*
+    side alone has speak against. Weights: ``<field>.agree .miss .extra .cap .floor .whole``.
     """
 
     field: str
@@ -78,12 +78,15 @@ class Words:
     resemblance: Resemblance | None = None
     context: str | None = None
     conflict: str = ""  # the veto, if both sides have words of their own
+    whole: str | None = None  # a column with the field as one token: agreeing on all of it is worth its own rarity
 
     def find(self, pairs: Pairs, weights: Weights) -> Finding:
         overlap = pairs.overlap(self.field, self.resemblance, self.context)
         weigh = {name: weights[f"{self.field}.{name}"] for name in ("agree", "miss", "extra", "cap", "floor")}
         bits = np.minimum(weigh["cap"], weigh["agree"] * overlap.shared)
         bits = bits - weigh["miss"] * overlap.less - weigh["extra"] * overlap.more
+        if self.whole:
+            bits = np.maximum(bits, weights[f"{self.field}.whole"] * pairs.shared_weight(self.whole))
         level = self._level(pairs, overlap.shared, overlap.less, overlap.more, overlap.literal)
         level[~overlap.stated] = EMPTY
         veto = overlap.stated & (overlap.less > 0) if self.conflict else None

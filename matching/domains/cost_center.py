@@ -12,13 +12,14 @@ from ..standardise import codes
 from ..standardise.organisations import organisation
 from ..standardise.places import place
 from ..standardise.text import alnum, fold, stated, unique
-from .parties import fingerprint, stated_only
+from .parties import fingerprint, stated_only, whole
 
 SPACES = {
     "code": "code",  # letters and digits, without leading zeros
     "code=": "written",
     "segments": "code",  # its parts: "01-6010-200" → 6010, 200
     "name": "word",
+    "name.whole": "whole",  # all its words as one
     "name=": "written",
     "numbers": "number",
     "entity": "entity",
@@ -31,7 +32,7 @@ WEIGHTS = {
     # Two systems may number their cost centers apart, so a different code disproves little; the same one proves more.
     "code.rarity": 0.8, "code.cap": 10.0, "code.different": -1.0,
     "segments.rarity": 0.4, "segments.cap": 4.0, "segments.different": 0.0,
-    "name.agree": 0.7, "name.miss": 0.6, "name.extra": 0.25, "name.cap": 14.0, "name.floor": -10.0,
+    "name.whole": 1.2, "name.agree": 0.7, "name.miss": 0.6, "name.extra": 0.25, "name.cap": 14.0, "name.floor": -10.0,
     "numbers.agree": 0.5, "numbers.miss": 1.0, "numbers.extra": 0.6, "numbers.cap": 4.0, "numbers.floor": -8.0,
     "entity.agree": 0.4, "entity.miss": 0.6, "entity.extra": 0.1, "entity.cap": 4.0, "entity.floor": -6.0,
     "department.agree": 0.3, "department.miss": 0.3, "department.extra": 0.1, "department.cap": 4.0,
@@ -51,6 +52,7 @@ def standardise(values: Values) -> Std:
         "code=": [fold(code)] if code else [],
         "segments": unique(part for part in parts if len(part) >= 3) if len(parts) > 1 else [],
         "name": name.words,
+        "name.whole": [whole([*name.words, *name.numbers])] if name.words else [],
         "name=": fingerprint(values.get("name")),
         "numbers": name.numbers,
         "entity": unique(word for one in organisation(values.get("legal_entity")) for word in one.words),
@@ -81,7 +83,7 @@ RECIPE = Recipe(
     comparators=(
         Same("code", "Code"),
         Same("segments", "Part of the code"),
-        Words("name", "Name", alike_words),
+        Words("name", "Name", alike_words, whole="name.whole"),
         Words("numbers", "Numbers in the name", conflict="numbers in the name differ"),
         Words("entity", "Legal entity", alike_words),
         Words("department", "Department", alike_words),

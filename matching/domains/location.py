@@ -15,12 +15,13 @@ from ..resemblance import alike_words
 from ..standardise.identifiers import registered
 from ..standardise.places import place
 from ..standardise.text import stated
-from .parties import ADDRESS_SPACES, address_columns, address_keys, fingerprint, stated_only
+from .parties import ADDRESS_SPACES, address_columns, address_keys, fingerprint, stated_only, whole
 
 SPACES = {
     "name": "word",
     "initials": "initials",
     "acronym": "initials",
+    "name.whole": "whole",  # all its words as one
     "name=": "written",
     "numbers": "number",  # floors, rooms, beds in the name
     "parent_name": "word",
@@ -34,7 +35,7 @@ SPACES = {
 
 WEIGHTS = {
     # A name of common words ("memorial hospital") proves little; a different one disproves little.
-    "name.agree": 0.6, "name.miss": 0.25, "name.extra": 0.08, "name.cap": 12.0, "name.floor": -5.0, "name.initials": 3.0,
+    "name.whole": 1.2, "name.agree": 0.6, "name.miss": 0.25, "name.extra": 0.08, "name.cap": 12.0, "name.floor": -5.0, "name.initials": 3.0,
     "numbers.agree": 0.5, "numbers.miss": 1.0, "numbers.extra": 0.4, "numbers.cap": 5.0, "numbers.floor": -10.0,
     "street.agree": 0.55, "street.miss": 0.3, "street.extra": 0.1, "street.cap": 10.0, "street.floor": -5.0,
     "city.rarity": 0.3, "city.cap": 3.0, "city.different": -3.0,
@@ -58,6 +59,7 @@ def standardise(values: Values) -> Std:
         "name": name.words,
         "initials": [name.initials] if len(name.initials) > 1 else [],
         "acronym": ["".join(sorted(name.words[0]))] if single else [],
+        "name.whole": [whole([*name.words, *name.numbers])] if name.words else [],
         "name=": fingerprint(values.get("name")),
         "numbers": name.numbers,
         "parent_name": parent.words,
@@ -93,7 +95,7 @@ RECIPE = Recipe(
     comparators=(
         Same("gln", "GLN"),
         Same("npi", "NPI"),
-        Names("name", "Name", alike_words),
+        Names("name", "Name", alike_words, whole="name.whole"),
         Words("numbers", "Floor, room, bed", conflict="numbers in the name differ"),
         Same("kind", "Type", conflict="types differ"),
         Words("parent_name", "Part of", alike_words),

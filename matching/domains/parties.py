@@ -30,6 +30,11 @@ def fingerprint(*values: object) -> list[str]:
     return [f"{zlib.crc32(text.encode()):x}"] if text.strip("|") else []
 
 
+def whole(words: Iterable[str]) -> str:
+    """All words as one token, whatever their order."""
+    return " ".join(sorted(words))
+
+
 def stated_only(columns: Columns) -> Std:
     """The columns that have tokens."""
     return {name: tokens for name, tokens in columns.items() if tokens}

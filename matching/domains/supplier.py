@@ -11,7 +11,7 @@ from ..resemblance import alike_words
 from ..standardise.identifiers import registered
 from ..standardise.organisations import organisation
 from ..standardise.text import unique
-from .parties import ADDRESS_SPACES, address_columns, address_keys, fingerprint, sites, stated_only
+from .parties import ADDRESS_SPACES, address_columns, address_keys, fingerprint, sites, stated_only, whole
 
 IDENTIFIERS = {"duns": 9, "ein": 9, "lei": 0, "gln": 0, "npi": 0}
 
@@ -19,6 +19,7 @@ SPACES = {
     "name": "word",  # of the legal name and of every trade name
     "initials": "initials",
     "acronym": "initials",
+    "name.whole": "whole",  # all its words as one
     "name=": "written",
     "site": "site",
     **{name: name for name in IDENTIFIERS},
@@ -26,7 +27,7 @@ SPACES = {
 }
 
 WEIGHTS = {
-    "name.agree": 0.6, "name.miss": 0.6, "name.extra": 0.25, "name.cap": 14.0, "name.floor": -8.0, "name.initials": 3.0,
+    "name.whole": 1.2, "name.agree": 0.6, "name.miss": 0.6, "name.extra": 0.25, "name.cap": 14.0, "name.floor": -8.0, "name.initials": 3.0,
     "street.agree": 0.5, "street.miss": 0.3, "street.extra": 0.1, "street.cap": 8.0, "street.floor": -5.0,
     "city.rarity": 0.2, "city.cap": 2.0, "city.different": -2.0,
     "state.rarity": 0.2, "state.cap": 1.0, "state.different": -2.0,
@@ -50,6 +51,7 @@ def standardise(values: Values) -> Std:
         "name": unique(word for name in names for word in name.words),
         "initials": unique(name.initials for name in names if len(name.initials) > 1),
         "acronym": unique("".join(sorted(word)) for word in single),
+        "name.whole": unique(whole(name.words) for name in names),
         "name=": fingerprint(values.get("name")),
         "site": sites([values.get("website"), values.get("email")]),
         **{name: unique([registered(values.get(name), length)]) for name, length in IDENTIFIERS.items()},
@@ -84,7 +86,7 @@ RECIPE = Recipe(
         Same("lei", "LEI", conflict="LEIs differ"),
         Same("gln", "GLN"),
         Same("npi", "NPI"),
-        Names("name", "Name", alike_words),
+        Names("name", "Name", alike_words, whole="name.whole"),
         Words("street", "Address", alike_words),
         Same("city", "City"),
         Same("state", "State"),
