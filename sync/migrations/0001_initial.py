@@ -348,6 +348,12 @@ class Migration(migrations.Migration):
                     "fence",
                     models.PositiveIntegerField(default=0, help_text="Raised by each worker that takes the run."),
                 ),
+                (
+                    "stalls",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="Workers that took the run and got nowhere."
+                    ),
+                ),
                 ("lease_until", models.DateTimeField(blank=True, null=True)),
                 ("cancel_requested", models.BooleanField(default=False)),
                 ("queued_at", models.DateTimeField(auto_now_add=True)),

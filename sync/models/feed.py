@@ -120,6 +120,7 @@ class FeedRun(FeedOptions):
     # whose hands it is in
     task_id = models.CharField(max_length=64, blank=True)
     fence = models.PositiveIntegerField(default=0, help_text="Raised by each worker that takes the run.")
+    stalls = models.PositiveSmallIntegerField(default=0, help_text="Workers that took the run and got nowhere.")
     lease_until = models.DateTimeField(null=True, blank=True)
     cancel_requested = models.BooleanField(default=False)
     queued_at = models.DateTimeField(auto_now_add=True)
