@@ -32,11 +32,6 @@ def _value(field: Field, value: Any) -> Any:
     return value
 
 
-def from_target(domain: str, values: Mapping[str, Any]) -> Values:
-    """Values as an adapter read them, completed with None and brought to the same order."""
-    return comparable(domain, values)
-
-
 def texts(domain: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(path, text) of every text in comparable values: ``("packaging.uom", "BX")``."""
     for field in DOMAINS[domain].fields:

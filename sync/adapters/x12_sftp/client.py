@@ -1,0 +1,187 @@
+"""The supply-chain edge: X12 832 catalogues and CSV tables over SFTP, acknowledged later.
+
+``send`` puts one file for each run of a domain and answers ``sent``; ``collect`` brings what the partner says of each
+record, by idempotency key. File names carry a control number, derived from the records, and the SHA-256 of the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+from sync.adapters.base import (
+    ErrorClass,
+    Message,
+    Outcome,
+    PeerError,
+    Receipt,
+    Rendered,
+    State,
+    TargetRecord,
+    Values,
+    not_sent,
+)
+from sync.adapters.options import Secrets, load
+from sync.adapters.values import checked, comparable
+
+from . import acks, catalog, table
+from .config import X12Config
+from .mapping import LIMITS
+from .sftp import Busy, Sftp
+from .x12 import CONTROL, USUAL, Envelope, decode
+
+log = logging.getLogger(__name__)
+POLL = 0.05  # seconds between looks for an extract
+
+
+class X12Adapter:
+    def __init__(
+        self, config: Mapping[str, Any], secrets: Secrets, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._config = load(X12Config, config)
+        self._sftp = Sftp(self._config, secrets)
+        self._now = now
+        self._consumed: list[str] = []
+        self.domains = self._config.domains
+
+    def render(self, message: Message) -> bytes:
+        is_item = message.domain == "item"
+        limits = {**(LIMITS if is_item else {}), **self._config.limits.get(message.domain, {})}
+        values = checked(message, limits)
+        return (catalog if is_item else table).render(message, values)
+
+    def expected(self, message: Message) -> Values:
+        return comparable(message.domain, message.payload["attributes"])
+
+    def send(self, batch: Sequence[Rendered]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for chunk in self._chunks(batch):
+            try:
+                outcomes += [self._file(chunk)] * len(chunk)
+            except PeerError as error:
+                outcomes += [error.outcome()] * len(chunk)
+                outcomes += [not_sent(error)] * (len(batch) - len(outcomes))
+                break
+        return outcomes
+
+    def _chunks(self, batch: Sequence[Rendered]) -> Iterator[list[Rendered]]:
+        """Runs that may share a file: one domain, and the same header line or the same delimiters."""
+        for _, run in groupby(batch, key=_shape):
+            rows = list(run)
+            for start in range(0, len(rows), self._config.batch_size):
+                yield rows[start : start + self._config.batch_size]
+
+    def _file(self, chunk: list[Rendered]) -> Outcome:
+        domain = chunk[0].message.domain
+        control = int.from_bytes(hashlib.sha256(b"".join(r.body for r in chunk)).digest()[:8]) % 10**9
+        data = self._catalogue(chunk, control) if domain == "item" else _merged(chunk)
+        digest = hashlib.sha256(data).hexdigest()[:16]
+        name = f"{domain.upper()}_{control:09d}_{digest}.{'x12' if domain == 'item' else 'csv'}"
+        try:
+            self._sftp.put(f"{self._config.inbound}/{name}", data)
+        except (Busy, FileNotFoundError) as error:
+            return Outcome(State.RETRY, error=str(error), error_class=ErrorClass.BUSY)
+        return Outcome(State.SENT, receipt=name)
+
+    def _catalogue(self, chunk: list[Rendered], control: int) -> bytes:
+        delimiters = USUAL if _shape(chunk[0])[1] == USUAL.element.encode() else CONTROL
+        bodies = [rendered.body.decode() for rendered in chunk]
+        count = sum(body.count(delimiters.segment) for body in bodies)
+        envelope = Envelope(self._config.sender_id, self._config.receiver_id, self._config.usage, control, self._now())
+        return envelope.wrap(bodies, delimiters, count, len(bodies)).encode()
+
+    def collect(self) -> list[Receipt]:
+        """Files are removed by the next call, when the caller has settled what this one returned."""
+        try:
+            self._sftp.remove(self._consumed)
+            self._consumed = []
+            names = [n for n in self._sftp.names(self._config.outbound) if n.startswith(("ack_", "receipt_"))]
+            return [
+                receipt for name in names if not name.endswith((".part", ".bad")) for receipt in self._receipts(name)
+            ]
+        except (Busy, FileNotFoundError) as error:
+            raise PeerError(str(error), ErrorClass.BUSY) from error
+
+    def _receipts(self, name: str) -> list[Receipt]:
+        path = f"{self._config.outbound}/{name}"
+        try:
+            found = acks.parse(name, self._sftp.get(path))
+            receipts = found.receipts + self._all_rejected(name, found.rejected_control)
+        except FileNotFoundError:  # another worker has settled and removed it
+            return []
+        except (ValueError, IndexError, PeerError) as error:
+            log.warning("acknowledgement %s is unreadable, set aside: %s", name, error)
+            self._sftp.move(path, f"{path}.bad")
+            return []
+        self._consumed.append(path)
+        return receipts
+
+    def _all_rejected(self, name: str, control: str) -> list[Receipt]:
+        """Every record of the file that a 997 rejected; the partner keeps it in its folder of rejected files."""
+        if not control:
+            return []
+        file = next((f for f in self._sftp.names(self._config.rejected) if f"_{int(control):09d}_" in f), None)
+        if file is None:
+            log.warning("%s rejects control number %s, whose file is not in %s", name, control, self._config.rejected)
+            return []
+        text = f"997: the whole file {file} was rejected"
+        outcome = Outcome(State.REJECTED, name, error=text, error_class=ErrorClass.VALIDATION)
+        segments = decode(self._sftp.get(f"{self._config.rejected}/{file}").decode())
+        return [Receipt(key, outcome) for key in catalog.keys(segments)]
+
+    def read(self, domain: str, ids: Sequence[str] | None = None) -> Iterator[TargetRecord]:
+        """Ask for an extract by file, wait for it, read and remove it."""
+        nonce = secrets.token_hex(8)
+        request = table.write(["domain", "id"], [{"domain": domain, "id": i} for i in (["*"] if ids is None else ids)])
+        path = f"{self._config.outbound}/extract_{nonce}.{'x12' if domain == 'item' else 'csv'}"
+        try:
+            self._sftp.put(f"{self._config.inbound}/extract_{nonce}.csv", request)
+            data = self._wait_for(path)
+            self._sftp.remove([path])
+        except (Busy, FileNotFoundError) as error:
+            raise PeerError(str(error), ErrorClass.BUSY) from error
+        try:
+            found = (
+                catalog.read(decode(data.decode())) if domain == "item" else table.read(domain, table.read_rows(data))
+            )
+            yield from found
+        except (ValueError, LookupError) as error:
+            raise PeerError(f"The extract is unreadable: {error}", ErrorClass.PROTOCOL) from error
+
+    def _wait_for(self, path: str) -> bytes:
+        deadline = time.monotonic() + self._config.timeout
+        while time.monotonic() < deadline:
+            try:
+                return self._sftp.get(path)
+            except FileNotFoundError:
+                time.sleep(POLL)
+        raise PeerError(f"No extract within {self._config.timeout:g} s.", ErrorClass.TIMEOUT)
+
+    def check(self) -> str:
+        for folder in (self._config.inbound, self._config.outbound):
+            try:
+                self._sftp.names(folder)
+            except (Busy, FileNotFoundError) as error:
+                raise PeerError(f"The folder {folder}: {error}", ErrorClass.BUSY) from error
+        return f"{self._config.host}:{self._config.port} shows the pinned host key and lets us in."
+
+    def close(self) -> None:
+        self._sftp.close()
+
+
+def _shape(rendered: Rendered) -> tuple[str, bytes]:
+    """What a file can hold together: for items the element separator, for tables the header line."""
+    if rendered.message.domain == "item":
+        return "item", rendered.body[3:4]
+    return rendered.message.domain, rendered.body.partition(b"\r\n")[0]
+
+
+def _merged(chunk: list[Rendered]) -> bytes:
+    header = chunk[0].body.partition(b"\r\n")[0]
+    return b"\r\n".join([header, *(r.body.partition(b"\r\n")[2].removesuffix(b"\r\n") for r in chunk), b""])
