@@ -18,7 +18,7 @@ PLACEHOLDERS = frozenset(
     "n/a|n.a.|na|#n/a|nan|null|(null)|<null>|\\n|none|nil|not available|not applicable|not specified|not stated|"
     "not provided|no data|unknown|unk|undefined|(blank)|tbd|to be determined|?|??|???|.|..|*|**|***".split("|")
 )
-ERRORS = frozenset("#REF! #VALUE! #NAME? #DIV/0! #NUM! #NULL! #SPILL! #CALC! #GETTING_DATA".split())
+ERRORS = frozenset("#REF! #VALUE! #NAME? #DIV/0! #NUM! #NULL! #SPILL! #CALC! #GETTING_DATA #NOT_CALCULATED!".split())
 TRUE = frozenset("y yes true t 1 x on ✓ ✔".split())
 FALSE = frozenset("n no false f 0 off".split())
 EPOCH = date(1899, 12, 30)  # serial 0 of Excel's 1900 date system, its imaginary 29 February 1900 counted in
