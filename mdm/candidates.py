@@ -99,9 +99,7 @@ class StandardisedCache:
         missing = [c.source for c in wanted if (c.source, c.version) not in self._kept]
         if missing:
             with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT id, version, standardised FROM mdm_sourcerecord WHERE id = ANY(%s)", [missing]
-                )
+                cursor.execute("SELECT id, version, standardised FROM mdm_sourcerecord WHERE id = ANY(%s)", [missing])
                 for source, version, text in cursor.fetchall():
                     self._kept[source, version] = orjson.loads(text) if isinstance(text, str) else text
         found = [self._kept[c.source, c.version] for c in wanted]

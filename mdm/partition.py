@@ -143,9 +143,7 @@ def _join_certain(edges: Edges, ties: Mapping[int, str], clusters: _Clusters, po
     return doubts
 
 
-def _rival(
-    edges: Edges, source: int, target: Target, score: float, clusters: _Clusters, policy: Policy
-) -> str:
+def _rival(edges: Edges, source: int, target: Target, score: float, clusters: _Clusters, policy: Policy) -> str:
     """Another target that is nearly as likely, and that could not be the same thing as this one."""
     here, there = clusters.find(Target(peer=source)), clusters.find(target)
     for other, edge in edges[source].items():
@@ -159,9 +157,7 @@ def _rival(
     return ""
 
 
-def _could_be_one(
-    edges: Edges, one: Target, two: Target, a: int, b: int, clusters: _Clusters, policy: Policy
-) -> bool:
+def _could_be_one(edges: Edges, one: Target, two: Target, a: int, b: int, clusters: _Clusters, policy: Policy) -> bool:
     """Two targets that match each other are one thing about to be joined, not rivals."""
     if clusters.conflict(a, b):
         return False
@@ -191,9 +187,9 @@ def _settle(
                 outcomes[source] = Outcome(kind, Target(peer=founder), edge, _likely(edges, source, clusters, policy))
             else:
                 singles.append(source)
-    waiting = [s for s in singles if not _review(s, edges, clusters, policy, doubts, outcomes, settled_only=False)]
-    for source in waiting:
-        if not _review(source, edges, clusters, policy, doubts, outcomes, settled_only=True):
+    waiting = [s for s in singles if not _review(s, edges, clusters, policy, doubts, outcomes)]
+    for source in waiting:  # like nothing but each other: the first becomes a golden record, the next are doubtful
+        if not _review(source, edges, clusters, policy, doubts, outcomes):
             outcomes[source] = Outcome("new", Target(peer=source))
 
 
@@ -217,16 +213,15 @@ def _likely(edges: Edges, source: int, clusters: _Clusters, policy: Policy) -> l
 
 def _review(
     source: int, edges: Edges, clusters: _Clusters, policy: Policy, doubts: Mapping[int, str],
-    outcomes: dict[int, Outcome], *, settled_only: bool,
+    outcomes: dict[int, Outcome],
 ) -> bool:  # fmt: skip
     """Send a single to review if something settled is like it: a golden record, or a query that becomes or joins one."""
-    likely = _likely(edges, source, clusters, policy)
     settled = [
         (target, edge)
-        for target, edge in likely
+        for target, edge in _likely(edges, source, clusters, policy)
         if target.golden or (target.peer in outcomes and outcomes[target.peer].kind != "review")
     ]
-    if not settled or (not settled_only and not any(t.golden for t, _ in settled) and len(settled) < len(likely)):
+    if not settled:
         return False
     best = settled[0][1]
     reason = doubts.get(source) or ("the best candidate conflicts" if best.vetoed else "likely, but not certain")

@@ -114,9 +114,7 @@ def _one(spec: Field, sources: Sequence[SourceInput], policy: Policy) -> tuple[V
     return value, why | {"others": others}
 
 
-def _reason(
-    spec: Field, stated: Sequence[tuple[SourceInput, Value]], others: Sequence[object], policy: Policy
-) -> str:
+def _reason(spec: Field, stated: Sequence[tuple[SourceInput, Value]], others: Sequence[object], policy: Policy) -> str:
     if len(stated) == 1:
         return ONLY
     if not others:
@@ -153,9 +151,7 @@ def _whole(spec: Field, ranked: Sequence[SourceInput]) -> tuple[Value, dict[str,
     """The fullest ladder of the most trusted: a lone base unit says nothing about packaging."""
     winner = next((s for s in ranked if len(s.says(spec.name)) > 1), ranked[0])
     value = winner.says(spec.name)
-    others = [
-        _candidate(s, s.says(spec.name)) for s in ranked if comparable(s.says(spec.name)) != comparable(value)
-    ]
+    others = [_candidate(s, s.says(spec.name)) for s in ranked if comparable(s.says(spec.name)) != comparable(value)]
     reason = ONLY if len(ranked) == 1 else AGREE if not others else TRUST
     return value, _candidate(winner, None) | {"reason": reason, "others": others}
 
@@ -171,9 +167,7 @@ def _latest_first(at: str) -> tuple[int, ...]:
     return tuple(-ord(c) for c in at)
 
 
-def _overridden(
-    survived: tuple[Value, dict[str, Any]], override: OverrideInput | None
-) -> tuple[Value, dict[str, Any]]:
+def _overridden(survived: tuple[Value, dict[str, Any]], override: OverrideInput | None) -> tuple[Value, dict[str, Any]]:
     if override is None:
         return survived
     value, why = survived

@@ -48,9 +48,7 @@ def _make_identifier_system(domain: str, scheme: str) -> CodeSystem:
     return made
 
 
-def identifier_codes(
-    domain: str, values: Mapping[str, Any], systems: Mapping[str, CodeSystem]
-) -> set[Entry]:
+def identifier_codes(domain: str, values: Mapping[str, Any], systems: Mapping[str, CodeSystem]) -> set[Entry]:
     """The public identifiers of a golden record that are valid, with the unit of measure of packaging GTINs."""
     found: set[Entry] = set()
     for spec in DOMAINS[domain].identifiers:
@@ -98,9 +96,7 @@ def open_rows(change: Change, wanted: Iterable[tuple[Entry, int, int | None]]) -
 
 
 def _preferred(golden_ids: set[int]) -> set[tuple[int, int, str]]:
-    live = Crosswalk.objects.filter(
-        golden__in=golden_ids, preferred=True, known_to__isnull=True, valid_to__isnull=True
-    )
+    live = Crosswalk.objects.filter(golden__in=golden_ids, preferred=True, known_to__isnull=True, valid_to__isnull=True)
     return set(live.values_list("golden", "code_system", "uom"))
 
 
@@ -142,7 +138,9 @@ def set_identifiers(
     gone = [pk for golden, entries in have.items() for e, pk in entries.items() if e not in wanted.get(golden, set())]
     if gone:
         Crosswalk.objects.filter(pk__in=gone).update(known_to=change.at)
-    fresh = [(entry, golden, None) for golden, entries in wanted.items() for entry in sorted(entries - set(have[golden]))]
+    fresh = [
+        (entry, golden, None) for golden, entries in wanted.items() for entry in sorted(entries - set(have[golden]))
+    ]
     if fresh:
         open_rows(change, fresh)
     return {golden for golden, entries in wanted.items() if entries != set(have[golden])}
@@ -155,7 +153,11 @@ def add_target_codes(*, code_system: CodeSystem, codes: Mapping[int, Sequence[tu
     Takes no lock on the golden records and bumps no version. A code that means another record already is left alone:
     the first meaning stands until a steward decides.
     """
-    entries = {(code_system.pk, code_system.normalise(code), uom): golden for golden, pairs in codes.items() for code, uom in pairs}
+    entries = {
+        (code_system.pk, code_system.normalise(code), uom): golden
+        for golden, pairs in codes.items()
+        for code, uom in pairs
+    }
     known = set(
         Crosswalk.objects.filter(
             code_system=code_system, code__in=[e[1] for e in entries], known_to__isnull=True, valid_to__isnull=True

@@ -23,9 +23,7 @@ UPDATE mdm_changeevent e SET position = placed.position FROM placed WHERE e.id =
 """
 
 
-def announce(
-    change: Change, records: Sequence[tuple[GoldenRecord, str, tuple[str, ...]]]
-) -> list[GoldenChange]:
+def announce(change: Change, records: Sequence[tuple[GoldenRecord, str, tuple[str, ...]]]) -> list[GoldenChange]:
     """Write one event per (record, kind, changed attributes) and tell receivers, in this transaction."""
     if not records:
         return []

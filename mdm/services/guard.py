@@ -67,8 +67,13 @@ def _ask(change: Change, record: Rebuilt, name: str, before: Any, after: Any, wh
     others = [{k: why.get(k) for k in ("value", "source", "system", "at")}] if why else []
     record.survived.values[name] = before
     record.survived.provenance[name] = {
-        "value": before, "source": "hold", "system": change.actor.display_name, "at": change.at.isoformat(),
-        "reason": HOLD, "note": HOLD, "others": others + list(why.get("others", [])),
+        "value": before,
+        "source": "hold",
+        "system": change.actor.display_name,
+        "at": change.at.isoformat(),
+        "reason": HOLD,
+        "note": HOLD,
+        "others": others + list(why.get("others", [])),
     }
 
 
@@ -90,9 +95,9 @@ def _follow(change: Change, record: Rebuilt, name: str, why: dict[str, Any]) -> 
 
 
 def _release(change: Change, record: Rebuilt, name: str, request: ChangeRequest) -> None:
-    Override.objects.filter(
-        golden=record.golden, path=name, kind=Override.Kind.HOLD, withdrawn_at__isnull=True
-    ).update(withdrawn_at=change.at)
+    Override.objects.filter(golden=record.golden, path=name, kind=Override.Kind.HOLD, withdrawn_at__isnull=True).update(
+        withdrawn_at=change.at
+    )
     request.state = ChangeRequest.State.WITHDRAWN
     request.decision_reason = "The inputs agree with the held value again"
     request.decided_at = change.at

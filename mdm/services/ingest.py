@@ -219,4 +219,3 @@ def fail(*, ingest: Ingest, error: str) -> None:
     """End an ingest that could not go on; what landed before stays."""
     ingest.state, ingest.error, ingest.finished_at = Ingest.State.FAILED, error, timezone.now()
     ingest.save(update_fields=["state", "error", "finished_at"])
-

@@ -78,7 +78,9 @@ def _codes(golden_ids: Collection[int]) -> dict[int, list[dict[str, Any]]]:
     rows = (
         Crosswalk.objects.filter(golden__in=golden_ids, known_to__isnull=True, valid_to__isnull=True)
         .order_by("code_system__slug", "-preferred", "code", "uom")
-        .values_list("golden", "code_system__system__code", "code_system__slug", "code_system__kind", "code", "uom", "preferred")
+        .values_list(
+            "golden", "code_system__system__code", "code_system__slug", "code_system__kind", "code", "uom", "preferred"
+        )
     )
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for golden, system, slug, kind, code, uom, preferred in rows:

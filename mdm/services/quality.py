@@ -58,7 +58,11 @@ def _found(domain: str, record: Rebuilt) -> Iterable[tuple[str, str, str]]:
 def _ladder(levels: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, str, str]]:
     for level in levels[1:]:
         if (level.get("quantity") or 0) < 1:
-            yield "packaging", f"packaging[{level.get('uom')}].quantity", "How many of the next lower unit is not stated"
+            yield (
+                "packaging",
+                f"packaging[{level.get('uom')}].quantity",
+                "How many of the next lower unit is not stated",
+            )
 
 
 def size_attributes(values: Mapping[str, Any]) -> list[dict[str, str]]:

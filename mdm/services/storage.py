@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 from django.db import connection, models
 from psycopg import sql
 
+from mdm.canonical import DOMAINS
 from mdm.changes import Change
 from mdm.models import ATTRIBUTES, GoldenAttributes, GoldenRecord
 from mdm.rows import CHILD_TABLES, ChildTable, fill, read
-from mdm.canonical import DOMAINS
 from mdm.survivorship import child_key
 
 BATCH = 1000
@@ -59,7 +59,9 @@ def new_goldens(domain: str, count: int, change: Change) -> list[GoldenRecord]:
     ]
 
 
-def upsert(change: Change, model: type[models.Model], rows: Sequence[models.Model], *, created: set[int], key: str) -> None:
+def upsert(
+    change: Change, model: type[models.Model], rows: Sequence[models.Model], *, created: set[int], key: str
+) -> None:
     """Write rows by primary key and one history row each. ``created``: primary keys that are new."""
     if not rows:
         return
@@ -90,7 +92,12 @@ def add_history(change: Change, model: type[models.Model], rows: Sequence[models
 
 
 def write_attributes(
-    change: Change, domain: str, values: Mapping[int, Mapping[str, Any]], extra: Mapping[int, Mapping[str, Any]], *, created: set[int]
+    change: Change,
+    domain: str,
+    values: Mapping[int, Mapping[str, Any]],
+    extra: Mapping[int, Mapping[str, Any]],
+    *,
+    created: set[int],
 ) -> None:
     """Write the attribute rows and children of golden records from canonical values (references as ids)."""
     model = ATTRIBUTES[domain]

@@ -83,6 +83,17 @@ def recompute(
     return announce(change, [(r.golden, r.kind, r.changed) for r in written])
 
 
+def preview(golden: GoldenRecord, added: Sequence[SourceRecord]) -> Survived:
+    """What would survive if these records were linked to the golden record, too. Reads only."""
+    sources = [*_sources([golden.pk])[golden.pk], *added]
+    references = References(golden.domain, sources)
+    inputs = [_input(golden.domain, s, references) for s in _speaking(sources)]
+    overrides = _overrides({golden.pk: golden})[golden.pk]
+    survived = survive(golden.domain, inputs, overrides, policies.survivorship_policy(golden.domain))
+    _canonical(golden.domain, survived)
+    return survived
+
+
 def _rebuild(domain: str, goldens: Mapping[int, GoldenRecord], fresh: set[int]) -> list[Rebuilt]:
     sources_of = _sources(goldens)
     every = [s for sources in sources_of.values() for s in sources]
@@ -155,7 +166,9 @@ def _canonical(domain: str, survived: Survived) -> None:
         if spec.kind is Kind.CHILDREN and value:
             survived.values[spec.name] = [
                 {
-                    c.name: canonical_decimal(row.get(c.name)) if c.kind is Kind.DECIMAL else row.get(c.name) or _no(c.kind, row.get(c.name))
+                    c.name: canonical_decimal(row.get(c.name))
+                    if c.kind is Kind.DECIMAL
+                    else row.get(c.name) or _no(c.kind, row.get(c.name))
                     for c in spec.children
                 }
                 for row in value

@@ -20,7 +20,18 @@ def due(domain: str, start: dt.datetime) -> dt.datetime:
     return start + dt.timedelta(hours=hours or DEFAULT_HOURS)
 
 
-CONTENT = ("title", "reason", "priority", "golden", "other", "score", "probability", "candidates", "details", "policy_version")
+CONTENT = (
+    "title",
+    "reason",
+    "priority",
+    "golden",
+    "other",
+    "score",
+    "probability",
+    "candidates",
+    "details",
+    "policy_version",
+)
 
 
 def put(change: Change, items: Sequence[WorkItem]) -> None:
@@ -45,17 +56,13 @@ def put(change: Change, items: Sequence[WorkItem]) -> None:
     WorkItem.objects.bulk_create(subjects.values(), batch_size=500)
 
 
-def close(
-    change: Change, items: Iterable[WorkItem], *, resolution: str, state: str = WorkItem.State.DONE
-) -> None:
+def close(change: Change, items: Iterable[WorkItem], *, resolution: str, state: str = WorkItem.State.DONE) -> None:
     """Close live items with what was decided; each gets its audit row."""
     for item in items:
         before = {"state": item.state, "version": item.version}
         item.state, item.resolution, item.resolution_reason = state, resolution, change.reason
         item.resolved_by, item.resolved_at, item.version = change.actor, change.at, item.version + 1
-        item.save(
-            update_fields=["state", "resolution", "resolution_reason", "resolved_by", "resolved_at", "version"]
-        )
+        item.save(update_fields=["state", "resolution", "resolution_reason", "resolved_by", "resolved_at", "version"])
         change.audit(about=item, before=before, after={"state": state, "resolution": resolution}, golden=item.golden)
 
 

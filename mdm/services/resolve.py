@@ -1,0 +1,323 @@
+"""Resolving: pending source records become links, reviews or new golden records, in batches of 1–500 per transaction.
+
+On-line is a batch of one. The keys of the batch are locked before anything is looked up, so that two workers given
+twins make one golden record; what happened is then written set-wise.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.db import connection, transaction
+
+from matching.records import probability
+from mdm import permissions, policies
+from mdm.changes import Change
+from mdm.engine import Engine, count_frequencies, engine_for
+from mdm.locks import lock_keys
+from mdm.models import GoldenRecord, SourceRecord, User, WorkItem
+from mdm.partition import Edge, Outcome, Target, partition
+from mdm.services import crosswalk, references, scoring, work
+from mdm.services.scoring import Scored
+from mdm.services.storage import new_goldens
+from mdm.services.survive import recompute
+from mdm.signals import GoldenChange
+
+State, Reason = SourceRecord.State, SourceRecord.LinkReason
+BATCH = 500
+SHOWN = 5  # candidates kept on a work item
+
+LINK_SQL = """
+UPDATE mdm_sourcerecord s
+SET golden_id = v.golden, state = 'linked', link_reason = v.reason, link_score = v.score, policy_version = %s,
+    linked_at = %s
+FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::float8[]) AS v(source, golden, reason, score)
+WHERE s.id = v.source
+"""
+
+
+@dataclass(slots=True)
+class ResolveCounts:
+    linked: int = 0
+    reviewed: int = 0
+    created: int = 0
+    updated: int = 0
+    left: bool = False  # more are pending
+
+    def add(self, other: ResolveCounts) -> None:
+        self.linked += other.linked
+        self.reviewed += other.reviewed
+        self.created += other.created
+        self.updated += other.updated
+        self.left = other.left
+
+
+@dataclass(slots=True)
+class _Links:
+    """Links to write: (source, golden id, reason, score)."""
+
+    rows: list[tuple[SourceRecord, int, str, float | None]] = field(default_factory=list)
+    fresh: dict[int, GoldenRecord] = field(default_factory=dict)
+
+
+def resolve_all(*, domain: str, actor: User, batch: int = BATCH) -> ResolveCounts:
+    """Resolve everything pending in a domain, batch by batch; frequencies are counted anew if the domain has grown."""
+    count_frequencies(domain)
+    total = ResolveCounts(left=True)
+    while total.left:
+        total.add(resolve_pending(domain=domain, actor=actor, limit=batch))
+    return total
+
+
+@transaction.atomic
+def resolve_pending(*, domain: str, actor: User, ids: Sequence[int] | None = None, limit: int = BATCH) -> ResolveCounts:
+    """Resolve one batch of pending records: those given by id, or the oldest. Records another worker has are skipped."""
+    if not actor.is_system:
+        permissions.require(
+            actor, permissions.IMPORT if not actor.has_permission(permissions.SUBMIT) else permissions.SUBMIT
+        )
+    pending = SourceRecord.objects.filter(domain=domain, state=State.PENDING)
+    if ids is not None:
+        pending = pending.filter(pk__in=ids)
+    batch = list(
+        pending.select_for_update(skip_locked=True, of=("self",))
+        .select_related("code_system__system")
+        .defer("raw")
+        .order_by("pk")[: limit + 1]
+    )
+    counts = ResolveCounts(left=len(batch) > limit)
+    batch = batch[:limit]
+    if not batch:
+        return counts
+    change = Change.begin(User.objects.system() if not actor.simulated else actor, "resolve")
+    engine = engine_for(domain)
+    keys = {source.pk: engine.keys(source.standardised) for source in batch}
+    lock_keys(domain, (key for own in keys.values() for key in own))
+    _resolve(change, engine, batch, keys, counts)
+    return counts
+
+
+def _resolve(
+    change: Change,
+    engine: Engine,
+    batch: Sequence[SourceRecord],
+    keys: Mapping[int, Sequence[int]],
+    counts: ResolveCounts,
+) -> None:
+    scored = scoring.score(engine, batch, keys)
+    known = [s for s in batch if s.golden_id is not None]
+    unknown = [s for s in batch if s.golden_id is None]
+    outcomes = partition([scoring.as_query(s) for s in unknown], scored.edges, scored.facts, engine.policy)
+    links = _links(change, engine.domain, unknown, outcomes)
+    _write_links(change, engine, links)
+    _keep_known(known)
+    reviews = [s for s in unknown if outcomes[s.pk].kind == "review"]
+    _write_reviews(change, engine, reviews, outcomes, scored, links)
+    _rebuild(change, engine.domain, links, known)
+    _ask_about(change, engine, known, outcomes, scored, links)
+    _look_again(scored, links)
+    counts.linked += len(links.rows) - len(links.fresh)
+    counts.created += len(links.fresh)
+    counts.reviewed += len(reviews)
+    counts.updated += len(known)
+
+
+def _links(change: Change, domain: str, sources: Sequence[SourceRecord], outcomes: Mapping[int, Outcome]) -> _Links:
+    links = _Links()
+    founders = [s for s in sources if outcomes[s.pk].kind == "new"]
+    made = dict(zip((s.pk for s in founders), new_goldens(domain, len(founders), change), strict=True))
+    for source in sources:
+        outcome = outcomes[source.pk]
+        if outcome.kind == "new":
+            golden = made[source.pk]
+            links.fresh[golden.pk] = golden
+            links.rows.append((source, golden.pk, Reason.NEW, None))
+        elif outcome.kind == "link" and outcome.target is not None:
+            target = outcome.target
+            pk = target.golden or made[target.peer].pk
+            links.rows.append((source, pk, Reason.AUTO, outcome.edge.score if outcome.edge else None))
+    return links
+
+
+def _write_links(change: Change, engine: Engine, links: _Links) -> None:
+    if not links.rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            LINK_SQL,
+            [
+                engine.policy_version,
+                change.at,
+                [source.pk for source, *_ in links.rows],
+                [golden for _, golden, *_ in links.rows],
+                [str(reason) for _, _, reason, _ in links.rows],
+                [score for *_, score in links.rows],
+            ],
+        )
+    for source, golden, _, _ in links.rows:
+        source.golden_id, source.state = golden, State.LINKED
+    work.cancel(
+        change, kind=WorkItem.Kind.POSSIBLE_MATCH, subjects=[f"source:{source.pk}" for source, *_ in links.rows]
+    )
+
+
+def _keep_known(known: Sequence[SourceRecord]) -> None:
+    """A known code keeps its link, whatever it says now."""
+    SourceRecord.objects.filter(pk__in=[s.pk for s in known]).update(state=State.LINKED)
+
+
+def _rebuild(change: Change, domain: str, links: _Links, known: Sequence[SourceRecord]) -> list[GoldenChange]:
+    """Rebuild what was linked or updated, then whatever waited for one of the new codes."""
+    opened = crosswalk.link_sources(change, [source for source, *_ in links.rows])
+    relinked = {golden for _, golden, *_ in links.rows}
+    waiting = references.waiting_for(opened)
+    changes = recompute(
+        change,
+        domain,
+        relinked | {s.golden_id for s in known if s.golden_id} | _of_domain(waiting, domain),
+        fresh=links.fresh,
+        relinked=relinked,
+    )
+    for other in set(GoldenRecord.objects.filter(pk__in=waiting).values_list("domain", flat=True)) - {domain}:
+        changes += recompute(change, other, _of_domain(waiting, other))
+    return changes
+
+
+def _of_domain(golden_ids: set[int], domain: str) -> set[int]:
+    return set(GoldenRecord.objects.filter(pk__in=golden_ids, domain=domain).values_list("pk", flat=True))
+
+
+def _write_reviews(
+    change: Change, engine: Engine, sources: Sequence[SourceRecord], outcomes: Mapping[int, Outcome], scored: Scored,
+    links: _Links,
+) -> None:  # fmt: skip
+    if not sources:
+        return
+    SourceRecord.objects.filter(pk__in=[s.pk for s in sources]).update(state=State.REVIEW)
+    goldens_of = {source.pk: golden for source, golden, *_ in links.rows}
+    items = []
+    for source in sources:
+        outcome = outcomes[source.pk]
+        found = _candidates(engine, source, outcome.candidates, scored, goldens_of)
+        items.append(
+            WorkItem(
+                kind=WorkItem.Kind.POSSIBLE_MATCH,
+                domain=engine.domain,
+                subject=f"source:{source.pk}",
+                title=policies.label(engine.domain, source.values) or source.code,
+                reason=outcome.reason,
+                priority=_priority(engine.domain, source),
+                source=source,
+                golden_id=found[0]["golden"],
+                score=found[0]["score"],
+                probability=found[0]["probability"],
+                candidates=found,
+                policy_version=engine.policy_version,
+            )
+        )
+    work.put(change, items)
+    change.audit(action="review.opened", after={"sources": [s.pk for s in sources]})
+
+
+def _priority(domain: str, source: SourceRecord) -> int:
+    critical = policies.criticality(domain, source.values) == GoldenRecord.Criticality.HIGH
+    return WorkItem.Priority.HIGH if critical else WorkItem.Priority.NORMAL
+
+
+def _candidates(
+    engine: Engine,
+    source: SourceRecord,
+    likely: Sequence[tuple[Target, Edge]],
+    scored: Scored,
+    goldens_of: Mapping[int, int],
+) -> list[dict[str, object]]:
+    """The best candidates by golden record, with the evidence of the score that was used."""
+    found: dict[int, dict[str, object]] = {}
+    for target, edge in likely:
+        golden = target.golden or goldens_of.get(target.peer)
+        if golden is None or golden in found or len(found) == SHOWN:
+            continue
+        comparison = scoring.explain(engine, scored.rows, source.pk, edge.via)
+        found[golden] = {
+            "golden": golden,
+            "via": edge.via,
+            "score": round(edge.score, 3),
+            "probability": round(probability(edge.score), 6),
+            "vetoes": list(comparison.vetoes),
+            "vetoed": edge.vetoed,
+            "evidence": scoring.evidence(comparison),
+        }
+    return list(found.values())
+
+
+def _ask_about(
+    change: Change, engine: Engine, known: Sequence[SourceRecord], outcomes: Mapping[int, Outcome], scored: Scored,
+    links: _Links,
+) -> None:  # fmt: skip
+    """Doubts that stop nothing: links that have become weak, and new golden records that resemble another."""
+    goldens_of = {source.pk: golden for source, golden, *_ in links.rows}
+    items = [item for source in known if (item := _weak_link(engine, source, scored))]
+    by_golden: dict[int, list[SourceRecord]] = defaultdict(list)
+    for source, golden, *_ in links.rows:
+        if outcomes[source.pk].candidates:
+            by_golden[golden].append(source)
+    for golden, sources in by_golden.items():
+        for source in sources:
+            found = [
+                c
+                for c in _candidates(engine, source, outcomes[source.pk].candidates, scored, goldens_of)
+                if c["golden"] != golden
+            ]
+            if found:
+                items.append(duplicate_item(engine, golden, found, policies.label(engine.domain, source.values)))
+    work.put(change, list({item.subject: item for item in items}.values()))
+
+
+def duplicate_item(engine: Engine, golden: int, found: Sequence[Mapping[str, object]], title: str) -> WorkItem:
+    """Ask whether two golden records are the same."""
+    other = int(str(found[0]["golden"]))
+    return WorkItem(
+        kind=WorkItem.Kind.POSSIBLE_DUPLICATE,
+        domain=engine.domain,
+        subject=f"golden:{min(golden, other)}/{max(golden, other)}",
+        title=title,
+        reason="Two golden records look like one",
+        golden_id=golden,
+        other_id=other,
+        score=found[0]["score"],
+        probability=found[0]["probability"],
+        candidates=list(found),
+        policy_version=engine.policy_version,
+    )
+
+
+def _weak_link(engine: Engine, source: SourceRecord, scored: Scored) -> WorkItem | None:
+    """A record that changed so much that it would not be linked today."""
+    others = [pk for pk in scored.facts.members.get(source.golden_id or 0, ()) if pk != source.pk and pk in scored.rows]
+    if not others:
+        return None
+    best = max((scoring.explain(engine, scored.rows, source.pk, pk) for pk in others), key=lambda c: c.score)
+    if best.score >= engine.policy.review_bits and not best.vetoes:
+        return None
+    return WorkItem(
+        kind=WorkItem.Kind.WEAK_LINK,
+        domain=engine.domain,
+        subject=f"source:{source.pk}",
+        title=policies.label(engine.domain, source.values) or source.code,
+        reason="; ".join(best.vetoes)[:500] or "It changed and no longer resembles the other sources",
+        source=source,
+        golden_id=source.golden_id,
+        score=best.score,
+        probability=best.probability,
+        candidates=[{"golden": source.golden_id, "score": round(best.score, 3), "probability": best.probability,
+                     "vetoes": list(best.vetoes), "evidence": scoring.evidence(best)}],
+        policy_version=engine.policy_version,
+    )  # fmt: skip
+
+
+def _look_again(scored: Scored, links: _Links) -> None:
+    """Records in review that resemble what has just been linked get their candidates looked up anew."""
+    if links.rows and scored.doubtful:
+        SourceRecord.objects.filter(pk__in=scored.doubtful, state=State.REVIEW).update(state=State.PENDING)

@@ -1,0 +1,190 @@
+"""Candidates of a batch, scored: the same engine and the same numbers for one record or five hundred."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+from django.db.models import Q
+
+from matching import Comparison
+from mdm import candidates as pool
+from mdm.candidates import Candidate, standardised
+from mdm.engine import Engine
+from mdm.models import CodeSystem, Judgement, SourceRecord
+from mdm.partition import Edge, Facts, Query, Target
+
+Pairs = list[tuple[int, int]]
+
+
+@dataclass(slots=True)
+class Scored:
+    """What is known about a batch before it is decided."""
+
+    edges: dict[int, dict[Target, Edge]]
+    facts: Facts
+    rows: dict[int, Candidate] = field(default_factory=dict)  # queries and candidates, by source id
+    doubtful: set[int] = field(default_factory=set)  # records in review that resemble a query
+
+
+def as_query(source: SourceRecord) -> Query:
+    content = orjson.dumps([source.values, source.code_system.slug, source.code], option=orjson.OPT_SORT_KEYS)
+    return Query(
+        source=source.pk,
+        code_system=source.code_system_id,
+        deduplicated=source.code_system.deduplicated,
+        tie=hashlib.blake2b(content, digest_size=12).hexdigest(),
+    )
+
+
+def score(engine: Engine, sources: Sequence[SourceRecord], keys: Mapping[int, Sequence[int]]) -> Scored:
+    """Find and score what the sources may be the same as: golden records, and each other."""
+    queries = {s.pk: as_query(s) for s in sources}
+    left, right = pool.find({pk: keys[pk] for pk in queries})
+    rows = pool.rows(sorted({*queries, *right.tolist()}))
+    pairs = _worth_scoring(zip(left.tolist(), right.tolist(), strict=True), rows, queries)
+    facts = _facts(engine, queries, pairs, rows)
+    edges: dict[int, dict[Target, Edge]] = defaultdict(dict)
+    doubtful = _enter(edges, _judge(engine, pairs, rows), rows, queries, facts, engine.policy.review_bits)
+    rest = _unseen_members(edges, facts, set(pairs), engine.policy.review_bits)
+    if rest:
+        rows |= pool.rows(sorted({b for _, b in rest} - rows.keys()))
+        _enter(edges, _judge(engine, rest, rows), rows, queries, facts, engine.policy.review_bits)
+    return Scored(dict(edges), facts, rows, doubtful)
+
+
+def _worth_scoring(
+    pairs: Iterable[tuple[int, int]], rows: Mapping[int, Candidate], queries: Mapping[int, Query]
+) -> Pairs:
+    """Without those of one declared-clean code system, retired ones, and those waiting in other batches."""
+    kept = []
+    for a, b in pairs:
+        other = rows.get(b)
+        if other is None or (queries[a].deduplicated and other.code_system == queries[a].code_system):
+            continue
+        if other.golden is not None or b in queries or other.state == SourceRecord.State.REVIEW:
+            kept.append((a, b))
+    return kept
+
+
+def _judge(engine: Engine, pairs: Pairs, rows: Mapping[int, Candidate]) -> Iterable[tuple[int, int, float, bool]]:
+    """(query, candidate, bits, vetoed) of each pair, scored together."""
+    if not pairs:
+        return []
+    lefts, rights = sorted({a for a, _ in pairs}), sorted({b for _, b in pairs})
+    left_at, right_at = ({pk: i for i, pk in enumerate(side)} for side in (lefts, rights))
+    tables = engine.recipe.tables(
+        standardised.load([rows[pk] for pk in lefts]), standardised.load([rows[pk] for pk in rights]), engine.statistics
+    )
+    a = np.fromiter((left_at[p[0]] for p in pairs), dtype=np.int64, count=len(pairs))
+    b = np.fromiter((right_at[p[1]] for p in pairs), dtype=np.int64, count=len(pairs))
+    scores = engine.recipe.score_pairs(tables, a, b, engine.statistics, engine.policy)
+    return [
+        (one, two, bits, vetoed)
+        for (one, two), bits, vetoed in zip(pairs, scores.bits.tolist(), scores.vetoed.tolist(), strict=True)
+    ]
+
+
+def _enter(
+    edges: dict[int, dict[Target, Edge]], judged: Iterable[tuple[int, int, float, bool]],
+    rows: Mapping[int, Candidate], queries: Mapping[int, Query], facts: Facts, review_bits: float,
+) -> set[int]:  # fmt: skip
+    """Fold pairs into edges: the best score per target, vetoed if any of its records is. Returns doubtful neighbours."""
+    doubtful: set[int] = set()
+    for a, b, bits, vetoed in judged:
+        golden = rows[b].golden
+        if b not in queries and golden is None:
+            if bits >= review_bits:
+                doubtful.add(b)
+            continue
+        if b in queries and _is_waiting(rows[b]):
+            _raise(edges[a], Target(peer=b), bits, vetoed, b)
+            _raise(edges[b], Target(peer=a), bits, vetoed, a)
+        elif golden is not None and golden != rows[a].golden:
+            _raise(edges[a], Target(golden=golden), bits, vetoed, b)
+    return doubtful
+
+
+def _is_waiting(row: Candidate) -> bool:
+    return row.golden is None
+
+
+def _raise(targets: dict[Target, Edge], target: Target, bits: float, vetoed: bool, via: int) -> None:
+    edge = targets.get(target)
+    if edge is None:
+        targets[target] = Edge(bits, vetoed, via)
+        return
+    edge.vetoed = edge.vetoed or vetoed
+    if bits > edge.score:
+        edge.score, edge.via = bits, via
+
+
+def _facts(engine: Engine, queries: Mapping[int, Query], pairs: Pairs, rows: Mapping[int, Candidate]) -> Facts:
+    judgements = list(
+        Judgement.objects.filter(Q(first__in=queries) | Q(second__in=queries), reopened_at__isnull=True).values_list(
+            "first", "second", "verdict", "first__golden", "second__golden"
+        )
+    )
+    goldens = {g for _, b in pairs if (g := rows[b].golden) is not None}
+    goldens |= {g for row in judgements for g in row[3:] if g is not None}
+    members: dict[int, set[int]] = defaultdict(set)
+    clean: dict[int, set[int]] = defaultdict(set)
+    deduplicated = _deduplicated(engine.domain)
+    for row in pool.members(sorted(goldens)).values():
+        if row.golden is not None:
+            members[row.golden].add(row.source)
+            if row.code_system in deduplicated:
+                clean[row.golden].add(row.code_system)
+    same = {}
+    for first, second, verdict, first_golden, second_golden in judgements:
+        if verdict == Judgement.Verdict.SAME:
+            if first in queries and second_golden is not None and rows[first].golden is None:
+                same[first] = second_golden
+            elif second in queries and first_golden is not None and rows[second].golden is None:
+                same[second] = first_golden
+    return Facts(
+        clean_systems={g: frozenset(s) for g, s in clean.items()},
+        members={g: frozenset(s) for g, s in members.items()},
+        rejected=frozenset((a, b) for a, b, verdict, *_ in judgements if verdict == Judgement.Verdict.DIFFERENT),
+        same=same,
+    )
+
+
+def _deduplicated(domain: str) -> set[int]:
+    return set(CodeSystem.objects.filter(domain=domain, deduplicated=True).values_list("pk", flat=True))
+
+
+def _unseen_members(
+    edges: Mapping[int, Mapping[Target, Edge]], facts: Facts, seen: set[tuple[int, int]], review_bits: float
+) -> Pairs:
+    """Records of likely golden records that share no key with the query: they may hold the veto."""
+    return [
+        (source, member)
+        for source, targets in edges.items()
+        for target, edge in targets.items()
+        if target.golden and edge.score >= review_bits
+        for member in facts.members.get(target.golden, ())
+        if (source, member) not in seen and member != source
+    ]
+
+
+def explain(engine: Engine, rows: Mapping[int, Candidate], one: int, two: int) -> Comparison:
+    """The full comparison behind a score."""
+    a, b = standardised.load([rows[one], rows[two]])
+    return engine.recipe.compare(a, b, engine.statistics, engine.policy)
+
+
+def evidence(comparison: Comparison) -> list[dict[str, Any]]:
+    """As stored on work items and shown to stewards; the bits add up to the score."""
+    return [
+        {
+            "field": e.field, "label": e.label, "level": e.level, "similarity": e.similarity, "bits": round(e.bits, 3),
+            "note": e.note, "a": e.a, "b": e.b,
+        }
+        for e in comparison.evidence
+    ]  # fmt: skip
