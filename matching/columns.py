@@ -245,11 +245,10 @@ class Pairs:
         weights = self.tables.weights(name)
         mine = _agreement(a, b, behind[1], self.left, self.right, weights, relations[0])
         theirs = _agreement(b, a, behind[0], self.right, self.left, weights, relations[1])
-        alone_a, alone_b = mine[1] - mine[0], theirs[1] - theirs[0]
         return Overlap(
             shared=(mine[0] + theirs[0]) / 2,
-            less=np.maximum(np.minimum(alone_a, alone_b), 0.0),
-            more=np.maximum(np.maximum(alone_a, alone_b), 0.0),
+            less=np.minimum(mine[1], theirs[1]),
+            more=np.maximum(mine[1], theirs[1]),
             literal=mine[2] & theirs[2],
             stated=self.stated(name),
         )
@@ -264,7 +263,7 @@ def _agreement(
     weights: Floats,
     relation: Relation | None,
 ) -> tuple[Floats, Floats, Bools]:
-    """Per pair: weight of my tokens that the other side has, weight of all my tokens, and whether all is literal."""
+    """Per pair: weight of my tokens that the other side has, of those that it lacks, and whether all is literal."""
     pair, token = mine.expand(rows)
     weight = weights[token]
     hit = other.contains(other_rows[pair], token)
@@ -276,7 +275,8 @@ def _agreement(
         _soften(share, weight, pair, token, ~hit, other, behind, other_rows, weights, relation)
     size = len(rows)
     literal = np.bincount(pair[share < 1.0], minlength=size) == 0
-    return np.bincount(pair, weight * share, size), np.bincount(pair, weight, size), literal
+    alone = np.bincount(pair, weight * (share == 0.0), size)
+    return np.bincount(pair, weight * share, size), alone, literal
 
 
 def _soften(

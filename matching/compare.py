@@ -145,7 +145,8 @@ class Codes:
     """Catalogue numbers: in their field, or found in the other side's description.
 
     Columns: ``code`` (letters and digits), ``code_core`` (without leading zeros), ``code_stem`` (… a suffix),
-    ``text_codes``. Weights: ``<field>.rarity`` (share of the rarity that counts) ``.cap .found .suffix .text .different``.
+    ``text_codes``. Weights: ``<field>.rarity`` (share of the rarity that counts) ``.cap .found .suffix .text .different
+    .likely`` (a code in the text of one side that is built like the other side's number, but is another).
     """
 
     field: str
@@ -162,6 +163,8 @@ class Codes:
         bits, level = _raise(bits, level, suffix, weigh["suffix"], weigh["cap"], SIMILAR)
         found = pairs.crossed_weight("code_core", "text_codes")
         bits, level = _raise(bits, level, found, weigh["found"], weigh["cap"], REFORMATTED)
+        likely = (level == EMPTY) & ~both & (pairs.crossed_weight("code_shape", "text_shapes") > 0)
+        bits[likely], level[likely] = weigh["likely"], DIFFERENT
         core = pairs.shared_weight("code_core")
         bits, level = _raise(bits, level, core, weigh["rarity"], weigh["cap"], REFORMATTED)
         level[pairs.share(written("code"))] = EXACT
@@ -172,7 +175,7 @@ class Codes:
         if level == EXACT:
             return "the same catalogue number"
         if level == DIFFERENT:
-            return "catalogue numbers differ"
+            return "catalogue numbers differ" if mine and theirs else "the code in the description is another one"
         if set(_tokens(a, "code_core")) & set(_tokens(b, "code_core")):
             return "the same catalogue number, written differently"
         if mine and theirs:
@@ -185,7 +188,7 @@ class Codes:
         return _listed(_tokens(std, "code"))
 
 
-_CODE_WEIGHTS = ("rarity", "cap", "found", "suffix", "text", "different")
+_CODE_WEIGHTS = ("rarity", "cap", "found", "suffix", "text", "different", "likely")
 _CODE_SIMILARITY = np.array([0.0, 0.0, 0.8, 1.0, 1.0])
 
 
@@ -233,7 +236,8 @@ class Same:
 class Axes:
     """Words that tell siblings apart ("side:left"): two values of one axis on the two sides conflict.
 
-    Weights: ``<field>.agree`` (per shared value) ``.conflict`` (per axis on which they differ). Columns: the field
+    Weights: ``<field>.agree`` (per shared value) ``.conflict`` (per axis on which they differ) ``.extra`` (per axis
+    that only one side mentions). Columns: the field
     (axis:value) and ``<field>.axes`` (axis).
     """
 
@@ -244,10 +248,14 @@ class Axes:
     def find(self, pairs: Pairs, weights: Weights) -> Finding:
         shared = _count_shared(pairs, self.field)
         clashes = np.maximum(_count_shared(pairs, f"{self.field}.axes") - shared, 0.0)
+        a, b = pairs.tables.column(f"{self.field}.axes")
+        alone = a.counts[pairs.left] + b.counts[pairs.right] - 2.0 * _count_shared(pairs, f"{self.field}.axes")
         level = _levels(len(pairs))
         level[shared > 0] = REFORMATTED
         level[clashes > 0] = DIFFERENT
         bits = shared * weights[f"{self.field}.agree"] + clashes * weights[f"{self.field}.conflict"]
+        bits = bits + alone * weights[f"{self.field}.extra"]
+        level[(level == EMPTY) & (bits != 0.0)] = SIMILAR
         total = np.maximum(shared + clashes, 1.0)
         return finding(bits, level, shared / total, (clashes > 0) if self.conflict else None)
 

@@ -63,7 +63,8 @@ class Statistics:
         """Bits that an agreement on each token is worth by chance alone: log2 of one over its frequency."""
         counts = self._counts.get(space, {})
         common = word_set("common") if space == "word" else frozenset()
-        have = [counts.get(t, 0) + (_COMMON if t in common else _RARE) for t in tokens]
+        # The record that is being compared counts itself: what matters is how many others have the token.
+        have = [max(counts.get(t, 0) - 1, 0) + (_COMMON if t in common else _RARE) for t in tokens]
         rarity: Floats = np.log2((self.size + BACKGROUND) / np.asarray(have, dtype=np.float64))
         return np.maximum(rarity, 0.0)
 

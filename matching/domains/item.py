@@ -35,7 +35,9 @@ SPACES = {
     "code": "code",  # catalogue number, letters and digits
     "code_core": "code",  # … without leading zeros
     "code_stem": "code",  # … without a letter after a last hyphen: "-S"
+    "code_shape": "shape",  # "A2D6": two letters, six digits
     "text_codes": "code",  # found in the texts
+    "text_shapes": "shape",
     "gtins": "gtin",
     "gtin_each": "gtin",
     "maker": "maker",
@@ -49,16 +51,16 @@ WEIGHTS = {
     # Words of a description depend on each other (a family shares them all): each counts for less than its rarity.
     "words.agree": 0.5, "words.miss": 0.45, "words.extra": 0.08, "words.cap": 16.0, "words.floor": -12.0,
     # Sizes tell siblings apart; those of one record are nearly independent of each other.
-    "sizes.agree": 0.5, "sizes.miss": 0.7, "sizes.extra": 0.15, "sizes.cap": 8.0, "sizes.floor": -12.0,
-    "variants.agree": 0.5, "variants.conflict": -5.0,
-    "packs.agree": 0.5, "packs.conflict": -3.0,
+    "sizes.agree": 0.5, "sizes.miss": 0.7, "sizes.extra": 0.25, "sizes.cap": 8.0, "sizes.floor": -12.0,
+    "variants.agree": 0.5, "variants.conflict": -5.0, "variants.extra": -0.7,
+    "packs.agree": 0.5, "packs.conflict": -3.0, "packs.extra": 0.0,
     # A catalogue number is nearly unique within its maker; one in 1,000 true pairs carries different ones.
-    "code.rarity": 1.0, "code.cap": 16.0, "code.found": 1.0, "code.suffix": 0.6, "code.text": 0.8, "code.different": -10.0,
+    "code.rarity": 1.1, "code.cap": 18.0, "code.found": 1.0, "code.suffix": 0.6, "code.text": 0.8, "code.different": -10.0, "code.likely": -7.0,
     "gtins.rarity": 1.2, "gtins.cap": 20.0, "gtins.different": -4.0,
     "maker.agree": 0.5, "maker.miss": 0.5, "maker.extra": 0.05, "maker.cap": 5.0, "maker.floor": -5.0,
 }  # fmt: skip
 
-_SUFFIX = re.compile(r"^(.*\d.*)[\s/-]([a-km-qs-z]{1,2})$")
+_STERILE = re.compile(r"^(.*\d.*)[\s/-](?:s|st|str)$")  # the sterile sibling, or a hospital's own mark
 
 
 def standardise(values: Values) -> Std:
@@ -66,7 +68,8 @@ def standardise(values: Values) -> Std:
     text = items.describe(values.get("description"))
     more = [items.describe(values.get(name), whole=True) for name in ("long_description", "size")]
     brand, terms = (items.describe(values.get(name), whole=True) for name in ("brand", "gmdn_term"))
-    makers = [word for name in organisation(values.get("manufacturer")) for word in name.words]
+    makers = [word for name in organisation(values.get("manufacturer")) for word in name.words if len(word) > 1]
+    text_codes = unique(codes.core(c) for part in (text, more[0], brand) for c in part.codes)[:8]
     variants = unique([*text.variants, *brand.variants])
     packs = unique([*_packs(values), *(f"{pack[:2]}:{pack[2:]}" for pack in text.packs)])
     columns = {
@@ -78,7 +81,8 @@ def standardise(values: Values) -> Std:
         "variants.axes": unique(v.split(":")[0] for v in variants),
         "packs": packs,
         "packs.axes": unique(f"pack {p.split(':')[0]}" for p in packs),
-        "text_codes": unique(codes.core(c) for part in (text, more[0], brand) for c in part.codes)[:8],
+        "text_codes": text_codes,
+        "text_shapes": unique(codes.shape(c) for c in text_codes if len(c) >= 6),
         "maker": unique(makers),
         written("words"): _fingerprint(values.get("description")),
         written("maker"): _fingerprint(values.get("manufacturer")),
@@ -98,12 +102,13 @@ def _codes(values: Values) -> dict[str, list[str]]:
     code = codes.bare(number)
     if len(code) < 2:
         return {}
-    suffixed = _SUFFIX.match(number)
+    suffixed = _STERILE.match(number)
     core = codes.core(code)
     stem = codes.core(codes.bare(suffixed[1])) if suffixed else core
     return {
         "code": [code],
         "code_core": [core],
+        "code_shape": [codes.shape(core)] if len(core) >= 6 else [],
         "code_stem": [stem] if stem != core else [],
         written("code"): [fold(number)],
     }

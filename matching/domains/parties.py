@@ -18,6 +18,7 @@ ADDRESS_SPACES = {
     "city": "city",
     "state": "state",
     "postcode": "postcode",
+    "area": "area",  # first three digits of a US postcode
     "phone": "phone",
     "street=": "written",
     "phone=": "written",
@@ -43,11 +44,13 @@ def stated_only(columns: Columns) -> Std:
 def address_columns(places: Iterable[Mapping[str, Any]], phones: Iterable[object]) -> Columns:
     """Addresses (several are compared as one: any may be the shared one) and telephone numbers."""
     places, phones = list(places), list(phones)
+    postcodes = unique(addresses.postcode(p.get("postcode")) for p in places)
     return {
         "street": unique(token for p in places for token in addresses.street(p.get("line1"), p.get("line2"))),
         "city": unique(addresses.city(p.get("city")) for p in places),
         "state": unique(addresses.state(p.get("state")) for p in places),
-        "postcode": unique(addresses.postcode(p.get("postcode")) for p in places),
+        "postcode": postcodes,
+        "area": unique(code[:3] for code in postcodes if code.isdigit()),
         "phone": unique(phone(number) for number in phones),
         "street=": unique(f for p in places for f in fingerprint(p.get("line1"), p.get("line2"))),
         "phone=": unique(f for number in phones for f in fingerprint(number)),

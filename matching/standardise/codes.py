@@ -41,6 +41,13 @@ def looks_like_code(chunk: str) -> bool:
     return len(solid) >= 4 and digits >= 2 and longest <= 6 or (len(solid) >= 6 and digits >= 1 and longest <= 6)
 
 
+@lru_cache(maxsize=65_536)
+def shape(code: str) -> str:
+    """How a code is built: "CU13122F" → "A2D5A1". Codes of one maker and range have one shape."""
+    runs = re.findall(r"\d+|[A-Z]+", code)
+    return "".join(f"{'D' if run.isdigit() else 'A'}{len(run)}" for run in runs)
+
+
 def related(a: str, b: str) -> str:
     """How two alphanumeric codes relate: "same", "suffix" (one adds one or two characters), or ""."""
     if core(a) == core(b):

@@ -18,7 +18,9 @@ _WITH = [(re.compile(r"\bw/\s?o\b|\bw/out\b"), " without "), (re.compile(r"\bw/"
 _PACKS = "|".join(sorted(dictionary("packs"), key=len, reverse=True))
 _PER = re.compile(rf"\b(?:({_PACKS})\s?/\s?(\d+)|(\d+)\s?(?:ea|pc|pcs)?\s?(?:/|per)\s?({_PACKS}))(?![a-z0-9])")
 _DIGIT = re.compile(r"\d")
-_CUT_LENGTH = 25  # descriptions are cut at 30, 35, 40 … characters; shorter ones are taken to be whole
+# Widths of description fields; a text of such a length may have been cut off (its last blank is gone with the cut).
+_FIELD_WIDTHS = {24, 25, 28, 30, 32, 35, 36, 40, 45, 48, 50, 55, 60, 64, 70, 72, 75, 80, 100, 120, 128, 240, 250, 254, 255, 256}
+_STUMP = re.compile(r"^(.*[\d.])[a-z]$")
 
 
 @dataclass
@@ -47,16 +49,17 @@ def packs(text: str) -> tuple[list[str], str]:
 def describe(value: object, *, whole: bool = False) -> Description:
     """Take a description apart. ``whole``: it is known not to be cut off at a field's end."""
     text = stated(value)
-    cut = not whole and len(text) >= _CUT_LENGTH
+    cut = not whole and bool({len(str(value).rstrip()), len(str(value).rstrip()) + 1} & _FIELD_WIDTHS)
     for pattern, replacement in _WITH:
         text = pattern.sub(replacement, text)
     result = Description()
     result.packs, text = packs(text)
-    chunks = [chunk for chunk in _CHUNK.split(sizes.tidy(text)) if chunk]
+    chunks = [chunk.strip(".-/&'*#") for chunk in _CHUNK.split(sizes.tidy(text))]
+    chunks = [chunk for chunk in chunks if chunk and chunk != "x"]
     for position, chunk in enumerate(chunks):
-        _read_chunk(result, chunk.strip(".-/&'*#"), last=cut and position == len(chunks) - 1)
-    result.codes = unique([*result.codes, *_joined_codes(chunks)])
-    result.words, result.sizes = [word for word in unique(result.words) if word != "x"], unique(result.sizes)
+        _read_chunk(result, chunk, last=cut and position == len(chunks) - 1)
+    _join_codes(result, chunks)
+    result.codes, result.words, result.sizes = unique(result.codes), unique(result.words), unique(result.sizes)
     result.variants = variants(result.words)
     return result
 
@@ -67,35 +70,50 @@ def variants(words: list[str]) -> list[str]:
 
 
 def _read_chunk(result: Description, chunk: str, *, last: bool) -> None:
-    """Add what ``chunk`` is to ``result``. A bare number that comes ``last`` may be the stump of a longer one: left out."""
+    """Add what ``chunk`` is to ``result``. What comes ``last`` may be a stump: then its last number is not trusted."""
     if not _DIGIT.search(chunk):
-        result.words += [word for part in _PART.split(chunk) for word in expand(part.replace(".", ""), ("abbreviations",))]
-        return
-    quantities = sizes.read(chunk)
-    if quantities is not None and not (chunk.isdigit() and codes.looks_like_code(chunk)):
-        result.sizes += [q for q in quantities if not (last and sizes.split(q)[1] == "")]
+        if not (last and len(chunk) < 3):
+            parts = (part.replace(".", "") for part in _PART.split(chunk))
+            result.words += [word for part in parts for word in expand(part, ("abbreviations",))]
+    elif (quantities := _quantities(chunk, last=last)) is not None and not _is_code_number(chunk):
+        result.sizes += quantities
     elif codes.looks_like_code(chunk):
         result.codes.append(alnum(chunk))
     else:
         _read_parts(result, chunk, last=last)
 
 
+def _is_code_number(chunk: str) -> bool:
+    return chunk.isdigit() and codes.looks_like_code(chunk)
+
+
+def _quantities(chunk: str, *, last: bool) -> list[str] | None:
+    """The quantities of a chunk, or None. Of a stump, "22m" is 22 of something, and the "1" of "5.5x1" is unknown."""
+    stump = _STUMP.match(chunk) if last else None
+    found = sizes.read(stump[1] if stump else chunk)
+    if found is None:
+        return None
+    return list(found[:-1]) if last and not stump and sizes.split(found[-1])[1] == "" else list(found)
+
+
 def _read_parts(result: Description, chunk: str, *, last: bool) -> None:
     for part in _PART.split(chunk):
-        quantities = sizes.read(part.strip(".")) if part else None
-        if quantities:
-            result.sizes += [q for q in quantities if not (last and sizes.split(q)[1] == "")]
+        quantities = _quantities(part.strip("."), last=last) if part.strip(".") else None
+        if quantities is not None:
+            result.sizes += quantities
         elif part.strip("."):
             result.words += expand(part.replace(".", ""), ("abbreviations",))
 
 
-def _joined_codes(chunks: list[str]) -> list[str]:
+def _join_codes(result: Description, chunks: list[str]) -> None:
     """Codes that are written in two pieces: "frp 707", "plav70 unlps", "5500 100"."""
-    return [
-        alnum(first + second)
-        for first, second in zip(chunks, chunks[1:], strict=False)
-        if _DIGIT.search(first + second) and len(first + second) <= 16 and _are_one_code(first, second)
-    ]
+    for first, second in zip(chunks, chunks[1:], strict=False):
+        if not (_DIGIT.search(first + second) and len(first + second) <= 16 and _are_one_code(first, second)):
+            continue
+        result.codes.append(alnum(first + second))
+        if first.isalpha():  # the parts alone are neither a word nor a size
+            result.words = [word for word in result.words if word != spell(first)]
+            result.sizes = [size for size in result.sizes if size != second.lstrip("0")]
 
 
 def _are_one_code(first: str, second: str) -> bool:
