@@ -24,42 +24,38 @@ STATE: Mapping[str, Callable[[Any, View, Dice], dict[str, str]]] = {
     "location": state_location,
     "cost_center": state_cost_center,
 }
-# Share of the truth each system carries, by domain; locations by kind, as only the EHR knows beds.
+# Share of the truth each system carries, by domain or by "domain.kind" where kinds differ: only the EHR knows beds.
 COVERAGE: dict[str, dict[str, float]] = {
     "ehr": {
         "item": 0.55,
         "supplier": 0.5,
         "cost_center": 0.75,
-        "room": 0.98,
-        "bed": 0.98,
-        "unit": 0.98,
-        "floor": 0.95,
-        "storeroom": 0.5,
-        "dock": 0.3,
+        "location": 0.98,
+        "location.storeroom": 0.5,
+        "location.dock": 0.3,
     },
     "erp": {
         "item": 0.85,
-        "supplier": 0.95,
+        "supplier": 0.96,
         "cost_center": 1.0,
-        "room": 0.65,
-        "bed": 0.0,
-        "unit": 0.95,
-        "floor": 0.4,
-        "storeroom": 1.0,
-        "dock": 1.0,
+        "location": 1.0,
+        "location.floor": 0.4,
+        "location.room": 0.65,
+        "location.bed": 0.0,
     },
     "scm": {
         "item": 0.98,
-        "supplier": 0.82,
+        "supplier": 0.75,
+        "supplier.manufacturer": 0.96,
+        "supplier.distributor": 0.98,
         "cost_center": 0.7,
-        "room": 0.65,
-        "bed": 0.0,
-        "unit": 0.98,
-        "floor": 0.3,
-        "storeroom": 1.0,
-        "dock": 1.0,
+        "location": 0.98,
+        "location.floor": 0.3,
+        "location.room": 0.65,
+        "location.bed": 0.0,
     },
 }
+WHOLE = ("health_system", "facility", "building")  # kinds of locations that every system carries
 
 
 @dataclass(frozen=True)
@@ -100,8 +96,9 @@ class Landscape:
         return [record for record in self._records[domain] if self._carries(system, domain, record)]
 
     def _carries(self, system: str, domain: str, record: Record) -> bool:
-        kind = getattr(record, "kind", domain) if domain == "location" else domain
-        share = COVERAGE[system].get(kind, 1.0)
+        kind = getattr(record, "kind", "")
+        shares = COVERAGE[system]
+        share = 1.0 if kind in WHOLE else shares.get(f"{domain}.{kind}", shares[domain])
         return Dice(self.seed, system, domain, record.id, "carried").happens(share)
 
     def _view(self, system: str) -> View:
@@ -142,7 +139,7 @@ def _gl(account: GLAccount) -> dict[str, str]:
     return {
         "$code": account.code,
         "name": account.name.upper(),
-        "type": account.kind.upper(),
+        "account_type": account.kind.upper(),
         "parent": account.parent,
         "effective_from": wording.day("erp", account.since),
     }

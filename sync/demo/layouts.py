@@ -251,14 +251,14 @@ $updated_at: Modified
 GL_ACCOUNT = _columns("""
 $code: GL_ACCOUNT
 name: ACCT_NAME
-type: ACCT_TYPE
+account_type: ACCT_TYPE
 parent: ACCT_GROUP
 effective_from: VALID_FROM
 """)
 
 LAYOUTS: dict[tuple[str, str], Layout] = {
     ("ehr", "supplier"): Layout("ehr_supplier.xlsx", "xlsx", False, "ignore", 0.02, EHR_SUPPLIER),
-    ("erp", "supplier"): Layout("erp_supplier.csv", "cp1252", False, "ignore", 0.025, ERP_SUPPLIER),
+    ("erp", "supplier"): Layout("erp_supplier.csv", "cp1252", False, "ignore", 0.02, ERP_SUPPLIER),
     ("scm", "supplier"): Layout("scm_supplier.csv.gz", "utf-8", True, "ignore", 0, SCM_SUPPLIER),
     ("ehr", "cost_center"): Layout("ehr_cost_center.tsv", "utf-8", True, "ignore", 0, EHR_COST_CENTER),
     ("erp", "cost_center"): Layout("erp_cost_center.csv", "cp1252", True, "retire", 0, ERP_COST_CENTER),

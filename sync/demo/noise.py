@@ -25,6 +25,11 @@ def typo(text: str, dice: Dice) -> str:
     return " ".join(words)
 
 
+def slipped(text: str, rate: float, dice: Dice) -> str:
+    """The text with a slip of the finger now and then."""
+    return typo(text, dice) if dice.strikes("typo", rate) else text
+
+
 def _slip(word: str, dice: Dice) -> str:
     at = dice.randrange(1, len(word) - 2)
     kind = dice.randrange(4)

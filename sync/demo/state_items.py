@@ -8,7 +8,7 @@ from math import prod
 from sync.demo import wording
 from sync.demo.dice import Dice
 from sync.demo.network import Item, Level
-from sync.demo.noise import absent, clipped, shortened, swapped_digits, typo
+from sync.demo.noise import absent, clipped, shortened, slipped, swapped_digits
 from sync.demo.systems import View
 
 ERP_DESCRIPTION_LENGTH = 40
@@ -29,15 +29,16 @@ def state_item(item: Item, view: View, dice: Dice) -> dict[str, str]:
 
 
 def _ehr(item: Item, view: View, dice: Dice) -> dict[str, str]:
-    vague = dice.strikes("size and number left out", 0.035)
+    """Natural order and clinical words; the size in the text, in a column of its own, or both."""
+    vague = dice.strikes("size and number left out", 0.03)
     sizes = wording.sizes("ehr", item.sizes, dice)
     apart = not vague and dice.happens(0.35)  # sizes stand in their own column only
     brand = item.brand if dice.happens(0.25) else ""
     words = " ".join(filter(None, [brand, item.kind, item.noun, item.variant]))
-    description = " ".join([wording.title(shortened(words, 0.12, dice)), *([] if vague or apart else sizes)])
+    words = slipped(wording.title(shortened(words, 0.12, dice)), 0.04, dice)
     device_known = not vague and dice.happens(0.45)
     return {
-        "description": typo(description, dice) if dice.strikes("typo", 0.04) else description,
+        "description": " ".join([words, *([] if vague or apart else sizes)]),
         "size": " ".join(sizes) if apart or (not vague and dice.happens(0.3)) else "",
         "manufacturer": _manufacturer(item, view, 0.88, dice),
         "catalogue_number": "" if vague else _catalogue(item, view, 0.68, dice),
@@ -56,20 +57,18 @@ def _ehr(item: Item, view: View, dice: Dice) -> dict[str, str]:
 
 
 def _erp(item: Item, view: View, dice: Dice) -> dict[str, str]:
-    vague = dice.strikes("size and number left out", 0.035)
+    """Upper case in 40 characters, so the more there is to say, the harder it is shortened."""
+    vague = dice.strikes("size and number left out", 0.025)
     sizes = [] if vague else wording.sizes("erp", item.sizes, dice)
     words = f"{item.noun} {item.kind} {item.variant}"
-    text = " ".join([shortened(words, 0.6, dice), *sizes])
+    text = " ".join([slipped(shortened(words, 0.6, dice), 0.05, dice), *sizes])
     if len(text) > ERP_DESCRIPTION_LENGTH:
         text = " ".join([shortened(words, 0.95, dice, hard=True), *sizes])
-    text = text.upper()
-    if dice.strikes("typo", 0.05):
-        text = typo(text, dice)
     levels = _packaging(item, dice, 0.02)
     order = dice.choice(levels[1:]) if len(levels) > 1 and dice.happens(0.85) else None
     known_gtin = not vague and dice.happens(0.35)
     return {
-        "description": clipped(text, ERP_DESCRIPTION_LENGTH, dice),
+        "description": clipped(text.upper(), ERP_DESCRIPTION_LENGTH, dice),
         "long_description": "" if vague or dice.happens(0.75) else f"{words} {' '.join(sizes)} {item.brand}".upper(),
         "manufacturer": _manufacturer(item, view, 0.82, dice),
         "catalogue_number": "" if vague else _catalogue(item, view, 0.86, dice),
@@ -89,19 +88,16 @@ def _erp(item: Item, view: View, dice: Dice) -> dict[str, str]:
 
 
 def _scm(item: Item, view: View, dice: Dice) -> dict[str, str]:
-    vague = dice.strikes("size and number left out", 0.02)
+    """The buyers' file: noun first, hardly shortened, with the whole packaging ladder and the contract."""
+    vague = dice.strikes("size and number left out", 0.01)
     sizes = [] if vague else wording.sizes("scm", item.sizes, dice)
     extras = ["sterile"] if "s" in item.flags and dice.happens(0.25) else []
-    text = ", ".join(
-        [item.noun, shortened(item.kind, 0.06, dice), shortened(item.variant, 0.06, dice), *sizes, *extras]
-    )
-    if dice.strikes("typo", 0.03):
-        text = typo(text, dice)
+    words = slipped(shortened(f"{item.noun}, {item.kind}, {item.variant}", 0.05, dice), 0.03, dice)
     levels = _packaging(item, dice, 0.015)
     if known_gtins := not vague and dice.happens(0.72):
         levels = _gtins_shifted(levels, dice)
     return {
-        "description": text.upper(),
+        "description": ", ".join([words, *sizes, *extras]).upper(),
         "manufacturer": _manufacturer(item, view, 0.95, dice),
         "catalogue_number": "" if vague else _catalogue(item, view, 0.95, dice),
         "brand": item.brand.upper() if dice.happens(0.5) else "",
@@ -112,11 +108,6 @@ def _scm(item: Item, view: View, dice: Dice) -> dict[str, str]:
         **_ladder(levels, dice, with_gtins=known_gtins),
         "preferred_supplier": _if(0.95, view.reference("supplier", item.supplier, dice), dice),
         **_part(item, view, dice, price=item.cents),
-        "supplier_parts.1.contract": item.contract,
-        "supplier_parts.1.tier": f"Tier {1 + item.cents % 3}" if item.contract else "",
-        "supplier_parts.1.valid_from": wording.day("scm", item.since.replace(year=2024, day=1))
-        if item.contract
-        else "",
         "lifecycle": _lifecycle(item, "scm", dice),
     }
 
@@ -209,10 +200,17 @@ def _ladder(levels: tuple[Level, ...], dice: Dice, *, with_gtins: bool) -> dict[
 
 
 def _part(item: Item, view: View, dice: Dice, *, price: int) -> dict[str, str]:
+    """What the item is bought as, if this system knows the seller; contracts are the supply chain's business."""
     supplier = view.reference("supplier", item.supplier, dice)
     if not supplier:
         return {}
+    contract = {
+        "supplier_parts.1.contract": item.contract,
+        "supplier_parts.1.tier": f"Tier {1 + item.cents % 3}",
+        "supplier_parts.1.valid_from": wording.day("scm", item.since.replace(year=2024, day=1)),
+    }
     return {
+        **(contract if item.contract and view.system == "scm" else {}),
         "supplier_parts.1.supplier": supplier,
         "supplier_parts.1.number": item.supplier_part,
         "supplier_parts.1.uom": wording.uom(view.system, item.levels[0].uom),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from sync.demo import vocab, wording
 from sync.demo.dice import Dice
 from sync.demo.network import CostCenter, Location
-from sync.demo.noise import absent, clipped, typo, with_short_words
+from sync.demo.noise import absent, clipped, slipped, with_short_words
 from sync.demo.systems import View
 
 ERP_NAME_LENGTH = 50
+TYPOS = 0.03  # share of names with one
 UNIT_SHORT = {name: short for name, short, _, _ in vocab.UNITS}
 
 
@@ -57,17 +58,13 @@ def _facility_name(location: Location, dice: Dice) -> str:
     return location.facility_name
 
 
-def _slip(name: str, dice: Dice) -> str:
-    return typo(name, dice) if dice.strikes("typo", 0.03) else name
-
-
 def _ehr_place(location: Location, dice: Dice) -> dict[str, str]:
     """Clinical and short: the facility as its acronym in front, sometimes forgotten."""
     if _is_whole(location):
         name = location.facility_name
     else:
         front = "" if dice.strikes("facility left out", 0.05) else f"{location.acronym} "
-        name = front + _slip(_inner_name(location, 0.5, dice), dice)
+        name = front + slipped(_inner_name(location, 0.5, dice), TYPOS, dice)
     whole = wording.address("ehr", location.address, "", dice)
     town = {path: value for path, value in whole.items() if path in ("city", "state")}
     return {
@@ -82,7 +79,7 @@ def _ehr_place(location: Location, dice: Dice) -> dict[str, str]:
 def _erp_place(location: Location, dice: Dice) -> dict[str, str]:
     """Upper case, the facility spelled out and squeezed into the field."""
     facility = with_short_words(location.facility_name, vocab.PLACE_SHORT, 0.5, dice)
-    name = facility if _is_whole(location) else f"{facility} {_slip(_inner_name(location, 0.6, dice), dice)}"
+    name = facility if _is_whole(location) else f"{facility} {slipped(_inner_name(location, 0.6, dice), TYPOS, dice)}"
     return {
         "name": clipped(name.upper(), ERP_NAME_LENGTH, dice),
         **wording.address("erp", location.address, "", dice),
@@ -96,7 +93,7 @@ def _erp_place(location: Location, dice: Dice) -> dict[str, str]:
 def _scm_place(location: Location, dice: Dice) -> dict[str, str]:
     """Ship-to lists: the place first, then the facility, which may still bear its former name."""
     facility = _facility_name(location, dice)
-    inner = _slip(_inner_name(location, 0.15, dice), dice)
+    inner = slipped(_inner_name(location, 0.15, dice), TYPOS, dice)
     shown = location.acronym if dice.happens(0.4) else facility
     return {
         "name": facility if _is_whole(location) else f"{inner} - {shown}",
@@ -130,8 +127,10 @@ def _ehr_center(center: CostCenter, dice: Dice) -> dict[str, str]:
     name = center.short_name if dice.happens(0.55) else center.name
     coded = f"{center.entity}.{center.number}"
     return {
-        "code": center.number if bare or dice.strikes("entity left out of code", 0.25) else coded,
-        "name": _slip(name if bare or center.name == center.legal_entity else f"{center.acronym} {name}", dice),
+        "code": center.number if bare or dice.strikes("entity left out of code", 0.2) else coded,
+        "name": slipped(
+            name if bare or center.name == center.legal_entity else f"{center.acronym} {name}", TYPOS, dice
+        ),
         "department": center.department if dice.happens(0.7) else "",
     }
 
@@ -140,7 +139,7 @@ def _erp_center(center: CostCenter, dice: Dice) -> dict[str, str]:
     name = with_short_words(center.name, vocab.PLACE_SHORT, 0.2, dice)
     return {
         "code": f"{center.entity}-{center.number}",
-        "name": _slip(name, dice).upper(),
+        "name": slipped(name, TYPOS, dice).upper(),
         "legal_entity": center.legal_entity.upper(),
         "department": center.department.upper(),
         "gl_segment": center.segment,
@@ -151,10 +150,10 @@ def _erp_center(center: CostCenter, dice: Dice) -> dict[str, str]:
 
 
 def _scm_center(center: CostCenter, dice: Dice) -> dict[str, str]:
-    name = center.name if dice.happens(0.8) else center.short_name
+    name = slipped(center.name if dice.happens(0.8) else center.short_name, TYPOS, dice)
     return {
         "code": f"{center.entity}{center.number}",
-        "name": _slip(name, dice) if center.name == center.legal_entity else f"{_slip(name, dice)} ({center.acronym})",
+        "name": name if center.name == center.legal_entity else f"{name} ({center.acronym})",
         "legal_entity": center.legal_entity if dice.happens(0.6) else "",
         "manager_role": center.manager if dice.happens(0.3) else "",
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sync.demo import wording
 from sync.demo.dice import Dice
 from sync.demo.network import Supplier
-from sync.demo.noise import absent, clipped, typo
+from sync.demo.noise import absent, clipped, slipped
 from sync.demo.systems import View
 
 ERP_NAME_LENGTH = 35
@@ -17,8 +17,7 @@ def state_supplier(supplier: Supplier, view: View, dice: Dice) -> dict[str, str]
 
 
 def _name(supplier: Supplier, system: str, dice: Dice) -> str:
-    name = wording.company(system, supplier, dice)
-    return typo(name, dice) if dice.strikes("typo", 0.04) else name
+    return slipped(wording.company(system, supplier, dice), 0.04, dice)
 
 
 def _maybe(value: str, rate: float, dice: Dice) -> str:

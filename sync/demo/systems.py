@@ -108,7 +108,7 @@ CODE_FORMS: dict[str, dict[str, Callable[[int], str]]] = {
 def assign_codes(system: str, domain: str, records: Sequence[Record], layout: Layout, seed: int) -> Codes:
     """Numbers in no order that another system would share; every record once, duplicates twice."""
     dice = Dice(seed, system, domain, "codes")
-    twice = {record.id for record in records if dice.happens(layout.duplicates)} if not layout.clean else set()
+    twice = {record.id for record in dice.sample(records, round(layout.duplicates * len(records)))}
     numbers = iter(dice.sample(range(1, 9 * len(records) + 10), len(records) + len(twice)))
     form = CODE_FORMS[system][domain]
     of = {record.id: [form(next(numbers)) for _ in range(1 + (record.id in twice))] for record in records}

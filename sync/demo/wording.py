@@ -25,7 +25,7 @@ UNITS: dict[str, tuple[str, tuple[str, str], str]] = {
     "oz": ("{} oz", ("{}OZ", "{}OZ"), "{} OZ"),
     "qt": ("{} qt", ("{}QT", "{}QT"), "{} QUART"),
     "gal": ("{} gal", ("{}GL", "{}GAL"), "{} GALLON"),
-    "mil": ("{} mil", ("{}ML THK", "{}MIL"), "{} MIL"),
+    "mil": ("{} mil", ("{} MIL", "{}MIL"), "{} MIL"),
     "sz": ("Size {}", ("SZ {}", "SZ{}"), "SIZE {}"),
     "no": ("#{}", ("#{}", "NO {}"), "NO. {}"),
     "glove": ("Size {}", ("SZ {}", "{}"), "SIZE {}"),
@@ -41,7 +41,7 @@ UNITS: dict[str, tuple[str, tuple[str, str], str]] = {
     "sqm": ("{} m²", ("{}M2", "{} SQM"), "{} SQ M"),
     "test": ("{} tests", ("{}T", "{} TST"), "{} TESTS"),
     "min": ("{} min", ("{}MIN", "{}MIN"), "{} MINUTE"),
-    "tube": ("{}-tube", ("{}TB", "{} TUBE"), "{} TUBE"),
+    "tube": ("{}-tube", ("{}-TUBE", "{} TUBE"), "{} TUBE"),
 }
 FITS: dict[str, tuple[str, tuple[str, str], str]] = {
     "XS": ("X-Small", ("XSM", "XS"), "X-SMALL"),
