@@ -117,7 +117,14 @@ def resolve(
     as_of: dt.date | None = None,
     known_at: dt.datetime | None = None,
 ) -> Resolution:
-    """Raises ``UnknownSystem``, ``UnknownCode`` (it names the systems that have it), ``Ambiguous``, ``InvalidValue``."""
+    """What one code means.
+
+    Raises:
+        UnknownSystem: lists the code systems there are.
+        UnknownCode: names the systems that have the code, if any.
+        Ambiguous: a shared identifier of several records; lists them.
+        InvalidValue: not a code at all, or ``to`` is of another domain.
+    """
     outcome = resolve_many(code_system, [code], to=to, as_of=as_of, known_at=known_at)[0]
     if isinstance(outcome, ConcordError):
         raise outcome
@@ -133,7 +140,7 @@ def resolve_many(
     known_at: dt.datetime | None = None,
 ) -> list[Outcome]:
     """One outcome per code, in the order asked; an error is returned in the place of the code that caused it."""
-    system, target = _systems.get(code_system), _systems.get(to) if to else None
+    system, target = code_systems.get(code_system), code_systems.get(to) if to else None
     if target and target.domain != system.domain:
         raise InvalidValue(f"{target.slug} holds codes of {target.domain} records, {system.slug} of {system.domain}.")
     clocks = _Clocks(as_of or timezone.now().date(), known_at)
@@ -216,9 +223,9 @@ def _say_who_knows(outcomes: Sequence[Outcome], codes: Sequence[str]) -> None:
 
 def _who_knows(codes: Collection[str]) -> dict[str, set[str]]:
     """Code → slugs of the systems that have it today, each asked in its own spelling."""
-    asked = [(system, code, system.normalise(code)) for system in _systems.all() for code in codes]
+    asked = [(system, code, system.normalise(code)) for system in code_systems.all() for code in codes]
     query = [system.pk for system, _, _ in asked], [code for _, code, _ in asked], [normal for _, _, normal in asked]
-    slugs = {system.pk: system.slug for system in _systems.all()}
+    slugs = {system.pk: system.slug for system in code_systems.all()}
     known: dict[str, set[str]] = defaultdict(set)
     with connection.cursor() as cursor:
         cursor.execute(_WHO_KNOWS, query)
@@ -255,6 +262,6 @@ class _CodeSystems:
         self._stale_at = time.monotonic() + SYSTEMS_SECONDS
 
 
-_systems = _CodeSystems()
-post_save.connect(_systems.forget, sender=CodeSystem)
-post_delete.connect(_systems.forget, sender=CodeSystem)
+code_systems = _CodeSystems()
+post_save.connect(code_systems.forget, sender=CodeSystem)
+post_delete.connect(code_systems.forget, sender=CodeSystem)

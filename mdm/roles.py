@@ -24,7 +24,7 @@ def set_up(*, using: str = "default", apps: Any = installed) -> None:
 
 
 def after_migrate(*, app_config: AppConfig, using: str, apps: Any = installed, **_: Any) -> None:
-    """Receives ``post_migrate``. Roles name permissions, so those are made first, whatever the order of the receivers."""
+    """Receives ``post_migrate``. Roles name permissions, so those are made first, whichever receiver comes first."""
     try:
         apps.get_model("mdm", "User")
     except LookupError:  # migrated back to before Concord had users

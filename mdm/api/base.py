@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.http import HttpRequest, HttpResponseBase
-from rest_framework.exceptions import MethodNotAllowed
+from rest_framework import serializers
+from rest_framework.exceptions import MethodNotAllowed, ValidationError
+from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from mdm.models import User
+
+Input = TypeVar("Input", bound="Strict")
 
 
 class DirectView(APIView):
@@ -27,7 +31,29 @@ class DirectView(APIView):
         return handler(request, *args, **kwargs)
 
 
-def actor(request: Any) -> User:
+class Strict(serializers.Serializer[Any]):
+    """Input that refuses names it doesn't know: a misspelt option must not be taken for one left out."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if unknown := sorted(set(data) - set(self.fields)) if hasattr(data, "keys") else []:
+            known = ", ".join(self.fields)
+            raise ValidationError(dict.fromkeys(unknown, f"Unknown. Known are: {known}."))
+        return super().to_internal_value(data)
+
+    @classmethod
+    def of_query(cls: type[Input], request: Request) -> dict[str, Any]:
+        return cls.checked(request.query_params.dict())
+
+    @classmethod
+    def checked(cls: type[Input], data: Any) -> dict[str, Any]:
+        """The validated values. Raises ``ValidationError``."""
+        serializer = cls(data=data)
+        serializer.is_valid(raise_exception=True)
+        values: dict[str, Any] = serializer.validated_data
+        return values
+
+
+def actor(request: Request) -> User:
     """Who acts; ``AccessControl`` has seen to it that somebody does."""
-    user: User = request.user
+    user: User = request.user  # type: ignore[assignment]  # never anonymous here
     return user

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from django.urls import path
 from rest_framework import serializers
 from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 
 from mdm import lookup, permissions
-from mdm.api import problems
+from mdm.api import examples, problems
 from mdm.api.base import DirectView
-from mdm.api.json import MEDIA_TYPE, answer, loads
+from mdm.api.json import MEDIA_TYPE, loads, response
 from mdm.exceptions import ConcordError
 
 MAX_BATCH = 10_000
@@ -28,9 +28,7 @@ class LookupQuery(serializers.Serializer[Any]):
 
 class TargetCode(serializers.Serializer[Any]):
     code = serializers.CharField()
-    uom = serializers.CharField(
-        help_text="Unit that the system counts this code in; empty if it names none."
-    )
+    uom = serializers.CharField(help_text="Unit that the system counts this code in; empty if it names none.")
     preferred = serializers.BooleanField(help_text="The one to use where several codes fit.")
 
 
@@ -67,80 +65,31 @@ class BatchAnswer(serializers.Serializer[Any]):
     outcomes = BatchOutcome(many=True, help_text="One per code, in the order asked.")
 
 
-EXAMPLE = {
-    "code_system": "erp-item",
-    "code": "4711",
-    "uom": "BX",
-    "valid_from": None,
-    "valid_to": None,
-    "known_from": "2026-11-02T08:15:00Z",
-    "id": "MDM-IT-000123",
-    "domain": "item",
-    "status": "live",
-    "name": "CATHETER FOLEY 16FR",
-    "redirected_from": None,
-    "to": "ehr-item",
-    "codes": [{"code": "ITM-88", "uom": "EA", "preferred": True}],
-}
-UNKNOWN = {
-    "type": "urn:concord:problem:unknown-code",
-    "title": "Unknown code",
-    "status": 404,
-    "detail": "erp-item has no code 99. supply-item has it.",
-    "request_id": "5f0c9a1be1f84d1c8c0e1a5b9c1d2e3f",
-    "known_in": ["supply-item"],
-}
-BATCH_ANSWER = {
-    "found": 1,
-    "outcomes": [
-        {"code": "4711", "found": True, "result": EXAMPLE},
-        {"code": "99", "found": False, "problem": UNKNOWN},
-    ],
-}
-
-
 class CrosswalkLookup(DirectView):
     """What a code means, and that record's codes in another system."""
 
     permission = permissions.LOOKUP
-    tag = "Crosswalk"
-    operation = "crosswalk_lookup"
+    tag, operation = "Crosswalk", "crosswalk_lookup"
+    query, answer = LookupQuery, Lookup
+    answer_example = examples.LOOKUP
 
-    @extend_schema(
-        parameters=[LookupQuery],
-        responses={200: Lookup},
-        examples=[OpenApiExample("An ERP's item in the EHR", EXAMPLE, response_only=True)],
-    )
     def get(self, request: HttpRequest, code_system: str, code: str) -> HttpResponse:
-        return answer(lookup.resolve(code_system, code, **_options(request.GET.dict())))
+        return response(lookup.resolve(code_system, code, **_options(request.GET.dict())))
 
 
 class CrosswalkBatch(DirectView):
     """Up to 10,000 codes of one system at once; each has its own outcome, in the order asked."""
 
     permission = permissions.LOOKUP
-    tag = "Crosswalk"
-    operation = "crosswalk_batch"
+    tag, operation = "Crosswalk", "crosswalk_batch"
+    body, answer = BatchQuery, BatchAnswer
+    body_example, answer_example = examples.BATCH, examples.BATCH_ANSWER
 
-    @extend_schema(
-        request=BatchQuery,
-        responses={200: BatchAnswer},
-        examples=[
-            OpenApiExample(
-                "Two items of the ERP",
-                {"code_system": "erp-item", "to": "ehr-item", "codes": ["4711", "99"]},
-                request_only=True,
-            ),
-            OpenApiExample("One of them is unknown", BATCH_ANSWER, response_only=True),
-        ],
-    )
     def post(self, request: HttpRequest) -> HttpResponse:
         system, codes, options = _batch(request)
-        outcomes = [
-            _outcome(code, outcome)
-            for code, outcome in zip(codes, lookup.resolve_many(system, codes, **options), strict=True)
-        ]
-        return answer({"found": sum(o["found"] for o in outcomes), "outcomes": outcomes})
+        found = lookup.resolve_many(system, codes, **options)
+        outcomes = [_outcome(code, outcome) for code, outcome in zip(codes, found, strict=True)]
+        return response({"found": sum(o["found"] for o in outcomes), "outcomes": outcomes})
 
 
 def _outcome(code: object, outcome: lookup.Outcome) -> dict[str, Any]:
@@ -195,3 +144,8 @@ def _instant(name: str, value: object) -> dt.datetime:
 
 
 OPTIONS: dict[str, Callable[[str, object], Any]] = {"to": _text, "as_of": _day, "known_at": _instant}
+
+ROUTES = [
+    path("crosswalk/batch", CrosswalkBatch.as_view(), name="crosswalk-batch"),
+    path("crosswalk/<str:code_system>/<path:code>", CrosswalkLookup.as_view(), name="crosswalk-lookup"),
+]

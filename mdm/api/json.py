@@ -27,7 +27,7 @@ def loads(body: bytes) -> Any:
         raise ParseError(f"The body is not JSON: {error}.") from None
 
 
-def answer(data: Any, status: int = 200, content_type: str = MEDIA_TYPE) -> HttpResponse:
+def response(data: Any, status: int = 200, content_type: str = MEDIA_TYPE) -> HttpResponse:
     """An answer that no renderer needs to look at."""
     return HttpResponse(dumps(data), status=status, content_type=content_type)
 

@@ -16,7 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException, ValidationError
 
 from mdm import context
-from mdm.api.json import PROBLEM_TYPE, answer
+from mdm.api.json import PROBLEM_TYPE, response
 from mdm.exceptions import ConcordError
 
 log = structlog.get_logger(__name__)
@@ -44,10 +44,10 @@ def respond(request: HttpRequest, error: Exception) -> HttpResponse:
     if status == 500:
         log.error("request failed", path=request.path, exc_info=error)
         got_request_exception.send(sender=None, request=request)
-    response = answer(body(status, code, detail, **more), status, PROBLEM_TYPE)
+    answer = response(body(status, code, detail, **more), status, PROBLEM_TYPE)
     for name, value in headers.items():
-        response[name] = value
-    return response
+        answer[name] = value
+    return answer
 
 
 def of(error: Exception) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def describe(error: Exception) -> Problem:
             headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
             return Problem(error.status, error.code, error.message, error.details, headers)
         case ValidationError():
-            errors = [{"pointer": pointer, "detail": text} for pointer, text in _leaves(error.detail)]
+            errors = [{"pointer": pointer, "detail": text} for pointer, text in leaves(error.detail)]
             return Problem(400, "invalid-input", "Some values don't fit; see errors.", {"errors": errors})
         case APIException():
             return _of_rest_framework(error)
@@ -107,13 +107,13 @@ def _of_rest_framework(error: APIException) -> Problem:
     return Problem(error.status_code, _CODES.get(code, code.replace("_", "-")), str(error.detail), {}, headers)
 
 
-def _leaves(detail: Any, pointer: str = "#") -> Iterator[tuple[str, str]]:
+def leaves(detail: Any, pointer: str = "#") -> Iterator[tuple[str, str]]:
     """REST framework's nested errors as (JSON pointer, message)."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
-            yield from _leaves(inner, pointer if name == "non_field_errors" else f"{pointer}/{name}")
+            yield from leaves(inner, pointer if name == "non_field_errors" else f"{pointer}/{name}")
     elif isinstance(detail, list):
         for index, inner in enumerate(detail):
-            yield from _leaves(inner, f"{pointer}/{index}" if isinstance(inner, dict | list) else pointer)
+            yield from leaves(inner, f"{pointer}/{index}" if isinstance(inner, dict | list) else pointer)
     else:
         yield pointer, str(detail)

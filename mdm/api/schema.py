@@ -6,6 +6,7 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiExample
 
 from mdm.api.json import PROBLEM_TYPE
 
@@ -34,13 +35,39 @@ PROBLEM = {
 
 
 class Schema(AutoSchema):
-    """Operations are grouped by the first word of their path and named after their view."""
+    """Reads what a view declares about itself.
+
+    ``tag`` and ``operation``; ``query`` and ``body``, the serializers of its input; ``answer``, the serializer of its
+    output; ``body_example`` and ``answer_example``; ``description`` where the docstring doesn't serve.
+    """
+
+    def declared(self, name: str) -> Any:
+        return getattr(self.view, name, None)
 
     def get_tags(self) -> list[str]:
-        return [getattr(self.view, "tag", "Concord")]
+        return [self.declared("tag") or "Concord"]
 
     def get_operation_id(self) -> str:
-        return getattr(self.view, "operation", None) or super().get_operation_id()
+        return self.declared("operation") or super().get_operation_id()
+
+    def get_description(self) -> str:
+        return self.declared("description") or super().get_description()
+
+    def get_override_parameters(self) -> list[Any]:
+        return [query] if (query := self.declared("query")) else []
+
+    def get_request_serializer(self) -> Any:
+        return self.declared("body")
+
+    def get_response_serializers(self) -> Any:
+        return {200: self.declared("answer")}
+
+    def get_examples(self) -> list[OpenApiExample]:
+        sent, answered = self.declared("body_example"), self.declared("answer_example")
+        return [
+            *([OpenApiExample("Request", sent, request_only=True)] if sent is not None else []),
+            *([OpenApiExample("Answer", answered, response_only=True)] if answered is not None else []),
+        ]
 
 
 class RequestUserScheme(OpenApiAuthenticationExtension):

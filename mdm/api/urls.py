@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from django.urls import include, path, re_path
 
-from mdm.api import crosswalk, docs
+from mdm.api import crosswalk, docs, golden, sources
 
-v1 = [
-    path("crosswalk/batch", crosswalk.CrosswalkBatch.as_view(), name="crosswalk-batch"),
-    path("crosswalk/<str:code_system>/<path:code>", crosswalk.CrosswalkLookup.as_view(), name="crosswalk-lookup"),
-]
+v1 = [*crosswalk.ROUTES, *golden.ROUTES, *sources.ROUTES]
 
 urlpatterns = [
     path("v1/", include((v1, "v1"))),

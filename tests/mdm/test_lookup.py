@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from itertools import pairwise
 
 import pytest
 from django.db import connection
@@ -205,7 +206,7 @@ def test_a_correction_never_changes_an_old_answer(cuts, asked):
     start = noon(dt.date(2026, 1, 1))
     edges = [0, *sorted(cuts), None]
     owners = []
-    for since, until in zip(edges, edges[1:], strict=False):
+    for since, until in pairwise(edges):
         owners.append(world.golden(f"OWNER {since}"))
         world.coded(
             owners[-1],

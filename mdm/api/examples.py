@@ -1,0 +1,226 @@
+"""The examples of the API's description. A test holds each to the schema it illustrates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mdm.canonical import DOMAINS
+
+Json = dict[str, Any]
+
+LOOKUP: Json = {
+    "code_system": "erp-item",
+    "code": "4711",
+    "uom": "BX",
+    "valid_from": None,
+    "valid_to": None,
+    "known_from": "2026-11-02T08:15:00Z",
+    "id": "MDM-IT-000123",
+    "domain": "item",
+    "status": "live",
+    "name": "CATHETER FOLEY 16FR",
+    "redirected_from": None,
+    "to": "ehr-item",
+    "codes": [{"code": "ITM-88", "uom": "EA", "preferred": True}],
+}
+UNKNOWN_CODE: Json = {
+    "type": "urn:concord:problem:unknown-code",
+    "title": "Unknown code",
+    "status": 404,
+    "detail": "erp-item has no code 99. supply-item has it.",
+    "request_id": "5f0c9a1be1f84d1c8c0e1a5b9c1d2e3f",
+    "known_in": ["supply-item"],
+}
+BATCH: Json = {"code_system": "erp-item", "to": "ehr-item", "codes": ["4711", "99"]}
+BATCH_ANSWER: Json = {
+    "found": 1,
+    "outcomes": [
+        {"code": "4711", "found": True, "result": LOOKUP},
+        {"code": "99", "found": False, "problem": UNKNOWN_CODE},
+    ],
+}
+
+
+def _golden(domain: str, number: int, code: str, attributes: Json) -> Json:
+    """A golden record that states these attributes and no others."""
+    prefix, slug = DOMAINS[domain].prefix, domain.replace("_", "-")
+    own = {"system": "erp", "code_system": f"erp-{slug}", "kind": "primary", "code": code, "uom": "", "preferred": True}
+    return {
+        "id": f"MDM-{prefix}-{number:06}",
+        "domain": domain,
+        "version": 3,
+        "status": "live",
+        "merged_into": None,
+        "codes": [own],
+        "attributes": {field.name: attributes.get(field.name) for field in DOMAINS[domain].fields},
+    }
+
+
+_MEDLINE = {"id": "MDM-SU-000001", "name": "MEDLINE INDUSTRIES"}
+
+GOLDEN: dict[str, Json] = {
+    "item": _golden(
+        "item",
+        123,
+        "4711",
+        {
+            "description": "CATHETER FOLEY 16FR",
+            "manufacturer": "BARD",
+            "catalogue_number": "0165SI16",
+            "implant": False,
+            "sterile": True,
+            "base_uom": "EA",
+            "packaging": [
+                {"uom": "EA", "quantity": 1, "gtin": None, "orderable": False, "chargeable": True},
+                {"uom": "BX", "quantity": 12, "gtin": "10801741055901", "orderable": True, "chargeable": False},
+            ],
+            "preferred_supplier": _MEDLINE,
+            "supplier_parts": [
+                {
+                    "supplier": _MEDLINE,
+                    "number": "DYND160816",
+                    "uom": "BX",
+                    "price": "120.00",
+                    "currency": "USD",
+                    "valid_from": "2026-01-01",
+                    "valid_to": None,
+                    "contract": "C-100",
+                    "tier": None,
+                }
+            ],
+        },
+    ),
+    "supplier": _golden(
+        "supplier",
+        1,
+        "V100",
+        {"name": "MEDLINE INDUSTRIES", "dba_names": ["MEDLINE"], "supplier_type": "distributor"},
+    ),
+    "location": _golden(
+        "location",
+        7,
+        "4W",
+        {
+            "name": "4 WEST TELEMETRY",
+            "location_type": "unit",
+            "parent": {"id": "MDM-LO-000002", "name": "NORTH TOWER"},
+            "cost_center": {"id": "MDM-CC-000004", "name": "TELEMETRY"},
+        },
+    ),
+    "cost_center": _golden("cost_center", 4, "6410", {"code": "6410", "name": "TELEMETRY", "gl_segment": "01-6410"}),
+}
+VERSION: Json = {
+    "version": 3,
+    "kind": "updated",
+    "at": "2026-11-20T09:30:00Z",
+    "changed": ["packaging"],
+    "change_id": "2b0c6f0e-6f35-4c39-9c43-5c8a0d1f9a11",
+    "action": "review.accept",
+    "actor": "maria",
+    "reason": "Same catalogue number.",
+}
+WORK_ITEM: Json = {
+    "id": 17,
+    "kind": "possible_match",
+    "domain": "item",
+    "state": "open",
+    "priority": 2,
+    "title": "CATH FOLEY 16 FR 5CC",
+    "reason": "Likely, but not certain.",
+    "version": 1,
+    "source_record": {"code_system": "supply-item", "code": "88-102"},
+    "golden": "MDM-IT-000123",
+    "other": None,
+    "score": 8.4,
+    "probability": 0.997,
+    "assignee": None,
+    "due_at": "2026-11-23T08:00:00Z",
+    "created_at": "2026-11-22T08:00:00Z",
+    "resolution": "",
+    "resolution_reason": "",
+}
+EVIDENCE: Json = {
+    "field": "catalogue_number",
+    "label": "Catalogue no.",
+    "level": "reformatted",
+    "similarity": 1.0,
+    "bits": 11.2,
+    "note": "the same but for punctuation",
+    "a": "0165SI16",
+    "b": "0165-SI16",
+}
+CANDIDATE: Json = {
+    "golden": "MDM-IT-000123",
+    "name": "CATHETER FOLEY 16FR",
+    "score": 8.4,
+    "probability": 0.997,
+    "vetoes": [],
+    "evidence": [EVIDENCE],
+}
+WORK_ITEM_DETAIL: Json = WORK_ITEM | {"candidates": [CANDIDATE], "details": {}}
+FEED: Json = {
+    "changes": [
+        {
+            "position": 1041,
+            "id": "MDM-IT-000123",
+            "domain": "item",
+            "version": 3,
+            "kind": "updated",
+            "changed": ["packaging"],
+            "merged_into": None,
+            "change_id": "2b0c6f0e-6f35-4c39-9c43-5c8a0d1f9a11",
+            "recorded_at": "2026-11-20T09:30:00Z",
+        }
+    ],
+    "position": 1041,
+    "more": False,
+}
+CHANGE_REQUEST: Json = {
+    "id": 5,
+    "kind": "retire",
+    "state": "open",
+    "subject": "MDM-IT-000123",
+    "other": None,
+    "path": "",
+    "expected_version": 3,
+    "diff": {"status": {"before": "live", "after": "retired"}},
+    "reason": "No longer made.",
+    "proposer": "maria",
+    "proposed_at": "2026-11-22T08:00:00Z",
+    "approver": None,
+    "decided_at": None,
+    "decision_reason": "",
+}
+SUBMISSION: Json = {
+    "records": [
+        {
+            "code": "4711",
+            "uom": "BX",
+            "updated_at": "2026-11-22T08:00:00Z",
+            "values": {
+                "description": "CATHETER FOLEY 16FR",
+                "catalogue_number": "0165SI16",
+                "packaging": [{"uom": "EA", "quantity": 1}, {"uom": "BX", "quantity": 12}],
+            },
+        },
+        {"code": "4712", "values": {"sterile": "perhaps"}},
+    ]
+}
+SUBMISSION_ANSWER: Json = {
+    "ingest": 42,
+    "received": 1,
+    "new": 1,
+    "changed": 0,
+    "unchanged": 0,
+    "refused": 1,
+    "outcomes": [
+        {"code": "4711", "outcome": "created", "golden": "MDM-IT-000123", "problems": [], "invalid": {}},
+        {
+            "code": "4712",
+            "outcome": "refused",
+            "golden": None,
+            "problems": [{"path": "sterile", "value": "perhaps", "message": "Not a yes or no. Write Y or N."}],
+            "invalid": {},
+        },
+    ],
+}
