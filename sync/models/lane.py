@@ -48,6 +48,7 @@ class Lane(models.Model):
         null=True,
         blank=True,
         related_name="+",
+        db_constraint=False,  # golden records are never deleted; checking it would take their locks after the lane's
         help_text="Held until the target has it…",
     )
     waits_version = models.PositiveIntegerField(db_default=1, help_text="…in this version at least.")
@@ -70,6 +71,9 @@ class Lane(models.Model):
                 condition=~Q(state__in=("held", "dead")) | Q(due_at__isnull=True), name="lane_held_or_dead_is_not_due"
             ),
             models.CheckConstraint(
+                condition=~Q(state="held") | Q(waits_for__isnull=False), name="lane_held_says_for_what"
+            ),
+            models.CheckConstraint(
                 condition=~Q(state="sent") | Q(due_at__isnull=False), name="lane_sent_has_a_deadline"
             ),
         ]
@@ -83,5 +87,6 @@ class Lane(models.Model):
         return f"lane {self.pk}"
 
     @property
-    def is_idle(self) -> bool:
+    def in_step(self) -> bool:
+        """The target has what it should have."""
         return self.acked == self.head and self.acked_generation == self.generation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +30,11 @@ def check_subscriptions(value: Any) -> None:
 
 class Target(models.Model):
     code = models.SlugField(max_length=40, unique=True)
+    namespace = models.UUIDField(
+        default=uuid.uuid4,
+        editable=False,
+        help_text="Of its idempotency keys: two installations share none.",
+    )
     name = models.CharField(max_length=120)
     adapter = models.CharField(max_length=40, help_text="A name in sync.adapters.registry.")
     config = models.JSONField(
@@ -51,6 +57,7 @@ class Target(models.Model):
     )
     ack_seconds = models.PositiveIntegerField(default=4 * 3600, help_text="How long a late acknowledgement may take.")
     pace = models.FloatField(default=1.0, help_text="Factor on every wait between attempts; tests and demos hurry.")
+    full_sync = models.BooleanField(default=True, help_text="Every live record is sent again each night.")
     collect_at = models.DateTimeField(
         null=True, blank=True, help_text="When late acknowledgements may next be collected."
     )

@@ -1,0 +1,165 @@
+"""From claimed lanes to messages: what each sends next, whether it may, and its bytes as they were first rendered."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from django.db import connection
+from django.utils import timezone
+
+from mdm.canonical import DOMAINS
+from mdm.models import ChangeEvent, GoldenRecord
+from mdm.services import publish
+from sync import gates, verdicts
+from sync.adapters.base import Adapter, InvalidForTarget, Message
+from sync.models import Letter, Target
+from sync.steps import TRANSITIONS, Claim, Event, Payload, Shipment, Step, addressed, next_step
+from sync.verdicts import Verdict
+
+log = structlog.get_logger(__name__)
+
+# Only while the lane is still the claimer's: a late worker must not replace what a newer one is sending.
+STORE_SQL = """
+INSERT INTO sync_letter (lane_id, key, version, generation, kind, payload, body, rendered_at)
+SELECT n.lane, n.key, n.version, n.generation, n.kind, n.payload::jsonb, n.body, clock_timestamp()
+FROM unnest(%s::bigint[], %s::bigint[], %s::uuid[], %s::int[], %s::int[], %s::text[], %s::text[], %s::bytea[])
+     AS n(lane, fence, key, version, generation, kind, payload, body)
+JOIN sync_lane l ON l.id = n.lane AND l.fence = n.fence
+ON CONFLICT (lane_id) DO UPDATE SET key = excluded.key, version = excluded.version, generation = excluded.generation,
+    kind = excluded.kind, payload = excluded.payload, body = excluded.body, rendered_at = excluded.rendered_at
+RETURNING lane_id
+"""
+
+
+@dataclass(slots=True)
+class Composed:
+    shipments: list[Shipment] = field(default_factory=list)  # to be sent, those first that others refer to
+    verdicts: list[Verdict] = field(default_factory=list)  # what is already decided without sending
+
+
+def compose(target: Target, adapter: Adapter, claims: Sequence[Claim]) -> Composed:
+    """Decide, render and store; opens no socket. Lanes that were claimed by somebody else meanwhile are left out."""
+    out = Composed()
+    payloads = publish.payloads([claim.record for claim in claims])
+    letters = Letter.objects.in_bulk([claim.lane for claim in claims])
+    events = _events(claims, payloads)
+    steps: list[tuple[Claim, Step, Payload]] = []
+    for claim in claims:
+        payload = payloads[claim.record]
+        wanted = target.wants(payload["domain"], payload["attributes"])
+        step = next_step(claim, payload, events[claim.record], wanted=wanted, letter=letters.get(claim.lane))
+        if step.kind is None:
+            out.verdicts.append(verdicts.unneeded(claim, step))
+        else:
+            steps.append((claim, step, payload))
+    waits = gates.waits(target, steps)
+    out.verdicts += [verdicts.held(claim, step, waits[claim.lane]) for claim, step, _ in steps if claim.lane in waits]
+    _render(target, adapter, [s for s in steps if s[0].lane not in waits], letters, out)
+    return out
+
+
+def _events(claims: Sequence[Claim], payloads: Mapping[int, Payload]) -> dict[int, list[Event]]:
+    """{record: retirements, merges and unmerges that its lane has still to tell of, by version}."""
+    acked = {claim.record: claim.acked for claim in claims}
+    rows = ChangeEvent.objects.filter(
+        record__in=acked, version__gt=min(acked.values(), default=0), kind__in=list(TRANSITIONS), published=True
+    ).order_by("version")
+    found: dict[int, list[Event]] = defaultdict(list)
+    for row in rows:
+        payload = payloads[row.record_id]
+        if acked[row.record_id] < row.version <= payload["version"]:
+            survivor = _survivor(row, payload) if row.kind == ChangeEvent.Kind.MERGED else None
+            found[row.record_id].append(Event(row.version, row.kind, row.change_id, survivor))
+    return found
+
+
+def _survivor(merge: ChangeEvent, payload: Payload) -> str | None:
+    """Public id of the record that this one was merged into, also when it was split off again since."""
+    if payload["merged_into"]:
+        return str(payload["merged_into"])
+    past = GoldenRecord.history.filter(id=merge.record_id, version=merge.version, merged_into__isnull=False)
+    return past.values_list("merged_into__public_id", flat=True).first()
+
+
+def _render(
+    target: Target,
+    adapter: Adapter,
+    steps: Sequence[tuple[Claim, Step, Payload]],
+    letters: Mapping[int, Letter],
+    out: Composed,
+) -> None:
+    ready: list[Shipment] = []
+    fresh: set[int] = set()
+    for claim, step, payload in steps:
+        letter = letters.get(claim.lane)
+        wanted = (step.version, claim.generation, step.kind)
+        if letter is None or (letter.version, letter.generation, letter.kind) != wanted:
+            written = _write(target, adapter, claim, step, payload)
+            if isinstance(written, Verdict):
+                out.verdicts.append(written)
+                continue
+            letter = written
+            fresh.add(claim.lane)
+        ready.append(Shipment(claim, step, letter))
+    stored = _store([s for s in ready if s.claim.lane in fresh])
+    order = {name: position for position, name in enumerate(DOMAINS)}
+    out.shipments = sorted(
+        (s for s in ready if s.claim.lane not in fresh or s.claim.lane in stored),
+        key=lambda s: (order[s.letter.payload["domain"]], s.claim.record),
+    )
+
+
+def _write(target: Target, adapter: Adapter, claim: Claim, step: Step, payload: Payload) -> Letter | Verdict:
+    """The letter, not yet stored; or the verdict on a record that this target can't hold."""
+    told = addressed(payload, step, target.system.code)
+    key = idempotency_key(target, told["id"], step.version, claim.generation)
+    message = Message(str(key), told["id"], told["domain"], step.version, claim.generation, str(step.kind), told)
+    try:
+        body = adapter.render(message)
+    except InvalidForTarget as error:
+        return verdicts.unrenderable(claim, step, str(error))
+    except Exception as error:
+        log.exception("render failed", target=target.code, record=told["id"], version=step.version)
+        return verdicts.unrenderable(claim, step, f"Could not be rendered ({type(error).__name__}); see the log.")
+    return Letter(
+        lane_id=claim.lane,
+        key=key,
+        version=step.version,
+        generation=claim.generation,
+        kind=str(step.kind),
+        payload=told,
+        body=body,
+        rendered_at=timezone.now(),
+    )
+
+
+def idempotency_key(target: Target, record: str, version: int, generation: int) -> uuid.UUID:
+    """The same on every attempt at one version in one generation, and nowhere else."""
+    return uuid.uuid5(target.namespace, f"{record}/{version}/{generation}")
+
+
+def _store(shipments: Sequence[Shipment]) -> set[int]:
+    """Keep the letters; returns the lanes that are still ours."""
+    if not shipments:
+        return set()
+    rows = [
+        (
+            s.claim.lane,
+            s.claim.fence,
+            s.letter.key,
+            s.letter.version,
+            s.letter.generation,
+            s.letter.kind,
+            json.dumps(s.letter.payload),
+            s.letter.body,
+        )
+        for s in shipments
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(STORE_SQL, [list(column) for column in zip(*rows, strict=True)])
+        return {row[0] for row in cursor.fetchall()}

@@ -1,0 +1,80 @@
+"""``manage.py deliver``: the workers' delivery loop without a broker."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+
+from sync import outbox, targets
+from sync.adapters.base import AdapterError
+from sync.models import Target
+from sync.sealed import SealBroken
+
+PAUSE = 0.2  # seconds between two looks at a target that has nothing due
+Report = tuple[str, outbox.Tally, str]
+
+
+class Command(BaseCommand):
+    help = "Delivers what is due to the targets, each in a thread of its own."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--target", action="append", default=[], help="code of a target; several may be given")
+        parser.add_argument("--until-idle", action="store_true", help="also wait for retries and late acknowledgements")
+        parser.add_argument("--forever", action="store_true", help="go on until SIGTERM or Ctrl-C")
+        parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this long in any case")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        chosen = self._targets(options["target"])
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        end = time.monotonic() + options["seconds"]
+        patience = "forever" if options["forever"] else "idle" if options["until_idle"] else "once"
+        with ThreadPoolExecutor(max_workers=max(len(chosen), 1)) as threads:
+            running = [threads.submit(run, target, patience, stop, end) for target in chosen]
+            for code, tally, problem in (future.result() for future in running):
+                self._report(code, tally, problem)
+
+    def _targets(self, codes: list[str]) -> list[Target]:
+        found = list(Target.objects.select_related("system").filter(active=True))
+        if unknown := sorted(set(codes) - {target.code for target in found}):
+            known = ", ".join(target.code for target in found) or "none"
+            raise CommandError(f"No active target {', '.join(unknown)}; known are {known}.")
+        return [target for target in found if not codes or target.code in codes]
+
+    def _report(self, code: str, tally: outbox.Tally, problem: str) -> None:
+        counts = ", ".join(f"{n} {outcome}" for outcome, n in sorted(tally.outcomes.items())) or "nothing due"
+        self.stdout.write(f"{code}: {problem or counts}")
+
+
+def run(target: Target, patience: str, stop: threading.Event, end: float) -> Report:
+    """Deliver to one target: "once" what is due, until "idle", or "forever"."""
+    total = outbox.Tally()
+    try:
+        adapter = targets.adapter_of(target)
+        while True:
+            total += outbox.deliver(target, adapter, seconds=end - time.monotonic(), stop=stop.is_set)
+            collected = outbox.collect(target, adapter)
+            total.outcomes["collected"] += collected
+            if not collected and (_finished(target, patience) or time.monotonic() > end or stop.wait(PAUSE)):
+                break
+    except (AdapterError, SealBroken) as error:
+        return target.code, total, str(error)
+    finally:
+        targets.forget_all()
+        connection.close()
+    total.outcomes += type(total.outcomes)()  # drops zeros
+    return target.code, total, ""
+
+
+def _finished(target: Target, patience: str) -> bool:
+    if patience == "idle":
+        paused = Target.objects.filter(pk=target.pk, paused=True).exists()
+        return paused or outbox.next_due(target) is None
+    return patience == "once"

@@ -1,0 +1,97 @@
+"""What the core's changes mean for delivery: lanes, written in the transaction that makes the change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+
+from mdm.signals import GoldenChange, golden_changed
+from sync import wakeups
+from sync.models import Target
+
+# In target order, then record order: writers who meet on the same lanes take them in the same order. A write never
+# shortens a lease or a backoff; it opens what was held or failed, because a new version may not have that problem.
+BUMP_SQL = """
+INSERT INTO sync_lane (target_id, record_id, head, due_at)
+SELECT t.id, c.record, max(c.version), clock_timestamp()
+FROM unnest(%s::bigint[], %s::int[], %s::text[]) AS c(record, version, domain)
+JOIN sync_target t ON t.active AND jsonb_exists(t.subscriptions, c.domain)
+GROUP BY t.id, c.record ORDER BY t.id, c.record
+ON CONFLICT (target_id, record_id) DO UPDATE SET
+    head = greatest(sync_lane.head, excluded.head),
+    due_at = coalesce(sync_lane.due_at, excluded.due_at),
+    attempts = CASE WHEN sync_lane.state = 'dead' THEN 0 ELSE sync_lane.attempts END,
+    state = CASE WHEN sync_lane.state IN ('held', 'dead') THEN 'open' ELSE sync_lane.state END,
+    waits_for_id = NULL
+RETURNING target_id
+"""
+
+# Records that were published before the target subscribed. Lanes that exist are left as they are.
+BACKFILL_SQL = """
+INSERT INTO sync_lane (target_id, record_id, head, due_at)
+SELECT %s, g.id, g.version, clock_timestamp() FROM mdm_goldenrecord g
+WHERE g.domain = ANY(%s) AND g.status = 'live' AND g.approved_version > 0 ORDER BY g.id
+ON CONFLICT (target_id, record_id) DO NOTHING
+"""
+
+# The filter changed: each record is told again, or told to go, according to the new one.
+READDRESS_SQL = """
+UPDATE sync_lane SET generation = generation + 1, due_at = coalesce(due_at, clock_timestamp()), waits_for_id = NULL,
+    state = CASE WHEN state IN ('held', 'dead') THEN 'open' ELSE state END
+WHERE target_id = %s AND record_id IN (SELECT id FROM mdm_goldenrecord WHERE domain = ANY(%s))
+"""
+
+
+@receiver(golden_changed, dispatch_uid="sync.lanes")
+def bump_lanes(sender: Any, changes: Sequence[GoldenChange], **kwargs: Any) -> None:
+    """One lane per changed record and target that subscribes to its domain; then, after the commit, a wake-up."""
+    published = [change for change in changes if change.published]
+    if not published:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            BUMP_SQL,
+            [
+                [change.golden.pk for change in published],
+                [change.version for change in published],
+                [change.golden.domain for change in published],
+            ],
+        )
+        targets = {row[0] for row in cursor.fetchall()}
+    wake_after_commit(targets)
+
+
+def wake_after_commit(targets: Iterable[int]) -> None:
+    """Tell the workers once the transaction has committed. A broker that is down costs latency, never the commit."""
+    for target in sorted(targets):
+        transaction.on_commit(partial(wakeups.wake, target), robust=True)
+
+
+@receiver(post_save, sender=Target, dispatch_uid="sync.subscriptions")
+def follow_subscriptions(sender: Any, instance: Target, update_fields: Any = None, **kwargs: Any) -> None:
+    """A new target, or one that subscribes to more, gets the lanes it lacks."""
+    if update_fields is None or "subscriptions" in update_fields:
+        with transaction.atomic():
+            if backfill(instance):
+                wake_after_commit([instance.pk])
+
+
+def backfill(target: Target) -> int:
+    """Make the lanes that a target lacks; returns how many."""
+    if not target.active or not target.subscriptions:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(BACKFILL_SQL, [target.pk, list(target.domains)])
+        return cursor.rowcount
+
+
+def readdress(target: Target, domains: Sequence[str]) -> int:
+    """Weigh every record of these domains by the target's present filter; returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(READDRESS_SQL, [target.pk, list(domains)])
+        return cursor.rowcount

@@ -1,0 +1,146 @@
+"""Reconciliation: lanes checked against the core every few minutes, targets read back and compared every night."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from mdm.models import User
+from sync import receivers, targets
+from sync.adapters.base import Adapter, AdapterError, TargetRecord
+from sync.models import Drift, Lane, Letter, Reconciliation, Target
+from sync.sealed import SealBroken
+
+CHUNK = 500
+
+# Leases, backoffs and deadlines all lie in the future; two leases past means that nobody looks after the target.
+OVERDUE_SQL = """
+SELECT t.code, count(*), min(l.due_at) FROM sync_lane l JOIN sync_target t ON t.id = l.target_id
+LEFT JOIN sync_breaker b ON b.target_id = t.id
+WHERE l.due_at < clock_timestamp() - 2 * t.lease_seconds * interval '1 second'
+  AND t.active AND NOT t.paused AND coalesce(b.state, 'closed') = 'closed'
+GROUP BY t.code ORDER BY t.code
+"""
+# A published version whose lane was not told of it. Writers make both in one transaction, so there is none.
+BEHIND_SQL = """
+UPDATE sync_lane l SET head = g.approved_version, due_at = coalesce(l.due_at, clock_timestamp())
+FROM mdm_goldenrecord g, sync_target t
+WHERE g.id = l.record_id AND t.id = l.target_id AND t.active AND l.head < g.approved_version
+RETURNING t.code
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How one record at a target departs from what the target acknowledged."""
+
+    public_id: str
+    kind: str  # a Drift.Kind
+    record: int | None = None
+    fields: Mapping[str, tuple[Any, Any]] | None = None  # field -> (ours, theirs)
+
+
+def check_lanes() -> list[dict[str, Any]]:
+    """What is wrong with the lanes, one finding per kind and target; mends what can be mended."""
+    findings: list[dict[str, Any]] = []
+    with connection.cursor() as cursor:
+        cursor.execute(OVERDUE_SQL)
+        for code, lanes, since in cursor.fetchall():
+            findings.append({"finding": "overdue", "target": code, "lanes": lanes, "since": since.isoformat()})
+        cursor.execute(BEHIND_SQL)
+        codes = [row[0] for row in cursor.fetchall()]
+    findings += [{"finding": "behind", "target": code, "lanes": codes.count(code)} for code in sorted(set(codes))]
+    for target in Target.objects.filter(active=True):
+        if made := receivers.backfill(target):
+            findings.append({"finding": "missing", "target": target.code, "lanes": made})
+    return findings
+
+
+def compare(target: Target, *, actor: User, adapter: Adapter | None = None) -> Reconciliation:
+    """Read a target back and store how it departs from what it acknowledged. Never raises for the target's failures."""
+    run = Reconciliation.objects.create(target=target, actor=actor, started_at=timezone.now())
+    try:
+        adapter = adapter or targets.adapter_of(target)
+        for domain in target.domains:
+            _compare_domain(run, target, adapter, domain)
+    except (AdapterError, SealBroken) as error:
+        run.error = str(error)[:1000]
+    run.finished_at = timezone.now()
+    run.save()
+    return run
+
+
+def _compare_domain(run: Reconciliation, target: Target, adapter: Adapter, domain: str) -> None:
+    seen: set[str] = set()
+    for theirs in _chunks(adapter.read(domain)):
+        seen |= {record.id for record in theirs}
+        lanes = _lanes(target, [record.id for record in theirs])
+        _store(run, domain, [difference(adapter, record, lanes.get(record.id)) for record in theirs])
+    ours = Lane.objects.filter(target=target, record__domain=domain, active=True, due_at__isnull=True)
+    missing = [
+        Difference(public_id, Drift.Kind.MISSING, record)
+        for public_id, record in ours.values_list("record__public_id", "record")
+        if public_id not in seen
+    ]
+    _store(run, domain, missing)
+
+
+IN_FLIGHT = Difference("", "")
+
+
+def difference(adapter: Adapter, theirs: TargetRecord, lane: Lane | None) -> Difference | None:
+    """None when the target holds what it acknowledged; IN_FLIGHT when that can't be said now."""
+    if lane is None:
+        return Difference(theirs.id, Drift.Kind.UNEXPECTED)
+    letter: Letter | None = getattr(lane, "letter", None)
+    if letter is None or lane.due_at or (letter.version, letter.generation) != (lane.acked, lane.acked_generation):
+        return IN_FLIGHT
+    fields = _fields(adapter.expected(letter.message), theirs.values) if lane.active else {}
+    if theirs.active != lane.active:
+        return Difference(theirs.id, Drift.Kind.STATUS, lane.record_id, fields)
+    if (theirs.version, theirs.generation) != (letter.version, letter.generation):
+        return Difference(theirs.id, Drift.Kind.VERSION, lane.record_id, fields)
+    return Difference(theirs.id, Drift.Kind.VALUES, lane.record_id, fields) if fields else None
+
+
+def _fields(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    names = sorted({*ours, *theirs})
+    return {n: (ours.get(n), theirs.get(n)) for n in names if ours.get(n) != theirs.get(n)}
+
+
+def _lanes(target: Target, public_ids: Sequence[str]) -> dict[str, Lane]:
+    rows = Lane.objects.filter(target=target, record__public_id__in=public_ids).select_related("record", "letter")
+    return {lane.record.public_id: lane for lane in rows}
+
+
+def _store(run: Reconciliation, domain: str, found: Sequence[Difference | None]) -> None:
+    differences = [d for d in found if d is not None and d is not IN_FLIGHT]
+    in_flight = sum(d is IN_FLIGHT for d in found)
+    run.in_flight += in_flight
+    run.compared += len(found) - in_flight
+    run.equal += sum(d is None for d in found)
+    run.drifted += len(differences)
+    Drift.objects.bulk_create(
+        [
+            Drift(
+                reconciliation=run,
+                record_id=d.record,
+                public_id=d.public_id,
+                domain=domain,
+                kind=d.kind,
+                fields={name: list(pair) for name, pair in (d.fields or {}).items()},
+            )
+            for d in differences
+        ]
+    )
+
+
+def _chunks(records: Iterable[TargetRecord]) -> Iterator[list[TargetRecord]]:
+    iterator = iter(records)
+    while chunk := list(islice(iterator, CHUNK)):
+        yield chunk

@@ -1,0 +1,83 @@
+"""Celery tasks of synchronisation: ids in, nothing out, no order and no truth in them."""
+
+from __future__ import annotations
+
+import structlog
+from celery import shared_task
+
+from mdm.models import DomainName, User
+from mdm.services import events, resolve
+from sync import outbox, reconcile, services, targets, wakeups
+from sync.adapters.base import AdapterError
+from sync.models import Target
+from sync.sealed import SealBroken
+
+log = structlog.get_logger(__name__)
+
+SECONDS = 30.0  # that one task delivers to one target, so that a busy target doesn't keep the others waiting
+RESOLVE_BATCH, RESOLVE_BATCHES = 500, 10
+
+
+@shared_task(name="sync.deliver")
+def deliver(target_id: int) -> None:
+    """Deliver what is due to a target."""
+    target = Target.objects.select_related("system").filter(pk=target_id, active=True, paused=False).first()
+    if target is None:
+        return
+    try:
+        adapter = targets.adapter_of(target)
+    except (AdapterError, SealBroken) as error:
+        log.error("target not usable", target=target.code, error=str(error))
+        return
+    with outbox.alone(target) as mine:
+        if not mine:
+            return  # whoever is at it looks once more when done
+        outbox.collect(target, adapter)
+        outbox.deliver(target, adapter, seconds=SECONDS)
+    if outbox.claimable(target):
+        wakeups.wake(target_id)  # time was up, or something came while we were finishing
+
+
+@shared_task(name="sync.tick")
+def tick() -> None:
+    """The beat: whatever wake-up was lost, its target is found here."""
+    for target_id in outbox.due_targets():
+        wakeups.wake(target_id)
+
+
+@shared_task(name="sync.sequence")
+def sequence() -> None:
+    """Give the newest change events their place in the change feed."""
+    events.sequence()
+
+
+@shared_task(name="sync.resolve_pending")
+def resolve_pending() -> None:
+    """Source records that landed and were not resolved, because their worker died or a batch failed."""
+    actor = User.objects.system()
+    for domain in DomainName.values:
+        for _ in range(RESOLVE_BATCHES):
+            counts = resolve.resolve_pending(domain=domain, actor=actor, limit=RESOLVE_BATCH)
+            if not counts.left:
+                break
+
+
+@shared_task(name="sync.check_lanes")
+def check_lanes() -> None:
+    """What must always hold of lanes; says in the log what doesn't, and makes lanes that are missing."""
+    for finding in reconcile.check_lanes():
+        log.error("lanes out of order", **finding)
+
+
+@shared_task(name="sync.reconcile", soft_time_limit=1700, time_limit=1800)
+def reconcile_all() -> None:
+    """Nightly: read every target back and compare."""
+    for target in Target.objects.select_related("system").filter(active=True, paused=False):
+        reconcile.compare(target, actor=User.objects.system())
+
+
+@shared_task(name="sync.full_sync")
+def full_sync() -> None:
+    """Nightly: send every live record again."""
+    for target in Target.objects.filter(active=True, full_sync=True):
+        services.full_sync(target=target, actor=User.objects.system(), reason="Nightly full sync")
