@@ -13,6 +13,8 @@ _SHARED: list[Any] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+# These tell of every connection, request or task.
+_CHATTY = ("asyncssh", "axes", "celery.app.trace", "celery.worker.strategy", "httpx")
 
 
 def configure(style: str, level: str) -> None:
@@ -35,7 +37,7 @@ def configure(style: str, level: str) -> None:
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
             "root": {"handlers": ["stderr"], "level": level},
-            "loggers": {"axes": {"level": "WARNING"}, "asyncssh": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
+            "loggers": {name: {"level": "WARNING"} for name in _CHATTY},
         }
     )
     structlog.configure(

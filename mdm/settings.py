@@ -6,7 +6,7 @@ from importlib.resources import files
 
 from csp.constants import NONE, SELF
 
-from mdm import embedded, env, logs
+from mdm import embedded, env, heartbeat, logs
 
 BASE_DIR = env.BASE_DIR
 VAR_DIR = env.var_dir()
@@ -211,7 +211,11 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat")
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {}
+CELERY_IMPORTS = ["mdm.heartbeat"]
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
+    # A tick that waited longer than its interval is dropped: the next one does the same work.
+    "heartbeat": {"task": "mdm.heartbeat", "schedule": heartbeat.EVERY, "options": {"expires": heartbeat.EVERY}},
+}
 
 # ------------------------------------------------------------------------------------------------------------- logging
 LOG_FORMAT = env.text("LOG_FORMAT", "console" if DEBUG or not HTTPS else "json")

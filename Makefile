@@ -1,0 +1,73 @@
+# Concord. Needs make and Python 3.11 or newer, nothing else: PostgreSQL and Redis come from Python wheels.
+# `make PYTHON=/path/to/python demo` chooses the interpreter; ARGS="…" is passed on to demo, run, test and bench.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+CANDIDATES := python3.13 python3.12 python3.11 python3
+PYTHON ?= $(shell for p in $(CANDIDATES); do \
+	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+CODE := manage.py matching mdm sync tests
+
+unexport PYTHONDONTWRITEBYTECODE # a start without cached bytecode takes seconds longer
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help demo run test lint format bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/runtime ## run the whole path unattended on made-up hospital data and report what came of it
+	$(BIN)/python manage.py demo $(ARGS)
+
+run: .venv/runtime ## start everything on demo data with reviews left open; prints the address and the logins
+	@$(BIN)/python manage.py up --demo $(ARGS)
+
+test: .venv/dev ## run the tests
+	$(BIN)/python -m pytest --create-db $(ARGS)
+
+lint: .venv/dev ## check style, types, migrations, deployment settings and the API schema
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy matching mdm sync
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+format: .venv/dev ## put the code into its standard form
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+bench: .venv/dev ## measure matching, lookups, imports and delivery
+	$(BIN)/python -m tests.bench $(ARGS)
+
+lock: .venv/dev ## renew requirements/ from pyproject.toml, within its bounds (LOCK="--upgrade" moves every version)
+	$(BIN)/uv pip compile pyproject.toml $(UV) -o requirements/lock.txt
+	$(BIN)/uv pip compile pyproject.toml --group dev -c requirements/lock.txt $(UV) -o requirements/dev.txt
+
+clean: ## remove the environment, the data under var/ and every cache
+	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+UV = --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock" $(LOCK)
+
+.venv/runtime: requirements/lock.txt
+	$(call install,requirements/lock.txt)
+	@touch $@
+
+.venv/dev: requirements/dev.txt
+	$(call install,requirements/dev.txt)
+	@touch .venv/runtime $@ # dev.txt holds the runtime's packages too
+
+# pip, because it follows the machine's own index and certificate settings; bytecode is compiled on all cores after it.
+define install
+@test -n "$(PYTHON)" || { echo "Concord needs Python 3.11 or newer with venv; name one: make PYTHON=/path/to/python"; exit 1; }
+@echo "Setting up .venv from $(1) (about a minute, once)"
+@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+@$(PIP) install --no-compile --require-hashes --requirement $(1)
+@$(BIN)/python -m compileall -q -j0 .venv/lib >/dev/null || true # some packages ship templates that aren't Python
+endef

@@ -1,0 +1,104 @@
+"""`manage.py up`: the whole of Concord in one terminal."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError, call_command
+from django.db import connections
+
+from mdm import env
+from mdm.supervisor import Program, Supervisor
+
+MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
+
+
+def web(host: str, port: int, processes: int) -> Program:
+    server = [sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "mdm.wsgi:application"]
+    size = ["--workers", str(processes), "--blocking-threads", "2", "--backlog", "1024"]
+    safety = ["--respawn-failed-workers", "--workers-kill-timeout", "5"]
+    return Program("web", [*server, "--host", host, "--port", str(port), *size, *safety], _plain_http(), port=port)
+
+
+def worker(processes: int) -> Program:
+    celery = [sys.executable, "-m", "celery", "--app", "mdm.celery", "worker"]
+    quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+    return Program("worker", [*celery, "--concurrency", str(processes), *quiet], _plain_http(), grace=30)
+
+
+def beat() -> Program:
+    return Program("beat", [sys.executable, "-m", "celery", "--app", "mdm.celery", "beat", "--pidfile="], _plain_http())
+
+
+def sandbox() -> Program:
+    return Program("sandbox", [sys.executable, "-m", "sync.sandbox", "--dir", str(settings.VAR_DIR / "sandbox")])
+
+
+def demo() -> Program:
+    return Program("demo", [*MANAGE, "demo", "--open"], _plain_http(), once=True)
+
+
+def programs(
+    *, host: str, port: int, web_processes: int, workers: int, with_sandbox: bool, with_demo: bool
+) -> list[Program]:
+    """What is to run, in the order in which it starts."""
+    wanted = [
+        (with_sandbox or with_demo, sandbox),
+        (web_processes, lambda: web(host, port, web_processes)),
+        (workers, lambda: worker(workers)),
+        (workers, beat),
+        (with_demo, demo),
+    ]
+    return [make() for want, make in wanted if want]
+
+
+def _plain_http() -> dict[str, str]:
+    """Nobody ends TLS in front of us unless CONCORD_HTTPS says so, and nobody collects console logs as JSON."""
+    return {} if env.text("CONCORD_HTTPS") else {"CONCORD_HTTPS": "0"}
+
+
+class Command(BaseCommand):
+    help = "Start web, worker, beat and, on request, the sandbox targets; restart what dies; stop all on Ctrl-C."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address the web server listens on (%(default)s)")
+        parser.add_argument("--port", type=int, default=8000, help="port of the web server (%(default)s)")
+        parser.add_argument("--web", type=int, default=2, help="web processes; 0 for none (%(default)s)")
+        parser.add_argument("--workers", type=int, default=2, help="worker processes; 0 for none (%(default)s)")
+        parser.add_argument("--sandbox", action="store_true", help="start the sandbox EHR, ERP and supply chain too")
+        parser.add_argument("--demo", action="store_true", help="with the sandbox, and demo data where there is none")
+
+    def handle(self, **options: Any) -> None:
+        host, port = options["host"], options["port"]
+        if options["web"]:
+            require_free(host, port)
+        call_command("migrate", verbosity=0, interactive=False)
+        connections.close_all()  # no connection survives a fork
+        chosen = programs(
+            host=host,
+            port=port,
+            web_processes=options["web"],
+            workers=options["workers"],
+            with_sandbox=options["sandbox"],
+            with_demo=options["demo"],
+        )
+        if not chosen:
+            raise CommandError("Nothing to start: --web 0 and --workers 0.")
+        Supervisor(
+            chosen, on_ready=lambda: self.stdout.write(f"\nConcord: http://{host}:{port}/ (Ctrl-C stops it)\n\n")
+        ).run()
+
+
+def require_free(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(
+                f"Cannot listen on {host}:{port} ({error.strerror}); choose another: up --port {port + 1}"
+            ) from None
