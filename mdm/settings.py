@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 from mdm import embedded, env, heartbeat, logs
@@ -211,10 +212,23 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat")
-CELERY_IMPORTS = ["mdm.heartbeat"]
+CELERY_IMPORTS = ["mdm.heartbeat", "sync.inbound.tasks"]
+
+
+def _every(task: str, schedule: float) -> dict[str, object]:
+    """A task by interval. One that had to wait for longer than that is dropped: the next does the same work."""
+    return {"task": task, "schedule": schedule, "options": {"expires": schedule}}
+
+
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
-    # A tick that waited longer than its interval is dropped: the next one does the same work.
-    "heartbeat": {"task": "mdm.heartbeat", "schedule": heartbeat.EVERY, "options": {"expires": heartbeat.EVERY}},
+    "heartbeat": _every("mdm.heartbeat", heartbeat.EVERY),
+    "deliver what is due": _every("sync.tick", 2.0),
+    "extend the change feed": _every("sync.sequence", 2.0),
+    "take up idle feed runs": _every("sync.sweep_feeds", 30.0),
+    "resolve what is pending": _every("sync.resolve_pending", 60.0),
+    "check lanes": _every("sync.check_lanes", 300.0),
+    "full sync": {"task": "sync.full_sync", "schedule": crontab(hour="1", minute="30")},
+    "reconcile": {"task": "sync.reconcile", "schedule": crontab(hour="3", minute="0")},
 }
 
 # ------------------------------------------------------------------------------------------------------------- logging

@@ -1,5 +1,4 @@
 from importlib import import_module
-from importlib.util import find_spec
 
 from django.apps import AppConfig
 
@@ -10,5 +9,8 @@ class SyncConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        if find_spec("sync.receivers"):
-            import_module("sync.receivers")
+        import_module("sync.receivers")
+        from mdm import doctor
+        from sync.doctor import check_targets
+
+        doctor.also(check_targets)

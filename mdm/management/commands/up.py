@@ -18,20 +18,22 @@ MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
 
 
 def web(host: str, port: int, processes: int) -> Program:
-    server = [sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "mdm.wsgi:application"]
+    server = [sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws", "mdm.wsgi:application"]
     size = ["--workers", str(processes), "--blocking-threads", "2", "--backlog", "1024"]
     safety = ["--respawn-failed-workers", "--workers-kill-timeout", "5"]
     return Program("web", [*server, "--host", host, "--port", str(port), *size, *safety], _plain_http(), port=port)
 
 
 def worker(processes: int) -> Program:
-    celery = [sys.executable, "-m", "celery", "--app", "mdm.celery", "worker"]
+    celery = [sys.executable, "-m", "celery", "--quiet", "--app", "mdm.celery", "worker"]
     quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
     return Program("worker", [*celery, "--concurrency", str(processes), *quiet], _plain_http(), grace=30)
 
 
 def beat() -> Program:
-    return Program("beat", [sys.executable, "-m", "celery", "--app", "mdm.celery", "beat", "--pidfile="], _plain_http())
+    return Program(
+        "beat", [sys.executable, "-m", "celery", "--quiet", "--app", "mdm.celery", "beat", "--pidfile="], _plain_http()
+    )
 
 
 def sandbox() -> Program:
