@@ -130,7 +130,8 @@ class Overlap:
 class Tables:
     """A left and a right list of standardised records, ready to answer questions about pairs of rows.
 
-    ``spaces`` names the space of each column; ``weigh(space, tokens)`` gives each token's rarity in bits.
+    ``spaces`` names the space of each column; ``weigh(space, tokens)`` gives each token's rarity in bits;
+    ``prior`` (negative bits) is what agreement has to make up for.
     """
 
     def __init__(
@@ -139,7 +140,9 @@ class Tables:
         right: Sequence[Std],
         spaces: Mapping[str, str],
         weigh: Callable[[str, Sequence[str]], Floats],
+        prior: float,
     ) -> None:
+        self.prior = prior
         self._records = (left, right)
         self._spaces = spaces
         self._weigh = weigh

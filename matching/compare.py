@@ -69,8 +69,9 @@ class Words:
     """Words in any order, weighed by rarity.
 
     bits = min(cap, agree × shared) − miss × (what the poorer side alone has) − extra × (what the richer side alone has),
-    no less than ``floor``; where the ``whole`` agrees, no less than whole × its rarity. A text that is contained in the other is only a shorter way to say the same; words that *each*
-    side alone has speak against. Weights: ``<field>.agree .miss .extra .cap .floor .whole``.
+    no less than ``floor``; where the ``whole`` agrees, its rarity replaces that of its words. ``cap`` is in units of the
+    prior: at 1, words alone can single out one record among all and no more. A text that is contained in the other is only a shorter way to say the same; words that *each*
+    side alone has speak against. Weights: ``<field>.agree .miss .extra .cap .floor``, and ``.whole .conflict`` where they apply.
     """
 
     field: str
@@ -83,14 +84,21 @@ class Words:
     def find(self, pairs: Pairs, weights: Weights) -> Finding:
         overlap = pairs.overlap(self.field, self.resemblance, self.context)
         weigh = {name: weights[f"{self.field}.{name}"] for name in ("agree", "miss", "extra", "cap", "floor")}
-        bits = np.minimum(weigh["cap"], weigh["agree"] * overlap.shared)
-        bits = bits - weigh["miss"] * overlap.less - weigh["extra"] * overlap.more
+        bits = np.minimum(-weigh["cap"] * pairs.tables.prior, weigh["agree"] * overlap.shared)
         if self.whole:
-            bits = np.maximum(bits, weights[f"{self.field}.whole"] * pairs.shared_weight(self.whole))
+            bits = self._weigh_whole(pairs, bits, weights)
+        bits = bits - weigh["miss"] * overlap.less - weigh["extra"] * overlap.more
+        if self.conflict:
+            bits = bits + weights[f"{self.field}.conflict"] * (overlap.less > 0)
         level = self._level(pairs, overlap.shared, overlap.less, overlap.more, overlap.literal)
         level[~overlap.stated] = EMPTY
         veto = overlap.stated & (overlap.less > 0) if self.conflict else None
         return finding(np.maximum(bits, weigh["floor"]), level, overlap.similarity, veto)
+
+    def _weigh_whole(self, pairs: Pairs, bits: Floats, weights: Weights) -> Floats:
+        """Where all of the field agrees, its rarity as a whole counts, be it more or less than that of its words."""
+        rarity = pairs.shared_weight(self.whole or "")
+        return np.where(rarity > 0, weights[f"{self.field}.whole"] * rarity, bits)
 
     def _level(self, pairs: Pairs, shared: Floats, less: Floats, more: Floats, literal: Bools) -> Levels:
         level = np.full(len(pairs), DIFFERENT, dtype=np.int8)
@@ -145,7 +153,7 @@ class Codes:
     """Catalogue numbers: in their field, or found in the other side's description.
 
     Columns: ``code`` (letters and digits), ``code_core`` (without leading zeros), ``code_stem`` (… a suffix),
-    ``text_codes``. Weights: ``<field>.rarity`` (share of the rarity that counts) ``.cap .found .suffix .text .different
+    ``text_codes``. Weights: ``<field>.rarity`` (share of the rarity that counts) ``.found .suffix .text .extends .different
     .likely`` (a code in the text of one side that is built like the other side's number, but is another).
     """
 
@@ -156,17 +164,19 @@ class Codes:
         weigh = {name: weights[f"{self.field}.{name}"] for name in _CODE_WEIGHTS}
         bits, level = np.zeros(len(pairs)), _levels(len(pairs))
         both = pairs.stated("code")
+        extends = pairs.crossed_weight("text_stems", "text_codes")
+        bits, level = _raise(bits, level, extends, weigh["extends"], SIMILAR)
         text = pairs.shared_weight("text_codes")
-        bits, level = _raise(bits, level, text, weigh["text"], weigh["cap"], SIMILAR)
+        bits, level = _raise(bits, level, text, weigh["text"], SIMILAR)
         bits[both], level[both] = weigh["different"], DIFFERENT
         suffix = pairs.crossed_weight("code_stem", "code_core")
-        bits, level = _raise(bits, level, suffix, weigh["suffix"], weigh["cap"], SIMILAR)
+        bits, level = _raise(bits, level, suffix, weigh["suffix"], SIMILAR)
         found = pairs.crossed_weight("code_core", "text_codes")
-        bits, level = _raise(bits, level, found, weigh["found"], weigh["cap"], REFORMATTED)
+        bits, level = _raise(bits, level, found, weigh["found"], REFORMATTED)
         likely = (level == EMPTY) & ~both & (pairs.crossed_weight("code_shape", "text_shapes") > 0)
         bits[likely], level[likely] = weigh["likely"], DIFFERENT
         core = pairs.shared_weight("code_core")
-        bits, level = _raise(bits, level, core, weigh["rarity"], weigh["cap"], REFORMATTED)
+        bits, level = _raise(bits, level, core, weigh["rarity"], REFORMATTED)
         level[pairs.share(written("code"))] = EXACT
         return finding(bits, level, _CODE_SIMILARITY[level], level == DIFFERENT)
 
@@ -188,21 +198,21 @@ class Codes:
         return _listed(_tokens(std, "code"))
 
 
-_CODE_WEIGHTS = ("rarity", "cap", "found", "suffix", "text", "different", "likely")
+_CODE_WEIGHTS = ("rarity", "found", "suffix", "text", "extends", "different", "likely")
 _CODE_SIMILARITY = np.array([0.0, 0.0, 0.8, 1.0, 1.0])
 
 
-def _raise(bits: Floats, level: Levels, rarity: Floats, share: float, cap: float, to: int) -> tuple[Floats, Levels]:
-    """Pairs that agree (rarity > 0) get ``share`` of the rarity, at most ``cap``, and the level ``to``."""
+def _raise(bits: Floats, level: Levels, rarity: Floats, share: float, to: int) -> tuple[Floats, Levels]:
+    """Pairs that agree (rarity > 0) get ``share`` of the rarity, and the level ``to``."""
     agree = rarity > 0
-    return np.where(agree, np.minimum(cap, share * rarity), bits), np.where(agree, np.int8(to), level)
+    return np.where(agree, share * rarity, bits), np.where(agree, np.int8(to), level)
 
 
 @dataclass(frozen=True)
 class Same:
     """Values that are equal or not: an identifier, a phone, a city, several of them where a record may have several.
 
-    Weights: ``<field>.rarity`` (share of the rarity of the shared value) ``.cap .different``.
+    Weights: ``<field>.rarity`` (share of the rarity of the shared value) ``.different``.
     """
 
     field: str
@@ -215,8 +225,7 @@ class Same:
         level[both] = DIFFERENT
         bits = np.full(len(pairs), weights[f"{self.field}.different"])
         rarity = pairs.shared_weight(self.field)
-        share, cap = weights[f"{self.field}.rarity"], weights[f"{self.field}.cap"]
-        bits, level = _raise(bits, level, rarity, share, cap, REFORMATTED)
+        bits, level = _raise(bits, level, rarity, weights[f"{self.field}.rarity"], REFORMATTED)
         level[pairs.share(written(self.field))] = EXACT
         veto = level == DIFFERENT if self.conflict else None
         return finding(bits, level, (level > DIFFERENT).astype(np.float64), veto)
@@ -230,6 +239,21 @@ class Same:
 
     def show(self, std: Std) -> str:
         return _listed(_tokens(std, self.field))
+
+
+@dataclass(frozen=True)
+class Gtins(Same):
+    """Trade item numbers. Those of two packaging levels of one item differ; those of one level don't.
+
+    Columns: the field (stems, without indicator and check digit: levels share them), ``<field>.each`` ("EA:stem") and
+    ``<field>.levels`` ("EA"). Weights: ``<field>.rarity .different`` (at one level) ``.other`` (at different levels).
+    """
+
+    def find(self, pairs: Pairs, weights: Weights) -> Finding:
+        found = super().find(pairs, weights)
+        elsewhere = (found.level == DIFFERENT) & ~pairs.share(f"{self.field}.levels")
+        found.bits[elsewhere] = weights[f"{self.field}.other"]
+        return Finding(found.bits, found.level, found.similarity, (found.level == DIFFERENT) & ~elsewhere)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BACKGROUND = 1000
 """Records that are assumed to be there before any is seen: rarity is sensible from the first one on."""
+COPIES = 3
+"""Records of one thing to be expected, one of each system: a value that no more records share is as good as unique."""
 _RARE, _COMMON = 0.5, 20.0  # of the background records, how many have a given token: any, a common word
 
 
@@ -63,8 +65,7 @@ class Statistics:
         """Bits that an agreement on each token is worth by chance alone: log2 of one over its frequency."""
         counts = self._counts.get(space, {})
         common = word_set("common") if space == "word" else frozenset()
-        # The record that is being compared counts itself: what matters is how many others have the token.
-        have = [max(counts.get(t, 0) - 1, 0) + (_COMMON if t in common else _RARE) for t in tokens]
+        have = [max(counts.get(t, 0) - COPIES, 0) + (_COMMON if t in common else _RARE) for t in tokens]
         rarity: Floats = np.log2((self.size + BACKGROUND) / np.asarray(have, dtype=np.float64))
         return np.maximum(rarity, 0.0)
 

@@ -30,15 +30,15 @@ SPACES = {
 
 WEIGHTS = {
     # Two systems may number their cost centers apart, so a different code disproves little; the same one proves more.
-    "code.rarity": 0.8, "code.cap": 10.0, "code.different": -1.0,
-    "segments.rarity": 0.4, "segments.cap": 4.0, "segments.different": 0.0,
-    "name.whole": 1.2, "name.agree": 0.7, "name.miss": 0.6, "name.extra": 0.25, "name.cap": 14.0, "name.floor": -10.0,
-    "numbers.agree": 0.5, "numbers.miss": 1.0, "numbers.extra": 0.6, "numbers.cap": 4.0, "numbers.floor": -8.0,
-    "entity.agree": 0.4, "entity.miss": 0.6, "entity.extra": 0.1, "entity.cap": 4.0, "entity.floor": -6.0,
-    "department.agree": 0.3, "department.miss": 0.3, "department.extra": 0.1, "department.cap": 4.0,
+    "code.rarity": 0.8, "code.different": -1.0,
+    "segments.rarity": 0.4, "segments.different": 0.0,
+    "name.whole": 1.2, "name.agree": 0.7, "name.miss": 0.6, "name.extra": 0.25, "name.cap": 1.0, "name.floor": -10.0,
+    "numbers.conflict": -4.0, "numbers.agree": 0.5, "numbers.miss": 1.0, "numbers.extra": 0.6, "numbers.cap": 0.3, "numbers.floor": -8.0,
+    "entity.agree": 0.4, "entity.miss": 0.6, "entity.extra": 0.1, "entity.cap": 0.3, "entity.floor": -6.0,
+    "department.agree": 0.3, "department.miss": 0.3, "department.extra": 0.1, "department.cap": 0.3,
     "department.floor": -4.0,
-    "segment.rarity": 0.3, "segment.cap": 4.0, "segment.different": -1.0,
-    "role.rarity": 0.2, "role.cap": 1.5, "role.different": -0.5,
+    "segment.rarity": 0.3, "segment.different": -1.0,
+    "role.rarity": 0.2, "role.different": -0.5,
 }  # fmt: skip
 
 

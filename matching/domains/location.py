@@ -35,19 +35,19 @@ SPACES = {
 
 WEIGHTS = {
     # A name of common words ("memorial hospital") proves little; a different one disproves little.
-    "name.whole": 1.2, "name.agree": 0.6, "name.miss": 0.25, "name.extra": 0.08, "name.cap": 12.0, "name.floor": -5.0, "name.initials": 3.0,
-    "numbers.agree": 0.5, "numbers.miss": 1.0, "numbers.extra": 0.4, "numbers.cap": 5.0, "numbers.floor": -10.0,
-    "street.agree": 0.55, "street.miss": 0.3, "street.extra": 0.1, "street.cap": 10.0, "street.floor": -4.0,
-    "city.rarity": 0.3, "city.cap": 3.0, "city.different": -3.0,
-    "state.rarity": 0.2, "state.cap": 1.0, "state.different": -8.0,
-    "postcode.rarity": 0.4, "postcode.cap": 5.0, "postcode.different": -0.5, "area.rarity": 0.0, "area.cap": 0.0, "area.different": -3.0,
-    "phone.rarity": 1.0, "phone.cap": 12.0, "phone.different": -1.5,
+    "name.whole": 1.2, "name.agree": 0.6, "name.miss": 0.25, "name.extra": 0.08, "name.cap": 1.0, "name.floor": -5.0, "name.initials": 3.0,
+    "numbers.conflict": -4.0, "numbers.agree": 0.5, "numbers.miss": 1.0, "numbers.extra": 0.4, "numbers.cap": 0.4, "numbers.floor": -10.0,
+    "street.agree": 0.55, "street.miss": 0.3, "street.extra": 0.1, "street.cap": 0.8, "street.floor": -4.0,
+    "city.rarity": 0.3, "city.different": -3.0,
+    "state.rarity": 0.2, "state.different": -8.0,
+    "postcode.rarity": 0.4, "postcode.different": -0.5, "area.rarity": 0.0, "area.different": -3.0,
+    "phone.rarity": 1.0, "phone.different": -1.5,
     "gln.rarity": 1.2, "gln.cap": 20.0, "gln.different": -4.0,
-    "npi.rarity": 0.9, "npi.cap": 12.0, "npi.different": -3.0,
-    "kind.rarity": 0.2, "kind.cap": 1.0, "kind.different": -5.0,
-    "parent_name.agree": 0.4, "parent_name.miss": 0.4, "parent_name.extra": 0.1, "parent_name.cap": 6.0,
+    "npi.rarity": 0.9, "npi.different": -3.0,
+    "kind.rarity": 0.2, "kind.different": -5.0,
+    "parent_name.agree": 0.4, "parent_name.miss": 0.4, "parent_name.extra": 0.1, "parent_name.cap": 0.5,
     "parent_name.floor": -8.0,
-    "cost_center.rarity": 0.5, "cost_center.cap": 5.0, "cost_center.different": -0.5,
+    "cost_center.rarity": 0.5, "cost_center.different": -0.5,
 }  # fmt: skip
 
 

@@ -27,18 +27,18 @@ SPACES = {
 }
 
 WEIGHTS = {
-    "name.whole": 1.2, "name.agree": 0.6, "name.miss": 0.6, "name.extra": 0.25, "name.cap": 14.0, "name.floor": -8.0, "name.initials": 3.0,
-    "street.agree": 0.5, "street.miss": 0.3, "street.extra": 0.1, "street.cap": 8.0, "street.floor": -5.0,
-    "city.rarity": 0.2, "city.cap": 2.0, "city.different": -2.0,
-    "state.rarity": 0.2, "state.cap": 1.0, "state.different": -2.0,
-    "postcode.rarity": 0.4, "postcode.cap": 4.0, "postcode.different": -1.0, "area.rarity": 0.0, "area.cap": 0.0, "area.different": -1.5,
-    "phone.rarity": 0.9, "phone.cap": 10.0, "phone.different": -0.5,
-    "site.rarity": 0.8, "site.cap": 9.0, "site.different": -3.0,
-    "duns.rarity": 1.0, "duns.cap": 14.0, "duns.different": -3.0,
-    "ein.rarity": 1.0, "ein.cap": 14.0, "ein.different": -4.0,
-    "lei.rarity": 1.2, "lei.cap": 16.0, "lei.different": -6.0,
-    "gln.rarity": 1.2, "gln.cap": 16.0, "gln.different": -2.0,
-    "npi.rarity": 1.0, "npi.cap": 12.0, "npi.different": -2.0,
+    "name.whole": 1.2, "name.agree": 0.6, "name.miss": 0.6, "name.extra": 0.25, "name.cap": 1.0, "name.floor": -8.0, "name.initials": 3.0,
+    "street.agree": 0.5, "street.miss": 0.3, "street.extra": 0.1, "street.cap": 0.7, "street.floor": -5.0,
+    "city.rarity": 0.2, "city.different": -2.0,
+    "state.rarity": 0.2, "state.different": -2.0,
+    "postcode.rarity": 0.4, "postcode.different": -1.0, "area.rarity": 0.0, "area.different": -1.5,
+    "phone.rarity": 0.9, "phone.different": -0.5,
+    "site.rarity": 0.8, "site.different": -3.0,
+    "duns.rarity": 1.0, "duns.different": -3.0,
+    "ein.rarity": 1.0, "ein.different": -4.0,
+    "lei.rarity": 1.2, "lei.different": -6.0,
+    "gln.rarity": 1.2, "gln.different": -2.0,
+    "npi.rarity": 1.0, "npi.different": -2.0,
 }  # fmt: skip
 
 

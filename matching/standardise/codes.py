@@ -36,9 +36,9 @@ def looks_like_code(chunk: str) -> bool:
     solid = alnum(chunk)
     digits = len(_DIGITS.findall(solid))
     if digits == len(solid):
-        return digits >= 4
+        return digits >= 5
     longest = max((len(run) for run in _LETTERS.findall(chunk)), default=0)
-    return len(solid) >= 4 and digits >= 2 and longest <= 6 or (len(solid) >= 6 and digits >= 1 and longest <= 6)
+    return len(solid) >= 5 and digits >= 2 and longest <= 6 or (len(solid) >= 6 and digits >= 1 and longest <= 6)
 
 
 @lru_cache(maxsize=65_536)

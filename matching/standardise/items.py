@@ -18,8 +18,8 @@ _WITH = [(re.compile(r"\bw/\s?o\b|\bw/out\b"), " without "), (re.compile(r"\bw/"
 _PACKS = "|".join(sorted(dictionary("packs"), key=len, reverse=True))
 _PER = re.compile(rf"\b(?:({_PACKS})\s?/\s?(\d+)|(\d+)\s?(?:ea|pc|pcs)?\s?(?:/|per)\s?({_PACKS}))(?![a-z0-9])")
 _DIGIT = re.compile(r"\d")
-# Widths of description fields; a text of such a length may have been cut off (its last blank is gone with the cut).
-_FIELD_WIDTHS = {24, 25, 28, 30, 32, 35, 36, 40, 45, 48, 50, 55, 60, 64, 70, 72, 75, 80, 100, 120, 128, 240, 250, 254, 255, 256}
+# Widths of description fields: a text of exactly such a length may have been cut off within a word or number.
+_FIELD_WIDTHS = {24, 25, 30, 32, 35, 36, 40, 45, 48, 50, 60, 64, 70, 72, 80, 100, 120, 128, 240, 250, 254, 255, 256}
 _STUMP = re.compile(r"^(.*[\d.])[a-z]$")
 
 
@@ -49,19 +49,31 @@ def packs(text: str) -> tuple[list[str], str]:
 def describe(value: object, *, whole: bool = False) -> Description:
     """Take a description apart. ``whole``: it is known not to be cut off at a field's end."""
     text = stated(value)
-    cut = not whole and bool({len(str(value).rstrip()), len(str(value).rstrip()) + 1} & _FIELD_WIDTHS)
+    cut = not whole and len(str(value)) in _FIELD_WIDTHS
     for pattern, replacement in _WITH:
         text = pattern.sub(replacement, text)
     result = Description()
     result.packs, text = packs(text)
     chunks = [chunk.strip(".-/&'*#") for chunk in _CHUNK.split(sizes.tidy(text))]
     chunks = [chunk for chunk in chunks if chunk and chunk != "x"]
-    for position, chunk in enumerate(chunks):
+    for position, chunk in enumerate(_spelt_out(chunks)):
         _read_chunk(result, chunk, last=cut and position == len(chunks) - 1)
     _join_codes(result, chunks)
     result.codes, result.words, result.sizes = unique(result.codes), unique(result.words), unique(result.sizes)
     result.variants = variants(result.words)
     return result
+
+
+def _spelt_out(chunks: list[str]) -> list[str]:
+    """Short forms whose meaning depends on the place: "8mm lg" is a length, "glove lg" is large; "med" rarely comes first."""
+    spelt = list(chunks)
+    for position, chunk in enumerate(chunks):
+        if chunk == "lg":
+            after_number = position > 0 and _DIGIT.search(chunks[position - 1])
+            spelt[position] = "length" if after_number else "large"
+        elif chunk == "med":
+            spelt[position] = "medium" if position else "medical"
+    return spelt
 
 
 def variants(words: list[str]) -> list[str]:

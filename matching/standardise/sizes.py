@@ -14,8 +14,8 @@ from .dictionaries import dictionary
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+\.\d+|\.\d+|\d+)(?:[- ]?\d+/\d+|/\d+(?!\.?\d*[a-z\"]*/))?|\d+/\d+"
 _DENOMINATORS = {2, 3, 4, 8, 16, 32, 64}
 _SPACED_UNITS = (
-    "mm|cm|fr|french|f|ga|gauge|g|ml|cc|deg|degrees?|inch(?:es)?|in|mg|mcg|gm|kg|oz|holes?|feet|ft|lbs?|liters?|"
-    "millimeters?|centimeters?|watts?|volts?|diopters?|lumens?|ply|percent|%|\""
+    "mm|cm|fr|french|f|ga|gauge|g|ml|cc|deg|degrees?|inch(?:es)?|in|mg|mcg|gm|kg|oz|holes?|feet|ft|lbs?|liters?|tests?|yds?|yards?|mic|"
+    "millimeters?|centimeters?|watts?|volts?|diopters?|lumens?|ply|percent|%|\"|'"
 )
 _SPACED = re.compile(rf"(?<=\d)[ -]\.?(?=(?:{_SPACED_UNITS})(?![a-z0-9]))")
 _CROSS = re.compile(
