@@ -12,7 +12,7 @@ from sync.demo import check_digits, vocab
 from sync.demo.dice import Dice
 from sync.demo.network import Item, Level, Size, Supplier
 
-PLANNED = 3_200  # at scale 1
+PLANNED = 3_200  # at scale 1; the families yield about 8,000 at most
 SIBLINGS_AT_MOST = 22  # of one product line
 MAKERS_PER_FAMILY = 4
 FIRST_COMPANY = 1_000  # GS1 company numbers of the manufacturers

@@ -173,7 +173,7 @@ class _Tree:
         )
         self.locations.append(facility)
         units = self._units(site)
-        for letter, (name, floors) in zip("ABCD", site.buildings, strict=False):
+        for letter, name, floors in site.buildings:
             building = self._add(facility, "building", name)
             self._add(building, "dock", f"{name} Receiving Dock", cost_center=self._center(site, "70120"))
             for floor in range(1, floors + 1):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from itertools import product
 
 from sync.demo import check_digits, vocab
 from sync.demo.dice import Dice
@@ -32,9 +33,12 @@ def build_suppliers(seed: int, scale: float) -> tuple[Supplier, ...]:
 
 
 def _stems(dice: Dice) -> Iterator[str]:
+    """Coined words, none twice."""
     stems = [start + end for start in vocab.STEM_STARTS for end in vocab.STEM_ENDS]
     dice.shuffle(stems)
-    return iter(stems)
+    yield from stems
+    for first, second in product(stems, repeat=2):  # larger scales
+        yield f"{first} {second}"
 
 
 def _parent(suppliers: Sequence[Supplier], dice: Dice) -> Supplier:

@@ -217,6 +217,7 @@ $code: CC ID
 code: Department Number
 name: Department Name
 department: Specialty
+legal_entity: Service Area
 parent: Reports To
 location: DEP ID
 lifecycle: Record Status

@@ -64,7 +64,7 @@ class Supplier:
 
     @property
     def host(self) -> str:
-        return f"{plain(self.stem)}{self.business.split()[0]}".lower() + ".example"
+        return f"{plain(self.stem).replace(' ', '')}{self.business.split()[0]}".lower() + ".example"
 
 
 class Size(NamedTuple):

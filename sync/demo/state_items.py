@@ -89,7 +89,7 @@ def _erp(item: Item, view: View, dice: Dice) -> dict[str, str]:
 
 def _scm(item: Item, view: View, dice: Dice) -> dict[str, str]:
     """The buyers' file: noun first, hardly shortened, with the whole packaging ladder and the contract."""
-    vague = dice.strikes("size and number left out", 0.01)
+    vague = dice.strikes("size and number left out", 0.004)
     sizes = [] if vague else wording.sizes("scm", item.sizes, dice)
     extras = ["sterile"] if "s" in item.flags and dice.happens(0.25) else []
     words = slipped(shortened(f"{item.noun}, {item.kind}, {item.variant}", 0.05, dice), 0.03, dice)

@@ -69,7 +69,7 @@ def _ehr_place(location: Location, dice: Dice) -> dict[str, str]:
     town = {path: value for path, value in whole.items() if path in ("city", "state")}
     return {
         "name": name,
-        **(whole if location.kind in ("health_system", "facility", "building", "unit") else town),
+        **(town if location.kind in ("room", "bed") and dice.happens(0.5) else whole),
         "npi": location.npi if dice.happens(0.9) else "",
         "phone": wording.phone("ehr", location.phone, dice),
         "active_from": wording.day("ehr", location.since),
@@ -124,7 +124,7 @@ def _known_center(center: CostCenter, view: View) -> str:
 
 def _ehr_center(center: CostCenter, dice: Dice) -> dict[str, str]:
     bare = dice.strikes("entity left out", 0.04)
-    name = center.short_name if dice.happens(0.55) else center.name
+    name = center.short_name if dice.happens(0.4) else center.name
     coded = f"{center.entity}.{center.number}"
     return {
         "code": center.number if bare or dice.strikes("entity left out of code", 0.2) else coded,
@@ -132,6 +132,7 @@ def _ehr_center(center: CostCenter, dice: Dice) -> dict[str, str]:
             name if bare or center.name == center.legal_entity else f"{center.acronym} {name}", TYPOS, dice
         ),
         "department": center.department if dice.happens(0.7) else "",
+        "legal_entity": "" if bare or dice.happens(0.3) else center.legal_entity,
     }
 
 
@@ -154,6 +155,6 @@ def _scm_center(center: CostCenter, dice: Dice) -> dict[str, str]:
     return {
         "code": f"{center.entity}{center.number}",
         "name": name if center.name == center.legal_entity else f"{name} ({center.acronym})",
-        "legal_entity": center.legal_entity if dice.happens(0.6) else "",
+        "legal_entity": center.legal_entity if dice.happens(0.8) else "",
         "manager_role": center.manager if dice.happens(0.3) else "",
     }

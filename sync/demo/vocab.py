@@ -209,7 +209,7 @@ class Site:
     entity: str  # number of its legal entity
     kind: str  # L large hospital, H hospital, A ambulatory surgery, C clinic, R rehabilitation; as in departments.csv
     town: str
-    buildings: tuple[tuple[str, int], ...]  # name, floors
+    buildings: tuple[tuple[str, str, int], ...]  # letter of its rooms, name, floors
 
 
 SITES = (
@@ -220,7 +220,7 @@ SITES = (
         "10",
         "L",
         "Harrow Falls",
-        (("Main Tower", 6), ("Women and Children Pavilion", 4), ("Professional Building", 3)),
+        (("A", "Main Tower", 6), ("B", "Women and Children Pavilion", 4), ("C", "Professional Building", 3)),
     ),
     Site(
         "Port Lindane Hospital",
@@ -229,9 +229,11 @@ SITES = (
         "20",
         "L",
         "Port Lindane",
-        (("Main Building", 5), ("Heart Institute", 3)),
+        (("H", "Main Building", 5), ("J", "Heart Institute", 3)),
     ),
-    Site("Saint Orlane Hospital", "SOH", "", "30", "H", "Westmarsh", (("Main Building", 4), ("East Annex", 2))),
+    Site(
+        "Saint Orlane Hospital", "SOH", "", "30", "H", "Westmarsh", (("K", "Main Building", 4), ("M", "East Annex", 2))
+    ),
     Site(
         "Quillan Valley Community Hospital",
         "QVCH",
@@ -239,11 +241,11 @@ SITES = (
         "40",
         "H",
         "Quillan Ford",
-        (("Main Building", 3), ("Outpatient Center", 2)),
+        (("P", "Main Building", 3), ("Q", "Outpatient Center", 2)),
     ),
-    Site("Ellorée Surgery Center", "ESC", "", "50", "A", "Ellorée", (("Surgery Center", 2),)),
-    Site("Tannick Clinic", "TCL", "Tannick Family Practice", "60", "C", "Tannick", (("Clinic Building", 2),)),
-    Site("Brindle Creek Rehabilitation Hospital", "BCRH", "", "70", "R", "Brindle Creek", (("Main Building", 2),)),
+    Site("Ellorée Surgery Center", "ESC", "", "50", "A", "Ellorée", (("A", "Surgery Center", 2),)),
+    Site("Tannick Clinic", "TCL", "Tannick Family Practice", "60", "C", "Tannick", (("A", "Clinic Building", 2),)),
+    Site("Brindle Creek Rehabilitation Hospital", "BCRH", "", "70", "R", "Brindle Creek", (("R", "Main Building", 2),)),
 )
 
 # What a unit may be: name, short name, number of its department, whether it has beds.
