@@ -113,6 +113,12 @@ def why_no_path(domain: Domain, path: str) -> str:
     return f"{domain.label} has no {path!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
+def is_date(domain: Domain, path: str) -> bool:
+    """Whether a path takes dates: the feed's date order is told from those columns."""
+    place = _locate(domain, path)
+    return path == UPDATED_AT or (place is not None and place.field.kind is Kind.DATE)
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where a path leads: a field, and for children which one of them."""

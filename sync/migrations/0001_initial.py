@@ -228,7 +228,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "clean",
+                    "deduplicated",
                     models.BooleanField(default=False, help_text="The system's codes are declared free of duplicates."),
                 ),
                 ("code", models.SlugField(max_length=80, unique=True)),
@@ -308,7 +308,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "clean",
+                    "deduplicated",
                     models.BooleanField(default=False, help_text="The system's codes are declared free of duplicates."),
                 ),
                 (
@@ -322,6 +322,7 @@ class Migration(migrations.Migration):
                     "state",
                     models.CharField(
                         choices=[
+                            ("draft", "Not started"),
                             ("queued", "Waiting"),
                             ("reading", "Reading"),
                             ("landing", "Landing rows"),

@@ -44,7 +44,7 @@ class FeedOptions(models.Model):
     max_retire_share = models.FloatField(
         default=0.02, help_text="A file that would retire more than this retires nothing."
     )
-    clean = models.BooleanField(default=False, help_text="The system's codes are declared free of duplicates.")
+    deduplicated = models.BooleanField(default=False, help_text="The system's codes are declared free of duplicates.")
 
     class Meta:
         abstract = True
@@ -82,6 +82,7 @@ class FeedRun(FeedOptions):
     """One file on its way in. `landed_row` is where a run that was killed goes on; the lease says who works on it."""
 
     class State(models.TextChoices):
+        DRAFT = "draft", "Not started"
         QUEUED = "queued", "Waiting"
         READING = "reading", "Reading"
         LANDING = "landing", "Landing rows"

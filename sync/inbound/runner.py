@@ -1,0 +1,223 @@
+"""A run, from file to golden records: read, land, retire what is missing, recognise. It can be killed at any point.
+
+Rows land by content and with their progress in one transaction, so going on after a crash does nothing twice.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from mdm.changes import Change
+from mdm.engine import count_frequencies
+from mdm.models import CodeSystem, Ingest, SourceRecord, WorkItem
+from mdm.services import ingest as landing
+from mdm.services import work
+from mdm.services.resolve import resolve_pending
+from sync.inbound import gl_accounts, lease, retirement
+from sync.inbound.errors import Cancelled, FeedError, LeaseLost
+from sync.inbound.files import stored
+from sync.inbound.reading import Bad, Batch, FeedFile, Survey
+from sync.models.feed import GL_ACCOUNT, FeedRun, MissingRows, QuarantinedRow
+
+State = FeedRun.State
+LANDED, RESOLVED = 60, 100  # where the progress bar stands after these steps
+RESOLVE_BATCH = 500
+
+
+def run(run_id: int, *, seconds: float | None = None) -> FeedRun:
+    """Do the run, or its next ``seconds`` of work. Look at the state of what is returned: it may have more to do.
+
+    Nothing happens if it is over, if another worker has it, or while an earlier run of its code system isn't over.
+    """
+    claimed = lease.claim(run_id)
+    if claimed is None:
+        return FeedRun.objects.get(pk=run_id)
+    worker = _Worker(claimed, None if seconds is None else time.monotonic() + seconds)
+    try:
+        if claimed.stalls > lease.MOST_STALLS:
+            raise FeedError(
+                f"Workers stopped {lease.MOST_STALLS} times after row {claimed.landed_row}. Look at their log for run "
+                f"{claimed.pk}, then send the file again; what landed stays."
+            )
+        if worker.work():
+            worker.end(State.DONE)
+        else:
+            lease.release(claimed)
+    except LeaseLost:
+        pass  # whoever has it goes on from what is committed
+    except Cancelled as stop:
+        worker.end(State.CANCELLED, stop.message)
+    except FeedError as error:
+        worker.end(State.FAILED, error.message)
+    return FeedRun.objects.get(pk=run_id)
+
+
+class _Worker:
+    """One worker's turn at a run that it holds the lease of."""
+
+    def __init__(self, run: FeedRun, deadline: float | None) -> None:
+        self.run, self.deadline = run, deadline
+        self.code_system: CodeSystem | None = run.code_system()
+
+    def work(self) -> bool:
+        """True when all is done, False when the time is up."""
+        if self.run.state in (State.QUEUED, State.READING, State.LANDING) and not self._bring_in():
+            return False
+        return self._resolve()
+
+    def _bring_in(self) -> bool:
+        lease.stop_if_cancelled(self.run)
+        lease.write(self.run, state=State.READING, started_at=self.run.started_at or timezone.now())
+        file = FeedFile(stored(self.run.path), self.run)
+        survey = file.survey(keep_codes=self.run.missing == MissingRows.RETIRE)
+        if not survey.rows:
+            raise FeedError("The file has headings but no rows. Export it again; nothing was changed.")
+        self._begin(survey)
+        return self._accounts(file, survey) if self.run.domain == GL_ACCOUNT else self._land(file, survey)
+
+    @transaction.atomic
+    def _begin(self, survey: Survey) -> None:
+        """Open the ingest, once. What is declared of the codes outlives the run: the matching asks for it."""
+        values: dict[str, Any] = {"state": State.LANDING, "rows": survey.rows, "cut_off": bool(survey.damage)}
+        if self.code_system and not self.run.ingest:
+            if self.run.deduplicated and not self.code_system.deduplicated:
+                self.code_system.deduplicated = True
+                self.code_system.save(update_fields=["deduplicated"])
+            values["ingest"] = landing.begin(code_system=self.code_system, channel="file", actor=self.run.actor)
+        lease.write(self.run, **values)
+
+    def _land(self, file: FeedFile, survey: Survey) -> bool:
+        for batch in file.batches(survey, after=self.run.landed_row):
+            if self._out_of_time():
+                return False
+            lease.stop_if_cancelled(self.run)
+            self._land_batch(batch, survey)
+        self._finish(survey)
+        return True
+
+    @transaction.atomic
+    def _land_batch(self, batch: Batch, survey: Survey) -> None:
+        self._quarantine(batch.bad)
+        counts = landing.land(ingest=self._ingest(), rows=batch.rows)
+        done = self.run.new + self.run.changed + self.run.unchanged + self.run.quarantined + self.run.repeated
+        lease.write(
+            self.run,
+            landed_row=batch.last,
+            new=self.run.new + counts.new,
+            changed=self.run.changed + counts.changed,
+            unchanged=self.run.unchanged + counts.unchanged,
+            repeated=self.run.repeated + batch.repeated,
+            quarantined=self.run.quarantined + len(batch.bad),
+            progress=min(LANDED, LANDED * done // survey.rows),
+            stalls=0,
+        )
+
+    def _ingest(self) -> Ingest:
+        if self.run.ingest is None:
+            raise LeaseLost
+        return self.run.ingest
+
+    def _quarantine(self, bad: list[Bad]) -> None:
+        QuarantinedRow.objects.bulk_create(
+            [
+                QuarantinedRow(
+                    run=self.run, row_number=b.number, column=b.column[:200], value=b.value, reason=b.reason, raw=b.raw
+                )
+                for b in bad
+            ],
+            batch_size=500,
+        )
+
+    def _accounts(self, file: FeedFile, survey: Survey) -> bool:
+        """A chart of accounts lands as a whole: parents come after their children, and a loop must be seen."""
+        whole = gl_accounts.read(self.run.system, file, survey)
+        with transaction.atomic():
+            self._quarantine(whole.bad)
+            counts = gl_accounts.land(system=self.run.system, rows=whole.rows, actor=self.run.actor)
+            lease.write(
+                self.run,
+                new=counts.new,
+                changed=counts.changed,
+                unchanged=counts.unchanged,
+                repeated=whole.repeated,
+                quarantined=len(whole.bad),
+                progress=LANDED,
+            )
+            self._finish(survey)
+        return True
+
+    @transaction.atomic
+    def _finish(self, survey: Survey) -> None:
+        """Retire what the file lacks, unless the file itself is in doubt; then somebody is asked."""
+        codes = retirement.missing(self.run, survey)
+        why = retirement.why_held(self.run, survey, codes)
+        retired = retirement.end_landing(self.run, self.run.ingest, survey, [] if why else codes)
+        if why:
+            self._ask(why)
+        lease.write(self.run, state=State.RESOLVING, progress=LANDED, retired=retired, message=why)
+
+    def _resolve(self) -> bool:
+        """Recognise what is pending in the domain, batch by batch."""
+        if self.code_system is None:
+            return True
+        with transaction.atomic():
+            count_frequencies(self.run.domain)
+        pending = SourceRecord.objects.filter(domain=self.run.domain, state=SourceRecord.State.PENDING)
+        left = total = max(1, pending.count())
+        while not self._out_of_time():
+            lease.stop_if_cancelled(self.run)
+            counts = resolve_pending(domain=self.run.domain, actor=self.run.actor, limit=RESOLVE_BATCH)
+            left -= counts.linked + counts.reviewed + counts.created + counts.updated
+            lease.write(
+                self.run,
+                linked=self.run.linked + counts.linked,
+                reviewed=self.run.reviewed + counts.reviewed,
+                created=self.run.created + counts.created,
+                progress=RESOLVED - 1 - max(0, (RESOLVED - 1 - LANDED) * left // total),
+                stalls=0,
+            )
+            if not counts.left:
+                return True
+        return False
+
+    def _out_of_time(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    @transaction.atomic
+    def end(self, state: str, message: str = "") -> None:
+        """Close the run; where it failed somebody is asked, where all is well an earlier question is withdrawn."""
+        if state == State.FAILED:
+            self._ask(message)
+        if state == State.DONE and not self.run.message:
+            change = Change.begin(self.run.actor, "feed.done")
+            work.cancel(change, kind=WorkItem.Kind.FEED_PROBLEM, subjects=[self._subject()])
+        if self.run.ingest and self.run.ingest.state == "landing":
+            landing.fail(ingest=self.run.ingest, error=message)
+        progress = RESOLVED if state == State.DONE else self.run.progress
+        lease.write(
+            self.run,
+            state=state,
+            progress=progress,
+            message=message or self.run.message,
+            finished_at=timezone.now(),
+            lease_until=None,
+        )
+
+    def _subject(self) -> str:
+        return f"feed:{self.run.system.code}:{self.run.domain}"
+
+    def _ask(self, reason: str) -> None:
+        work.raise_problem(
+            kind=WorkItem.Kind.FEED_PROBLEM,
+            subject=self._subject(),
+            title=f"{self.run.system} sent a {self.run.get_domain_display().lower()} file that needs a look",
+            reason=reason,
+            actor=self.run.actor,
+            domain="" if self.run.domain == GL_ACCOUNT else self.run.domain,
+            ingest=self.run.ingest,
+            details={"feed_run": self.run.pk},
+        )

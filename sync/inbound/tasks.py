@@ -1,0 +1,33 @@
+"""Celery tasks of feeds: ids in, nothing out. Losing one costs the time until the next sweep."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.db.models import Q
+from django.utils import timezone
+
+from sync.inbound import lease, runner
+from sync.models.feed import FeedRun
+
+SECONDS = 40.0  # of work per task, well within the time a task may take; a large file takes many
+EVERY = 30.0
+
+
+@shared_task(name="sync.import_feed")
+def import_feed(run_id: int) -> None:
+    """Do a slice of a run; ask for the next one, or for the run that waited for this one."""
+    run = runner.run(run_id, seconds=SECONDS)
+    if run.is_active and run.lease_until is None and lease.predecessor(run) is None:
+        import_feed.delay(run_id)
+    elif not run.is_active:
+        sweep_feeds.delay()
+
+
+@shared_task(name="sync.sweep_feeds")
+def sweep_feeds() -> None:
+    """Take up runs that nobody works on: their worker died, or their wake-up was lost. The oldest of a system first."""
+    idle = FeedRun.objects.filter(state__in=FeedRun.ACTIVE).filter(
+        Q(lease_until__isnull=True) | Q(lease_until__lt=timezone.now())
+    )
+    for run in idle.order_by("system", "domain", "pk").distinct("system", "domain"):
+        import_feed.delay(run.pk)
