@@ -61,16 +61,17 @@ def find(keys: Mapping[int, Sequence[int]]) -> tuple[Ints, Ints]:
 
 def _best(left: Ints, right: Ints, weights: NDArray[np.float64]) -> tuple[Ints, Ints]:
     """Each pair once; of each record, the candidates with the greatest weight of shared keys."""
+    owners, owner_at = np.unique(left, return_inverse=True)
+    others, other_at = np.unique(right, return_inverse=True)
     apart = left != right
-    left, right, weights = left[apart], right[apart], weights[apart]
-    pairs, inverse = np.unique(np.stack([left, right]), axis=1, return_inverse=True)
-    total = np.bincount(inverse.ravel(), weights=weights, minlength=pairs.shape[1])
-    order = np.lexsort((-total, pairs[0]))
-    owner = pairs[0][order]
-    starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]]) if len(owner) else np.empty(0, dtype=np.int64)
-    rank = np.arange(len(owner)) - np.repeat(starts, np.diff(np.r_[starts, len(owner)]))
+    pairs, inverse = np.unique(owner_at[apart] * len(others) + other_at[apart], return_inverse=True)
+    total = np.bincount(inverse, weights=weights[apart], minlength=len(pairs))
+    owner, other = pairs // len(others), pairs % len(others)
+    order = np.lexsort((-total, owner))
+    counts = np.bincount(owner, minlength=len(owners))
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
     kept = order[rank < PER_RECORD]
-    return pairs[0][kept], pairs[1][kept]
+    return owners[owner[kept]], others[other[kept]]
 
 
 def rows(sources: Sequence[int]) -> dict[int, Candidate]:

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import models
 from django.utils import timezone
 
+from mdm.bulk import insert
 from mdm.context import request_id
 from mdm.models import AuditEntry, GoldenRecord, User, new_change_id
 
@@ -59,4 +60,4 @@ class Change:
 
 
 def audit_all(entries: Sequence[AuditEntry]) -> None:
-    AuditEntry.objects.bulk_create(entries, batch_size=1000)
+    insert(entries)

@@ -25,7 +25,7 @@ from mdm.services import requests
 from mdm.services.events import announce
 from mdm.services.requests import approve, withdraw
 from mdm.services.requests import reject as reject_change
-from mdm.services.storage import upsert
+from mdm.services.storage import write
 from mdm.services.survive import recompute
 from mdm.survivorship import CHILD_PATH
 from mdm.values import parse_values
@@ -171,7 +171,7 @@ def apply_retirement(change: Change, golden: GoldenRecord) -> GoldenRecord:
     golden.version += 1
     golden.approved_version = golden.version
     golden.updated_at = change.at
-    upsert(change, GoldenRecord, [golden], created=set(), key="id")
+    write(change, [golden])
     change.audit(golden=golden, version=golden.version, after={"status": golden.status})
     announce(change, [(golden, ChangeEvent.Kind.RETIRED, ())])
     return golden

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from mdm import identifiers
+from mdm.bulk import insert
 from mdm.canonical import DOMAINS
 from mdm.changes import Change
 from mdm.models import CodeSystem, Crosswalk, SourceRecord, SourceSystem, User
@@ -92,7 +93,7 @@ def open_rows(change: Change, wanted: Iterable[tuple[Entry, int, int | None]]) -
                 change_id=change.id,
             )
         )
-    Crosswalk.objects.bulk_create(made, batch_size=1000)
+    insert(made)
 
 
 def _preferred(golden_ids: set[int]) -> set[tuple[int, int, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from django.db import connection, transaction
 
+from mdm.bulk import give_ids, insert
 from mdm.changes import Change
 from mdm.models import ChangeEvent, GoldenRecord
 from mdm.signals import GoldenChange, golden_changed
@@ -43,7 +44,8 @@ def announce(change: Change, records: Sequence[tuple[GoldenRecord, str, tuple[st
         )
         for golden, kind, changed in records
     ]
-    ChangeEvent.objects.bulk_create(events, batch_size=1000)
+    give_ids(events)
+    insert(events)
     changes = [
         GoldenChange(golden, golden.version, kind, golden.is_published, changed, event)
         for (golden, kind, changed), event in zip(records, events, strict=True)

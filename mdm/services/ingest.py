@@ -18,10 +18,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from mdm import permissions
+from mdm.bulk import batched, copy_rows, give_ids, insert, update
 from mdm.changes import Change
 from mdm.engine import Engine, engine_for
 from mdm.models import CodeSystem, Delivered, Ingest, SourceRecord, SourceRevision, User
-from mdm.services.storage import batched, copy_rows
 from mdm.survivorship import comparable
 
 CHUNK = 1000
@@ -96,7 +96,8 @@ def _land_chunk(ingest: Ingest, engine: Engine, rows: Sequence[Row]) -> LandCoun
             fresh.append(_record(ingest, engine, row, digest, now))
         elif bytes(record.content_hash) != digest or record.state == State.RETIRED:
             changed.append((record, row, digest))
-    SourceRecord.objects.bulk_create(fresh, batch_size=CHUNK)
+    give_ids(fresh)
+    insert(fresh)
     _update(ingest, engine, changed, now)
     _write_keys(engine, [*fresh, *(record for record, _, _ in changed)], replaced=[r.pk for r, _, _ in changed])
     if fresh or changed:
@@ -128,7 +129,7 @@ def _update(
     """Keep what the records said before, then let them say the new; a link is kept while they wait to be resolved."""
     if not changed:
         return
-    SourceRevision.objects.bulk_create(
+    insert(
         [
             SourceRevision(source=r, version=r.version, raw=r.raw, values=r.values, ingest_id=r.ingest_id)
             for r, _, _ in changed
@@ -144,12 +145,7 @@ def _update(
         record.ingest, record.row_number = ingest, row.number
         record.version += 1
         record.state = State.PENDING
-    SourceRecord.objects.bulk_update(
-        [record for record, _, _ in changed],
-        ["echo", "values", "raw", "invalid", "uom", "content_hash", "standardised", "source_updated_at", "ingest",
-         "row_number", "version", "state"],
-        batch_size=200,
-    )  # fmt: skip
+    update([record for record, _, _ in changed])
 
 
 def _told(code_system: CodeSystem, records: Sequence[SourceRecord]) -> dict[int, dict[str, Any]]:

@@ -23,7 +23,7 @@ from mdm.models import (
 )
 from mdm.services import crosswalk, requests, work
 from mdm.services.events import announce
-from mdm.services.storage import upsert
+from mdm.services.storage import write
 from mdm.services.survive import recompute
 
 Status = GoldenRecord.Status
@@ -131,7 +131,7 @@ def _retire_id(change: Change, survivor: GoldenRecord, loser: GoldenRecord, move
     if loser.approved_version:
         loser.approved_version = loser.version
     loser.updated_at = change.at
-    upsert(change, GoldenRecord, [loser], created=set(), key="id")
+    write(change, [loser])
     details: dict[str, Any] = {"into": survivor.public_id, "sources": moved}
     change.audit(golden=loser, version=loser.version, after=details)
     announce(change, [(loser, ChangeEvent.Kind.MERGED, ())])

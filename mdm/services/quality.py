@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from matching.standardise import items, sizes
+from mdm.bulk import insert
 from mdm.canonical import DOMAINS, Kind
 from mdm.models import PendingReference, QualityIssue
 
@@ -29,13 +30,12 @@ def refresh(domain: str, built: Sequence[Rebuilt]) -> None:
         for row in QualityIssue.objects.filter(golden__in=existing, closed_at__isnull=True)
     }
     _close([pk for key, pk in have.items() if key not in wanted])
-    QualityIssue.objects.bulk_create(
+    insert(
         [
             QualityIssue(golden_id=golden, rule=rule, path=path, message=text[:400])
             for (golden, rule, path), text in wanted.items()
             if (golden, rule, path) not in have
-        ],
-        batch_size=1000,
+        ]
     )
 
 

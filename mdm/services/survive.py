@@ -21,7 +21,7 @@ from mdm.rows import canonical_decimal, load_values
 from mdm.services import crosswalk, guard, hierarchy, quality
 from mdm.services.events import announce
 from mdm.services.references import References, store_pending
-from mdm.services.storage import upsert, write_attributes
+from mdm.services.storage import write, write_attributes
 from mdm.signals import GoldenChange
 from mdm.survivorship import OverrideInput, SourceInput, Survived, survive
 
@@ -200,7 +200,7 @@ def _write(change: Change, domain: str, records: Sequence[Rebuilt]) -> None:
     created = {r.golden.pk for r in records if r.is_new}
     for record in records:
         _advance(change, domain, record)
-    upsert(change, GoldenRecord, [r.golden for r in records], created=created, key="id")
+    write(change, [r.golden for r in records], created=created)
     rows = [r for r in records if r.is_new or r.changed]
     write_attributes(
         change,

@@ -6,12 +6,16 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.db import transaction
 from django.db.models import F
 
+from mdm import permissions
 from mdm.changes import Change
+from mdm.exceptions import NeedsReason, Refused, Stale
 from mdm.models import DomainOwnership, User, WorkItem
 
 DEFAULT_HOURS = 24
+PROBLEMS = (WorkItem.Kind.INVALID_DATA, WorkItem.Kind.FEED_PROBLEM)
 
 
 def due(domain: str, start: dt.datetime) -> dt.datetime:
@@ -85,3 +89,18 @@ def raise_problem(
     item = WorkItem(kind=kind, domain=domain, subject=subject, title=title[:400], reason=reason[:500], **about)
     put(change, [item])
     change.audit(after={"kind": kind, "subject": subject})
+
+
+@transaction.atomic
+def dealt_with(*, item: WorkItem, actor: User, expected_version: int, reason: str) -> WorkItem:
+    """A person says that a problem is solved. Reviews and approvals are decided by their own services."""
+    permissions.require(actor, permissions.DECIDE)
+    if not reason.strip():
+        raise NeedsReason
+    item = WorkItem.objects.select_for_update(of=("self",)).select_related("golden").get(pk=item.pk)
+    if item.kind not in PROBLEMS:
+        raise Refused(f"A work item of kind {item.get_kind_display()} is closed by deciding it.")
+    if not item.is_live or item.version != expected_version:
+        raise Stale
+    close(Change.begin(actor, "work.closed", reason), [item], resolution="dealt with")
+    return item
