@@ -1,0 +1,30 @@
+"""What every page shows around its content."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.template.context import RequestContext
+
+from mdm.canonical import DOMAINS
+from mdm.permissions import APPROVE
+from mdm.ui.readers import work
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def nav_counts(context: RequestContext) -> dict[str, Any]:
+    """Counts beside the navigation: two queries, or one for who can't approve."""
+    groups, user = work.waiting(), context["user"]
+    reviews = work.together(groups, work.REVIEWS)
+    return {
+        "domains": sorted(
+            DOMAINS.values(), key=lambda d: ("item", "supplier", "location", "cost_center").index(d.name)
+        ),
+        "review": reviews.number,
+        "overdue": reviews.overdue > 0,
+        "work": work.together(groups, work.OTHERS).number,
+        "changes": work.approvable(user) if user.has_permission(APPROVE) else 0,
+    }

@@ -1,0 +1,159 @@
+"""Tags and filters of the screens. The words are in ``mdm.ui.words``, the drawings in ``mdm.ui.charts``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.template.context import RequestContext
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+
+from mdm.canonical import DOMAINS, Domain, Field
+from mdm.models import SourceRecord, WorkItem
+from mdm.ui import charts, icons, words
+from mdm.ui.pages import is_fragment
+from mdm.ui.readers import work
+
+register = template.Library()
+
+register.filter("show_time", words.show_time)
+register.filter("show_date", words.show_date)
+register.filter("since", words.since)
+register.filter("span", words.span)
+register.filter("bits", words.bits)
+register.filter("percent", words.percent)
+
+
+@register.simple_tag(takes_context=True)
+def icon(context: RequestContext, name: str, classes: str = "") -> SafeString:
+    """``{% icon "truck" %}``, ``{% icon "truck" "icon--s" %}``. Remembered for ``{% sprite %}``."""
+    request, classes = context.get("request"), f"icon {classes}".strip()
+    if request is None or is_fragment(request):
+        return icons.inline(name, classes)
+    _used(request)[name] = None
+    return icons.use(name, classes)
+
+
+@register.simple_tag(takes_context=True)
+def sprite(context: RequestContext) -> SafeString:
+    """The drawings of all icons the page has used so far; at the end of ``<body>``."""
+    symbols = format_html_join("", "{}", ((icons.symbol(name),) for name in _used(context["request"])))
+    return format_html('<svg class="sprite" aria-hidden="true">{}</svg>', symbols)
+
+
+def _used(request: Any) -> dict[str, None]:
+    if not hasattr(request, "used_icons"):
+        request.used_icons = {}
+    return request.used_icons  # type: ignore[no-any-return]
+
+
+@register.filter
+def domain(name: str) -> Domain:
+    """The domain's description: ``{{ record.domain|domain }}`` has label, plural and icon."""
+    return DOMAINS[name]
+
+
+@register.simple_tag
+def value(field: Field, of: Any) -> SafeString:
+    """A canonical value as text, quiet when it is not stated."""
+    text = words.display(field, of)
+    return format_html('<span class="muted">{}</span>' if text == words.EMPTY else "{}", text)
+
+
+@register.filter
+def system_class(kind: str) -> str:
+    """The colour class of a source's provenance chip."""
+    return f"k-{kind or 'steward'}"
+
+
+@register.inclusion_tag("parts/charts/spark.html")
+def spark(values: list[float], width: int = 84, height: int = 30, tone: str = "") -> dict[str, Any]:
+    return {"line": charts.spark(values, width, height), "width": width, "height": height, "tone": tone}
+
+
+@register.inclusion_tag("parts/charts/stacked.html")
+def stacked_bars(chart: charts.Stacked) -> dict[str, Any]:
+    return {"chart": chart}
+
+
+@register.inclusion_tag("parts/charts/waterfall.html")
+def waterfall(evidence: list[dict[str, Any]]) -> dict[str, Any]:
+    """Evidence in bits as a table whose middle column is drawn: it is its own text alternative."""
+    return {"fall": charts.waterfall(evidence)}
+
+
+@register.inclusion_tag("parts/charts/score.html")
+def score_track(probability: float, review: float, auto: float) -> dict[str, Any]:
+    at, low, high = probability * 100, review * 100, auto * 100
+    bands = {"review": low, "middle": high - low, "auto": high, "rest": 100 - high}
+    return {"at": at, "probability": probability, **bands}
+
+
+@register.simple_tag
+def greeting() -> str:
+    hour = timezone.localtime().hour
+    return "Good morning" if hour < 12 else "Good afternoon" if hour < 18 else "Good evening"
+
+
+@register.simple_tag(takes_context=True)
+def review_link(context: RequestContext, pk: int, candidate: str = "") -> SafeString:
+    """The attributes of a link to a review: it keeps the queue's view, and swaps in place where htmx runs."""
+    queue = context["queue"]
+    query = {"view": queue.view, "domain": queue.domain, "candidate": candidate}
+    kept = urlencode({name: text for name, text in query.items() if text})
+    address = f"{reverse('review-item', args=[pk])}?{kept}"
+    return format_html('href="{}" hx-get="{}" hx-push-url="true"', address, address)
+
+
+@register.filter
+def iso_date(text: str) -> str:
+    """The day of an ISO 8601 time."""
+    return words.show_date(text[:10])
+
+
+@register.filter
+def hundred(share: float) -> int:
+    """A probability as whole percent, never rounded up to 100."""
+    return min(int(share * 100 + 0.5), 99 if share < 1 else 100)
+
+
+@register.filter
+def kind_name(text: str) -> str:
+    return words.KINDS.get(text, text.replace("_", " "))
+
+
+register.filter("rule_name", words.rule_name)
+register.filter("action_words", words.action_words)
+register.filter("resolution_words", words.resolution_words)
+
+
+@register.filter
+def compact(value: Any) -> str:
+    """What an audit entry says, short: ``state done, resolution accepted``."""
+    if not isinstance(value, dict):
+        return "" if value is None else str(value)
+    return ", ".join(f"{name} {_short(part)}" for name, part in value.items())
+
+
+def _short(part: Any) -> str:
+    text = ", ".join(map(str, part)) if isinstance(part, list) else str(part)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+@register.filter
+def work_url(item: WorkItem) -> str:
+    """Where a work item is dealt with."""
+    if item.kind in work.REVIEWS:
+        return reverse("review-item", args=[item.pk])
+    return reverse("work-item", args=[item.pk])
+
+
+@register.filter
+def stated(source: SourceRecord) -> list[tuple[str, str]]:
+    """What a source record says, attribute by attribute."""
+    fields = DOMAINS[source.domain].fields
+    return [(f.label, words.display(f, source.values[f.name])) for f in fields if source.values.get(f.name) is not None]

@@ -1,0 +1,137 @@
+"""Forms of the screens. A field of the canonical model becomes the input that fits its kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from mdm.canonical import Field, Kind
+from mdm.ui.readers import children
+
+LONG = 200  # characters; longer text gets a larger box
+FLAG = [("", "Not stated"), ("yes", "Yes"), ("no", "No")]
+FLAG_WORDS = {True: "yes", False: "no"}
+EDITABLE_CHILDREN = ("packaging", "addresses")
+
+
+def input_for(spec: Field) -> forms.Field:
+    """An optional form field that returns the canonical value, None when left empty."""
+    if spec.kind is Kind.BOOLEAN:
+        return forms.TypedChoiceField(
+            choices=FLAG, required=False, coerce=lambda text: text == "yes", empty_value=None, widget=_select()
+        )
+    if spec.choices:
+        return forms.TypedChoiceField(
+            choices=[("", "Not stated"), *spec.choices], required=False, empty_value=None, widget=_select()
+        )
+    if spec.kind is Kind.DATE:
+        return _Date(required=False, widget=forms.DateInput(attrs={"class": "input", "type": "date"}))
+    if spec.kind is Kind.INTEGER:
+        return forms.IntegerField(required=False, min_value=1, widget=forms.NumberInput(attrs={"class": "input"}))
+    if spec.kind is Kind.REFERENCE:
+        return Reference()
+    if spec.kind is Kind.LIST:
+        return _Lines(required=False, widget=_area(3))
+    long = (spec.max_length or 0) > LONG
+    widget = _area(2) if long else forms.TextInput(attrs={"class": "input"})
+    return forms.CharField(required=False, max_length=spec.max_length, widget=widget, empty_value=None)  # type: ignore[arg-type]
+
+
+def _select() -> forms.Select:
+    return forms.Select(attrs={"class": "input"})
+
+
+def _area(rows: int) -> forms.Textarea:
+    return forms.Textarea(attrs={"class": "input input--area", "rows": rows})
+
+
+class _Date(forms.DateField):
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return (initial or "") != (data or "")
+
+    def clean(self, value: Any) -> Any:
+        day = super().clean(value)
+        return day.isoformat() if day else None
+
+
+class _Lines(forms.CharField):
+    """A list of texts, one per line."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), (data or "").replace("\r\n", "\n"))
+
+    def clean(self, value: Any) -> Any:
+        return [line.strip() for line in super().clean(value).splitlines() if line.strip()] or None
+
+
+class Reference(forms.CharField):
+    """Another golden record, by its public id."""
+
+    def __init__(self) -> None:
+        widget = forms.TextInput(attrs={"class": "input mono", "placeholder": "MDM-…"})
+        super().__init__(required=False, max_length=20, widget=widget, empty_value=None)  # type: ignore[arg-type]
+
+    def prepare_value(self, value: Any) -> Any:
+        return value["id"] if isinstance(value, dict) else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        return text.upper() if text else None
+
+
+class OverrideForm(forms.Form):
+    """Every attribute of a record with its value; what the steward changes becomes overrides with one reason."""
+
+    reason = forms.CharField(
+        max_length=500, widget=forms.TextInput(attrs={"class": "input", "placeholder": "Why these values are right"})
+    )
+    until = forms.DateTimeField(required=False, widget=forms.DateInput(attrs={"class": "input", "type": "date"}))
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(self, fields: tuple[Field, ...], values: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.groups: dict[str, list[str]] = {}
+        for spec in fields:
+            for path, label, part, value in _inputs(spec, values):
+                self.fields[path] = input_for(part)
+                self.fields[path].label, self.fields[path].initial = label, _shown(value)
+                self.groups.setdefault(spec.group, []).append(path)
+
+    @property
+    def grouped(self) -> list[tuple[str, list[forms.BoundField]]]:
+        return [(name, [self[path] for path in paths]) for name, paths in self.groups.items()]
+
+    def changes(self) -> dict[str, Any]:
+        """Path to new value of what differs from the value shown."""
+        paths = [path for paths in self.groups.values() for path in paths]
+        return {path: self.cleaned_data[path] for path in paths if path in self.changed_data}
+
+
+def _shown(value: Any) -> Any:
+    return FLAG_WORDS[value] if isinstance(value, bool) else value
+
+
+def _inputs(spec: Field, values: dict[str, Any]) -> list[tuple[str, str, Field, Any]]:
+    """Path, label, kind and value of each input of an attribute; a child's are addressed ``packaging[BX].quantity``."""
+    if spec.kind is not Kind.CHILDREN:
+        return [(spec.name, spec.label, spec, values.get(spec.name))]
+    if spec.name not in EDITABLE_CHILDREN:
+        return []
+    return [
+        (
+            f"{children.path(spec, row)}.{part.name}",
+            f"{children.label(spec, row)}: {part.label}",
+            part,
+            row.get(part.name),
+        )
+        for row in values.get(spec.name) or []
+        for part in spec.children
+        if part.name != spec.child_key
+    ]

@@ -1,0 +1,240 @@
+"""Two records side by side, field by field, and what would survive if they became one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from mdm.canonical import Domain, Field, Kind
+from mdm.models import GoldenRecord, SourceRecord, WorkItem
+from mdm.rows import load_values
+from mdm.services import survive
+from mdm.services.references import References
+from mdm.survivorship import Survived, comparable
+from mdm.ui import words
+from mdm.ui.marks import Mark, marks
+from mdm.ui.readers import children
+from mdm.ui.readers.golden import GoldenView, Origin
+
+GLYPHS = {"exact": "=", "reformatted": "=", "similar": "≈", "different": "≠", "empty": "∅"}
+TONES = {"exact": "eq", "reformatted": "eq", "similar": "sim", "different": "ne", "empty": ""}
+LEVEL_WORDS = {
+    "exact": "Exact",
+    "reformatted": "Same, reformatted",
+    "similar": "Similar",
+    "different": "Different",
+    "empty": "One side empty",
+}
+UNSTATED = (None, "", [])
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    value: Any  # canonical, references as golden ids
+    marks: tuple[Mark, ...]  # of a plain value
+    levels: tuple[tuple[str, str], ...]  # of children: label and text
+    origin: Origin | None
+
+    @property
+    def stated(self) -> bool:
+        return bool(self.marks or self.levels)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    field: Field
+    level: str
+    why: str
+    a: Side
+    b: Side
+    result: str
+    reason: str
+    default: str  # the side that survives unless the steward picks: "a", "b", or "" when it is neither alone
+    waits: bool  # the change needs a second person
+
+    @property
+    def glyph(self) -> str:
+        return GLYPHS[self.level]
+
+    @property
+    def tone(self) -> str:
+        return TONES[self.level]
+
+    @property
+    def differs(self) -> bool:
+        return self.level not in ("exact", "reformatted")
+
+    @property
+    def choice(self) -> bool:
+        """Both sides state something and they are not the same thing: a steward may pick."""
+        both = self.a.stated and self.b.stated and self.level in ("similar", "different")
+        return both and not _references(self.field)  # supplier parts survive by union
+
+
+class Comparison:
+    """A golden record (A) and an incoming source record or second golden record (B)."""
+
+    def __init__(self, item: WorkItem, golden: GoldenRecord, evidence: Iterable[Mapping[str, Any]]) -> None:
+        self.item, self.golden = item, golden
+        self.evidence = {str(e["field"]): e for e in evidence}
+        self.view = GoldenView(golden)
+        self.domain: Domain = self.view.domain
+
+    @cached_property
+    def incoming(self) -> SourceRecord | GoldenRecord | None:
+        if self.item.kind != WorkItem.Kind.POSSIBLE_DUPLICATE:
+            return self.item.source
+        both = (self.item.golden, self.item.other)
+        return next((g for g in both if g is not None and g.pk != self.golden.pk), None)
+
+    @cached_property
+    def survived(self) -> Survived:
+        """Values and reasons if the two became one."""
+        return survive.preview(self.golden, self._added())
+
+    def _added(self) -> list[SourceRecord]:
+        if isinstance(self.incoming, SourceRecord):
+            return [self.incoming] if self.incoming.golden_id != self.golden.pk else []
+        rows = SourceRecord.objects.filter(golden=self.incoming).select_related("code_system__system")
+        return list(rows) if self.incoming else []
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Every attribute that either side states, in the order of the canonical model."""
+        rows = (self._row(spec) for spec in self.domain.fields)
+        return [row for row in rows if row.a.stated or row.b.stated]
+
+    @property
+    def differing(self) -> int:
+        return sum(row.differs for row in self.rows)
+
+    @property
+    def changing(self) -> list[Row]:
+        """Attributes of the golden record that would get another value."""
+        return [row for row in self.rows if row.default != "a" and row.b.stated]
+
+    def picks(self, chosen: Mapping[str, str]) -> dict[str, Any]:
+        """Path to value, where the steward chose another side than survivorship would; references by public id."""
+        picked = {}
+        for row in self.rows:
+            side = chosen.get(f"pick.{row.field.name}")
+            if row.choice and side in ("a", "b") and side != row.default:
+                value = row.a.value if side == "a" else row.b.value
+                picked[row.field.name] = _public(value) if row.field.kind is Kind.REFERENCE else value
+        return picked
+
+    @cached_property
+    def _a(self) -> dict[str, Any]:
+        return load_values(self.golden.domain, [self.golden.pk]).get(self.golden.pk, {})
+
+    @cached_property
+    def _b(self) -> dict[str, Any]:
+        """What the incoming record says; a reference that nobody knows yet stays the source's own code."""
+        if isinstance(self.incoming, GoldenRecord):
+            return load_values(self.golden.domain, [self.incoming.pk]).get(self.incoming.pk, {})
+        return stated_by(self.incoming) if self.incoming else {}
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        """Of every record that either side or the result refers to."""
+        return names_of(self.domain, (self._a, self._b, self.survived.values))
+
+    def _row(self, spec: Field) -> Row:
+        a, b, kept = self._a.get(spec.name), self._b.get(spec.name), self.survived.values.get(spec.name)
+        level, why = self._agreement(spec, a, b)
+        return Row(
+            field=spec,
+            level=level,
+            why=why,
+            a=self._side(spec, a, b, level, self.view.origin_of(spec.name)),
+            b=self._side(spec, b, a, level, self._origin_b),
+            result=text_of(spec, kept, self._names),
+            reason=(self.survived.provenance.get(spec.name) or {}).get("reason", ""),
+            default="a" if same(kept, a) else "b" if same(kept, b) else "",
+            waits=spec.guarded and a not in UNSTATED and not same(kept, a),
+        )
+
+    def _agreement(self, spec: Field, a: Any, b: Any) -> tuple[str, str]:
+        """The engine's own judgement where it compared this field, else a plain comparison."""
+        said = self.evidence.get(spec.name)
+        if a in UNSTATED or b in UNSTATED:
+            return "empty", LEVEL_WORDS["empty"]
+        if said and said["level"] in GLYPHS and said["level"] != "empty":
+            return said["level"], said["note"] or LEVEL_WORDS[said["level"]]
+        if same(a, b):
+            return "exact", LEVEL_WORDS["exact"]
+        level = "reformatted" if _bare(spec, a, self._names) == _bare(spec, b, self._names) else "different"
+        return level, LEVEL_WORDS[level]
+
+    def _side(self, spec: Field, value: Any, other: Any, level: str, origin: Origin | None) -> Side:
+        if value in UNSTATED:
+            return Side(value, (), (), origin)
+        if spec.kind is Kind.CHILDREN:
+            return Side(value, (), tuple(children.texts(spec, _named(spec, value, self._names))), origin)
+        text = text_of(spec, value, self._names)
+        if level in ("similar", "different") and other not in UNSTATED:
+            return Side(value, marks(text, text_of(spec, other, self._names)), (), origin)
+        return Side(value, (Mark(text),), (), origin)
+
+    @cached_property
+    def _origin_b(self) -> Origin | None:
+        if isinstance(self.incoming, SourceRecord):
+            system, at = self.incoming.code_system.system, self.incoming.source_updated_at.isoformat()
+            return Origin(system.name, system.kind, at, self.incoming.pk)
+        return Origin(self.incoming.public_id, "", "") if self.incoming else None
+
+
+def stated_by(source: SourceRecord) -> dict[str, Any]:
+    """Canonical values of a source record, references as golden ids where they are known."""
+    resolved = References(source.domain, [source]).resolved(source)
+    return {name: resolved[name] if resolved.get(name) is not None else value for name, value in source.values.items()}
+
+
+def names_of(domain: Domain, statements: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    ids: set[int] = set()
+    for values in statements:
+        for spec in domain.fields:
+            value = values.get(spec.name)
+            if spec.kind is Kind.REFERENCE and isinstance(value, int):
+                ids.add(value)
+            for name in _references(spec):
+                ids |= {row[name] for row in value or [] if isinstance(row.get(name), int)}
+    return dict(GoldenRecord.objects.filter(pk__in=ids).values_list("pk", "name")) if ids else {}
+
+
+def text_of(spec: Field, value: Any, names: Mapping[int, str]) -> str:
+    if value not in UNSTATED and spec.kind is Kind.REFERENCE:
+        return names.get(value, str(value))
+    if value not in UNSTATED and spec.kind is Kind.CHILDREN:
+        return children.joined(spec, _named(spec, value, names))
+    return words.display(spec, value)
+
+
+def same(one: Any, two: Any) -> bool:
+    """The same statement: case, blanks and unstated parts of children don't count."""
+    return comparable(_trimmed(one)) == comparable(_trimmed(two))
+
+
+def _trimmed(value: Any) -> Any:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [{k: v for k, v in row.items() if v not in (None, "", False)} for row in value]
+    return value or None if not isinstance(value, bool) else value
+
+
+def _bare(spec: Field, value: Any, names: Mapping[int, str]) -> str:
+    return "".join(c for c in text_of(spec, value, names).casefold() if c.isalnum())
+
+
+def _references(spec: Field) -> list[str]:
+    return [c.name for c in spec.children if c.kind is Kind.REFERENCE]
+
+
+def _named(spec: Field, rows: Sequence[Mapping[str, Any]], names: Mapping[int, str]) -> list[dict[str, Any]]:
+    wanted = _references(spec)
+    return [{k: names.get(v, v) if k in wanted else v for k, v in row.items()} for row in rows]
+
+
+def _public(golden_id: int) -> str:
+    return GoldenRecord.objects.values_list("public_id", flat=True).get(pk=golden_id)

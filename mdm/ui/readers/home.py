@@ -1,0 +1,179 @@
+"""The home page: figures that matter today, and what waits for whom."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, Sum
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from mdm.canonical import DOMAINS
+from mdm.models import AuditEntry, GoldenRecord, Ingest, QualityIssue, User, WorkItem
+from mdm.permissions import APPROVE
+from mdm.ui import charts
+from mdm.ui.readers import counting, work
+from mdm.ui.readers.work import Kind, Waiting
+
+DAYS = 30
+MATCHED = ("accepted", "merged", "linked", "proposed")
+SERIES = ("Matched", "Not a match", "New record")
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    icon: str
+    tone: str  # "", "warn" or "bad"
+    title: str
+    text: str
+    url: str  # a named URL
+    act: str
+
+
+def todos(user: User, *, team: bool) -> list[Todo]:
+    """What needs this user, or the team: worst first."""
+    groups = work.waiting(None if team else user)
+    reviews = work.together(groups, work.REVIEWS)
+    found = [
+        _overdue(reviews),
+        _some(reviews, "inbox", "", "to decide", "Possible matches, duplicates and new records", "review", "Review"),
+        _kind(
+            groups,
+            Kind.FAILED_DELIVERY,
+            "cable",
+            "bad",
+            "failed deliveries",
+            "A target refused them",
+            "work",
+            "Inspect",
+        ),
+        _kind(
+            groups,
+            Kind.FEED_PROBLEM,
+            "file-warning",
+            "warn",
+            "feed problems",
+            "Held back until somebody looks",
+            "work",
+            "Open",
+        ),
+        _kind(
+            groups,
+            Kind.INVALID_DATA,
+            "badge-alert",
+            "warn",
+            "records with invalid data",
+            "Values kept, but marked",
+            "work",
+            "Open",
+        ),
+        _approvals(user),
+    ]
+    return [todo for todo in found if todo]
+
+
+def _overdue(reviews: Waiting) -> Todo | None:
+    if not reviews.overdue or reviews.oldest is None:
+        return None
+    plural = "review is" if reviews.overdue == 1 else "reviews are"
+    age = (timezone.now() - reviews.oldest).days
+    text = f"The oldest has waited {age} days" if age > 1 else "Due today"
+    return Todo("timer", "bad", f"{reviews.overdue} {plural} overdue", text, "review", "Review")
+
+
+def _some(group: Waiting, icon: str, tone: str, what: str, text: str, url: str, act: str) -> Todo | None:
+    return Todo(icon, tone, f"{group.number} {what}", text, url, act) if group.number else None
+
+
+def _kind(groups: dict[str, Waiting], kind: str, *rest: str) -> Todo | None:
+    return _some(groups.get(kind, work.NOTHING), *rest)
+
+
+def _approvals(user: User) -> Todo | None:
+    number = work.approvable(user) if user.has_permission(APPROVE) else 0
+    if not number:
+        return None
+    wait = "change waits" if number == 1 else "changes wait"
+    return Todo("stamp", "warn", f"{number} {wait} for a second person", "Proposed by others", "changes", "Decide")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    golden: counting.Count
+    received: int  # source records new or changed in seven days
+    received_daily: list[float]
+    reviews: Waiting
+    decided: int  # in seven days
+    decided_daily: list[float]
+    issues: counting.Count
+
+
+def figures() -> Figures:
+    daily = _received()
+    decided = _decisions(12)
+    per_day = [float(sum(decided[day].values())) for day in _last_days(12)]
+    received = [float(daily.get(day, 0)) for day in _last_days(12)]
+    return Figures(
+        golden=counting.count(GoldenRecord.objects.filter(status="live")),
+        received=int(sum(received[-7:])),
+        received_daily=received,
+        reviews=work.together(work.waiting(), work.REVIEWS),
+        decided=int(sum(per_day[-7:])),
+        decided_daily=per_day,
+        issues=counting.count(QualityIssue.objects.filter(closed_at__isnull=True)),
+    )
+
+
+def _received() -> dict[dt.date, int]:
+    since = timezone.now() - dt.timedelta(days=12)
+    rows = Ingest.objects.filter(started_at__gte=since).order_by().annotate(day=TruncDate("started_at"))
+    return {
+        r["day"]: r["new"] + r["changed"] for r in rows.values("day").annotate(new=Sum("new"), changed=Sum("changed"))
+    }
+
+
+def _last_days(number: int) -> list[dt.date]:
+    today = timezone.localdate()
+    return [today - dt.timedelta(days=back) for back in range(number - 1, -1, -1)]
+
+
+def _decisions(days: int) -> dict[dt.date, Counter[str]]:
+    """Reviews decided per day and series, off the index of decided items."""
+    since = timezone.now() - dt.timedelta(days=days)
+    rows = WorkItem.objects.filter(resolved_at__gte=since, kind__in=work.REVIEWS, state=WorkItem.State.DONE)
+    grouped = rows.order_by().annotate(day=TruncDate("resolved_at")).values("day", "resolution").annotate(n=Count("pk"))
+    found: dict[dt.date, Counter[str]] = {day: Counter() for day in _last_days(days)}
+    for row in grouped:
+        found.setdefault(row["day"], Counter())[_series(row["resolution"])] += row["n"]
+    return found
+
+
+def _series(resolution: str) -> str:
+    if resolution in MATCHED:
+        return SERIES[0]
+    return SERIES[2] if resolution.startswith(("new", "created")) else SERIES[1]
+
+
+def decisions() -> charts.Stacked:
+    found, days = _decisions(DAYS), _last_days(DAYS)
+    series = {name: [found[day][name] for day in days] for name in SERIES}
+    labels = [f"{day.day} {day:%b}" for day in days]
+    return charts.Stacked(labels, series, f"Reviews decided per day in {DAYS} days: {', '.join(SERIES).lower()}")
+
+
+def issues_by_domain() -> list[dict[str, Any]]:
+    """Open quality issues per domain and rule."""
+    rows = QualityIssue.objects.filter(closed_at__isnull=True).order_by().values("golden__domain", "rule")
+    counted = {(r["golden__domain"], r["rule"]): r["n"] for r in rows.annotate(n=Count("pk"))}
+    rules = sorted({rule for _, rule in counted})
+    return [
+        {"domain": d, "cells": [(rule, counted.get((d.name, rule), 0)) for rule in rules]}
+        for d in sorted(DOMAINS.values(), key=lambda d: -d.order)
+    ]
+
+
+def activity(number: int = 10) -> list[AuditEntry]:
+    return list(AuditEntry.objects.select_related("actor", "golden")[:number])

@@ -1,0 +1,63 @@
+"""Work items: how many wait, for whom, and since when."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db.models import Count, Min, Q
+from django.utils import timezone
+
+from mdm.models import ChangeRequest, User, WorkItem
+
+Kind = WorkItem.Kind
+# decided on the review screen, side by side
+REVIEWS = (Kind.POSSIBLE_MATCH, Kind.POSSIBLE_DUPLICATE, Kind.NEW_RECORD, Kind.WEAK_LINK)
+# looked at one by one
+OTHERS = (Kind.INVALID_DATA, Kind.FEED_PROBLEM, Kind.FAILED_DELIVERY)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Open work items of one kind."""
+
+    number: int
+    overdue: int
+    oldest: dt.datetime | None
+
+
+NOTHING = Waiting(0, 0, None)
+
+
+def waiting(user: User | None = None) -> dict[str, Waiting]:
+    """Open work per kind; of one assignee if asked. One query on the partial indexes of open items."""
+    rows = WorkItem.objects.filter(state=WorkItem.State.OPEN)
+    if user is not None:
+        rows = rows.filter(assignee=user)
+    late = Q(due_at__lt=timezone.now())
+    groups = rows.order_by().values_list("kind").annotate(Count("pk"), Count("pk", filter=late), Min("created_at"))
+    return {kind: Waiting(number, overdue, oldest) for kind, number, overdue, oldest in groups}
+
+
+def together(groups: dict[str, Waiting], kinds: tuple[str, ...]) -> Waiting:
+    """Several kinds as one."""
+    chosen = [groups[kind] for kind in kinds if kind in groups]
+    oldest = min((w.oldest for w in chosen if w.oldest), default=None)
+    return Waiting(sum(w.number for w in chosen), sum(w.overdue for w in chosen), oldest)
+
+
+def approvable(user: User) -> int:
+    """Change requests that this user could decide: open, and not their own."""
+    return ChangeRequest.objects.filter(state=ChangeRequest.State.OPEN).exclude(proposer=user).count()
+
+
+def kinds() -> list[tuple[str, str, int]]:
+    """The kinds of other work: value, label and how many are open."""
+    groups = waiting()
+    return [(kind, kind.label, groups.get(kind, NOTHING).number) for kind in OTHERS]
+
+
+def others(kind: str = "", number: int = 100) -> list[WorkItem]:
+    """Open work items that are not reviews, most urgent first."""
+    rows = WorkItem.objects.filter(kind__in=[kind] if kind else OTHERS, state=WorkItem.State.OPEN)
+    return list(rows.select_related("golden", "assignee", "source__code_system__system")[:number])

@@ -1,0 +1,28 @@
+"""The first page of the day."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+
+from mdm.permissions import VIEW
+from mdm.ui.pages import Request, page, render
+from mdm.ui.readers import home as reader
+
+
+@page(VIEW)
+def home(request: Request) -> HttpResponse:
+    team = request.GET.get("scope") == "team"
+    context = {"section": "home", "todos": reader.todos(request.user, team=team), "team": team}
+    return render(request, "home/home.html", context | _rest(request), fragment="home/todos.html")
+
+
+def _rest(request: Request) -> dict[str, object]:
+    """Figures, chart and activity; a fragment shows none of them."""
+    if request.htmx:
+        return {}
+    return {
+        "figures": reader.figures(),
+        "chart": reader.decisions(),
+        "issues": reader.issues_by_domain(),
+        "activity": reader.activity(),
+    }

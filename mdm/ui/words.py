@@ -1,0 +1,142 @@
+"""How values, times and states read on screen."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.utils import timezone
+
+from mdm.canonical import Field, Kind
+
+EMPTY = "Not stated"
+FLAGS = {True: "Yes", False: "No"}
+
+
+def display(field: Field | None, value: Any) -> str:
+    """A canonical value as text. References are shown by name, children by their parts; absent is "Not stated"."""
+    if value is None or value == "" or value == []:
+        return EMPTY
+    if isinstance(value, bool):
+        return FLAGS[value]
+    if isinstance(value, list):
+        return " · ".join(_child(field, one) for one in value)
+    if isinstance(value, dict):
+        return str(value.get("name") or value.get("id") or _child(field, value))
+    if field and field.choices:
+        return dict(field.choices).get(str(value), str(value))
+    if field and field.kind is Kind.DATE:
+        return show_date(value)
+    return str(value)
+
+
+def _child(field: Field | None, value: Any) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    fields = {f.name: f for f in field.children} if field else {}
+    parts = (display(fields.get(name), part) for name, part in value.items() if part not in (None, "", []))
+    return " ".join(parts)
+
+
+def show_date(value: Any) -> str:
+    if isinstance(value, str):
+        try:
+            value = dt.date.fromisoformat(value)
+        except ValueError:
+            return value
+    return f"{value:%d %b %Y}"
+
+
+def show_time(value: dt.datetime) -> str:
+    """``08:41`` today, ``20 Nov 14:02`` this year, else with the year. In the current time zone."""
+    local, today = timezone.localtime(value), timezone.localdate()
+    if local.date() == today:
+        return f"{local:%H:%M}"
+    return f"{local:%d %b %H:%M}" if local.year == today.year else f"{local:%d %b %Y}"
+
+
+def span(seconds: float) -> str:
+    """A duration in its largest unit: 12 s, 31 m, 5 h, 3 d."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def since(value: dt.datetime) -> str:
+    return span((timezone.now() - value).total_seconds())
+
+
+def bits(value: float) -> str:
+    """Evidence with a sign and one decimal: +9.6, −1.4 (a true minus)."""
+    return f"{value:+.1f}".replace("-", "−")
+
+
+def percent(value: float | None) -> str:
+    """A probability. Never rounds to a certainty that isn't there: 99.97 %, not 100 %."""
+    if value is None:
+        return "∅"
+    share = value * 100
+    if 99.95 <= share < 100:
+        return ">99.9%"
+    if 0 < share < 0.05:
+        return "<0.1%"
+    return f"{share:.1f}%".replace(".0%", "%")
+
+
+KINDS = {
+    "primary": "Record code",
+    "gtin": "GTIN",
+    "udi_di": "UDI-DI",
+    "gln": "GLN",
+    "npi": "NPI",
+    "ein": "EIN",
+    "lei": "LEI",
+    "duns": "DUNS",
+    "workitem": "work item",
+    "changerequest": "change request",
+    "feedrun": "import",
+}
+
+RULES = {
+    "invalid_identifier": "Invalid id",
+    "unknown_reference": "Unknown reference",
+    "missing_value": "Missing value",
+    "cycle": "Cycle",
+    "packaging": "Packaging",
+}
+
+ACTIONS = {
+    "resolve": "recognised records",
+    "ingest.land": "took in a feed",
+    "review.opened": "asked for a review",
+    "review.accept": "matched",
+    "review.reject": "found not a match:",
+    "review.new": "made a record of its own:",
+    "review.undo": "took back a decision on",
+    "merge": "merged",
+    "unmerge": "unmerged",
+    "split": "split",
+    "retire": "retired",
+    "override": "set a value of",
+    "override.withdraw": "withdrew a value of",
+    "change_request.proposed": "asked a second person about",
+    "change_request.approved": "approved a change of",
+    "change_request.rejected": "rejected a change of",
+    "change_request.withdrawn": "withdrew a change of",
+    "work.opened": "opened a work item",
+    "crosswalk.receipt": "kept codes that a target gave",
+}
+
+
+def rule_name(rule: str) -> str:
+    return RULES.get(rule, rule.replace("_", " ").capitalize())
+
+
+def action_words(action: str) -> str:
+    """An audit action as the middle of a sentence: who … what."""
+    return ACTIONS.get(action, action.replace(".", ": ").replace("_", " "))
+
+
+def resolution_words(resolution: str) -> str:
+    return resolution.replace("_", " ").capitalize()

@@ -1,0 +1,93 @@
+// What every page does: theme without a reload, toasts that leave, focus after a swap, copying, rows that open.
+import { listen } from "./keys.js";
+
+const THEMES = ["auto", "light", "dark"];
+
+listen();
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.matches("[data-theme-form]")) switchTheme(event, form);
+});
+
+document.addEventListener("click", (event) => {
+  const toggle = event.target.closest("[data-toggle]");
+  if (toggle) setOpen(toggle, toggle.getAttribute("aria-expanded") !== "true");
+  const copy = event.target.closest("[data-copy]");
+  if (copy) copyCodes(copy.dataset.copy);
+  const toast = event.target.closest("[data-toast]");
+  if (toast) toast.remove();
+  const needy = event.target.closest("[data-needs]");
+  if (needy) insist(event, needy);
+});
+
+document.addEventListener("htmx:afterSettle", (event) => {
+  const target = event.detail.elt;
+  const focus = target.querySelector?.("[data-focus]");
+  if (focus) focus.focus({ preventScroll: true });
+  target.querySelector?.(".queue-item[aria-current]")?.scrollIntoView({ block: "nearest" });
+  fold(target);
+  leaveLater();
+});
+document.addEventListener("htmx:responseError", () => say("The server did not answer as expected. Try again."));
+document.addEventListener("htmx:sendError", () => say("No connection. Nothing was lost: try again."));
+
+fold(document);
+leaveLater();
+document.querySelector(".queue-item[aria-current]")?.scrollIntoView({ block: "nearest" });
+
+/** The theme changes at once; the server remembers it. Without JavaScript the form does both. */
+function switchTheme(event, form) {
+  event.preventDefault();
+  const root = document.documentElement;
+  const now = root.dataset.theme || "auto";
+  const next = THEMES[(THEMES.indexOf(now) + 1) % THEMES.length];
+  root.dataset.theme = next;
+  form.querySelector("button").setAttribute("aria-label", `Theme: ${next}. Switch`);
+  const data = new FormData(form);
+  data.set("theme", next);
+  fetch(form.action, { method: "POST", body: data, redirect: "manual" });
+}
+
+/** Rows with other values are closed at first; without JavaScript they stay open. */
+function fold(root) {
+  for (const toggle of root.querySelectorAll?.("[data-toggle]") ?? []) setOpen(toggle, toggle.getAttribute("aria-expanded") === "true");
+}
+
+function setOpen(toggle, open) {
+  toggle.setAttribute("aria-expanded", String(open));
+  const row = document.getElementById(toggle.getAttribute("aria-controls"));
+  if (row) row.hidden = !open;
+}
+
+function copyCodes(name) {
+  const rows = document.querySelectorAll(`[data-copied="${CSS.escape(name)}"] tbody tr`);
+  const text = [...rows].map((row) => [...row.cells].slice(0, 4).map((cell) => cell.innerText.trim()).join("\t")).join("\n");
+  navigator.clipboard.writeText(text).then(() => say(`${rows.length} codes copied.`), () => say("The browser did not allow copying."));
+}
+
+/** A button that needs a text moves the focus there instead of acting without it. */
+function insist(event, button) {
+  const field = document.getElementById(button.dataset.needs);
+  if (!field || field.value.trim()) return;
+  event.preventDefault();
+  button.closest("[popover]")?.hidePopover();
+  field.setAttribute("aria-invalid", "true");
+  field.focus();
+}
+
+export function say(text) {
+  const toast = document.createElement("p");
+  toast.className = "toast";
+  toast.dataset.toast = "";
+  toast.textContent = text;
+  document.getElementById("messages")?.append(toast);
+  leaveLater();
+}
+
+function leaveLater() {
+  for (const toast of document.querySelectorAll("[data-toast]:not([data-leaving])")) {
+    toast.dataset.leaving = "";
+    setTimeout(() => toast.remove(), 8000);
+  }
+}

@@ -1,0 +1,72 @@
+"""What sync shows on the core's screens: targets on the home page, lanes of a record, the impact of a match."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.template.context import RequestContext
+from django.urls import reverse
+
+from mdm.models import GoldenRecord, WorkItem
+from mdm.ui.readers.compare import Comparison
+from sync.models import FeedRun
+from sync.ui import readers
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def sync_counts(context: RequestContext) -> dict[str, int]:
+    """Counts beside the navigation: two queries on partial indexes."""
+    return {"dead": readers.dead_letters(), "imports": FeedRun.objects.filter(state__in=FeedRun.ACTIVE).count()}
+
+
+@register.simple_tag
+def targets_in_step() -> list[readers.TargetState]:
+    return readers.targets()
+
+
+@register.simple_tag
+def record_lanes(record: GoldenRecord) -> list[readers.RecordLane]:
+    return readers.lanes_of(record)
+
+
+@register.simple_tag
+def match_impact(comparison: Comparison) -> list[readers.Impact]:
+    return readers.impact(comparison.golden, [row.field.name for row in comparison.changing])
+
+
+@register.simple_tag
+def work_links(item: WorkItem) -> list[tuple[str, str]]:
+    """Where a work item's problem is dealt with."""
+    found: list[tuple[str, str]] = []
+    if item.kind == WorkItem.Kind.FAILED_DELIVERY:
+        found.append(("Dead letters", reverse("sync:console") + "#dead"))
+    run: Any = FeedRun.objects.filter(ingest=item.ingest_id).first() if item.ingest_id else None
+    if run is not None:
+        found.append(("Import", reverse("sync:import", args=[run.pk])))
+    return found
+
+
+@register.filter
+def in_step(states: list[readers.TargetState]) -> int:
+    return sum(not state.tone for state in states)
+
+
+@register.filter
+def worst(states: list[readers.TargetState]) -> readers.TargetState | None:
+    """The target that most needs a look, if one does."""
+    order = {"bad": 0, "warn": 1, "off": 2}
+    troubled = [state for state in states if state.tone]
+    return min(troubled, key=lambda state: order[state.tone], default=None)
+
+
+@register.filter
+def pip_x(position: int) -> int:
+    return position * 11
+
+
+@register.filter
+def adapter_short(label: str) -> str:
+    return label.partition(" with ")[0].partition(" files over ")[0].partition(" master files over ")[0]

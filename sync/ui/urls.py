@@ -1,0 +1,25 @@
+"""Addresses of the sync and import screens."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from sync.ui.views import console, imports
+
+app_name = "sync"
+
+urlpatterns = [
+    path("sync/", console.console, name="console"),
+    path("sync/live/", console.live, name="live"),
+    path("sync/dead/<int:pk>/", console.letter, name="dead"),
+    path("sync/dead/decide/", console.decide, name="dead-decide"),
+    path("sync/targets/<slug:code>/switch/", console.switch, name="switch"),
+    path("imports/", imports.listing, name="imports"),
+    path("imports/new/", imports.upload, name="import-new"),
+    path("imports/<int:pk>/", imports.run, name="import"),
+    path("imports/<int:pk>/check/", imports.check, name="import-check"),
+    path("imports/<int:pk>/start/", imports.start, name="import-start"),
+    path("imports/<int:pk>/cancel/", imports.cancel, name="import-cancel"),
+    path("imports/<int:pk>/quarantine.csv", imports.quarantine, name="import-quarantine"),
+    path("imports/<int:pk>/resubmit/", imports.resubmit, name="import-resubmit"),
+]
