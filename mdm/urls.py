@@ -6,4 +6,6 @@ urlpatterns = [
     path("api/", include(("mdm.api.urls", "api"))),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("", include("sync.ui.urls")),
+    path("", include("mdm.ui.urls")),
 ]
