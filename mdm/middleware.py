@@ -20,6 +20,7 @@ UNUSED_FEATURES = ("accelerometer", "camera", "geolocation", "gyroscope", "micro
 HEADERS = {
     "Permissions-Policy": ", ".join(f"{feature}=()" for feature in UNUSED_FEATURES),
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "private, no-store",  # unless the view or WhiteNoise says otherwise
 }
 
 

@@ -50,7 +50,7 @@ class Schema(AutoSchema):
     def get_operation_id(self) -> str:
         return self.declared("operation") or super().get_operation_id()
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]  # as the base class has it
         return self.declared("description") or super().get_description()
 
     def get_override_parameters(self) -> list[Any]:

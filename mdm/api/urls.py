@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.urls import include, path, re_path
 
-from mdm.api import crosswalk, docs, golden, sources
+from mdm.api import changes, crosswalk, docs, golden, sources, work
 
-v1 = [*crosswalk.ROUTES, *golden.ROUTES, *sources.ROUTES]
+v1 = [*crosswalk.ROUTES, *golden.ROUTES, *changes.ROUTES, *work.ROUTES, *sources.ROUTES]
 
 urlpatterns = [
     path("v1/", include((v1, "v1"))),
