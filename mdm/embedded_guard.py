@@ -53,7 +53,7 @@ class Account:
 
     uid: int | None = None
     gid: int | None = None
-    prefix: tuple[str, ...] = ()
+    prefix: tuple[str, ...] = ()  # a command that changes to uid and gid in its own way
 
     @classmethod
     def unprivileged(cls, program: Path, data: Path) -> Account:
@@ -68,20 +68,11 @@ class Account:
         account = cls(uid, gid)
         if account.reaches(program, data):
             return account
-        setpriv = shutil.which("setpriv")
-        passing = cls(
-            prefix=(
-                str(setpriv),
-                f"--reuid={uid}",
-                f"--regid={gid}",
-                "--clear-groups",
-                "--inh-caps=+dac_override",
-                "--ambient-caps=+dac_override",
-                "--",
-            )
-        )
-        if setpriv and passing.reaches(program, data):
-            return passing
+        if setpriv := shutil.which("setpriv"):
+            identity = (setpriv, f"--reuid={uid}", f"--regid={gid}", "--clear-groups")
+            passing = cls(uid, gid, (*identity, "--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--"))
+            if passing.reaches(program, data):
+                return passing
         raise SystemExit(
             f"PostgreSQL does not run as root, and {nobody.pw_name} may not enter {data.parent}. "
             "Run as another user, or keep Concord where every user may enter."
@@ -93,8 +84,9 @@ class Account:
         return bool(probe.wait() == 0)
 
     def popen(self, command: list[str], **streams: Any) -> psutil.Popen:
-        who: dict[str, Any] = {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
-        return psutil.Popen([*self.prefix, *command], cwd="/", stdin=subprocess.DEVNULL, **who, **streams)
+        if self.uid is not None and not self.prefix:
+            streams |= {"user": self.uid, "group": self.gid, "extra_groups": []}
+        return psutil.Popen([*self.prefix, *command], cwd="/", stdin=subprocess.DEVNULL, **streams)
 
     def own(self, path: Path, mode: int) -> None:
         path.mkdir(mode=mode, parents=True, exist_ok=True)
@@ -117,6 +109,10 @@ class Server:
     def prepare(self) -> None:
         """Make what must exist before the first start."""
 
+    def clear(self) -> None:
+        """Remove what a server left that was killed: its pid may be a stranger's by now."""
+        self.pid_file().unlink(missing_ok=True)
+
     def command(self) -> list[str]:
         raise NotImplementedError
 
@@ -129,7 +125,7 @@ class Server:
     def start(self) -> None:
         self.process = self._running()
         if self.process is None:
-            self.pid_file().unlink(missing_ok=True)  # stale: its pid may be anybody's by now
+            self.clear()
             with (self.home / "server.log").open("ab") as log:
                 self.process = self.account.popen(self.command(), stdout=log, stderr=log)
         while not self.ready():
@@ -183,6 +179,20 @@ class Postgres(Server):
             if initdb.wait():
                 shutil.rmtree(self.data, ignore_errors=True)
                 raise SystemExit(self._last_words())
+
+    def clear(self) -> None:
+        """PostgreSQL removes stale lock files itself, save where their pid is alive again (or still a zombie).
+
+        They protect the data from a second server while processes of the first live on, so those must end before.
+        """
+        if self.pid_file().exists():
+            orphans = [process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(self.data)]
+            _, alive = psutil.wait_procs(orphans, timeout=5)  # they end when they notice that the postmaster is gone
+            for process in alive:
+                process.kill()
+            psutil.wait_procs(alive, timeout=5)
+            super().clear()
+        (self.sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
 
     def command(self) -> list[str]:
         options = [word for name, value in POSTGRES_OPTIONS.items() for word in ("-c", f"{name}={value}")]
