@@ -43,6 +43,13 @@ class SourceSystem(models.Model):
         return int(self.domain_trust.get(domain, self.trust))
 
 
+class CodeSystems(models.Manager["CodeSystem"]):
+    def own(self, system: SourceSystem, domain: str) -> CodeSystem:
+        """A system's own record codes in a domain, made when it first uses one."""
+        slug = f"{system.code}-{domain.replace('_', '-')}"
+        return self.get_or_create(system=system, domain=domain, kind=PRIMARY, defaults={"slug": slug})[0]
+
+
 class CodeSystem(models.Model):
     """A set of codes for one domain: a system's own record codes, or a public identifier such as GTIN or NPI."""
 
@@ -63,6 +70,8 @@ class CodeSystem(models.Model):
     deduplicated = models.BooleanField(
         default=False, help_text="Declared free of duplicates: two of its codes never mean the same record."
     )
+
+    objects = CodeSystems()
 
     class Meta:
         ordering = ["slug"]

@@ -21,6 +21,7 @@ from mdm import permissions
 from mdm.bulk import batched, copy_rows, give_ids, insert, update
 from mdm.changes import Change
 from mdm.engine import Engine, engine_for
+from mdm.lineage import Lineage
 from mdm.models import CodeSystem, Delivered, Ingest, SourceRecord, SourceRevision, User
 from mdm.survivorship import comparable
 
@@ -65,9 +66,13 @@ def begin(*, code_system: CodeSystem, channel: str, actor: User) -> Ingest:
 def land(*, ingest: Ingest, rows: Iterable[Row]) -> LandCounts:
     """Store what the rows say; each chunk of 1,000 is a transaction. Codes must be unique within ``rows``."""
     engine = engine_for(ingest.code_system.domain)
+    lineage = Lineage(ingest.code_system)
+    if lineage.is_tree:  # a parent may come later in the feed than its children
+        rows = list(rows)
+        lineage.add(rows)
     total = LandCounts()
     for chunk in batched(rows, CHUNK):
-        counts = _land_chunk(ingest, engine, chunk)
+        counts = _land_chunk(ingest, engine, lineage, chunk)
         Ingest.objects.filter(pk=ingest.pk).update(
             received=F("received") + len(chunk),
             new=F("new") + counts.new,
@@ -80,7 +85,7 @@ def land(*, ingest: Ingest, rows: Iterable[Row]) -> LandCounts:
 
 
 @transaction.atomic
-def _land_chunk(ingest: Ingest, engine: Engine, rows: Sequence[Row]) -> LandCounts:
+def _land_chunk(ingest: Ingest, engine: Engine, lineage: Lineage, rows: Sequence[Row]) -> LandCounts:
     known = {
         record.code: record
         for record in SourceRecord.objects.select_for_update()
@@ -93,12 +98,12 @@ def _land_chunk(ingest: Ingest, engine: Engine, rows: Sequence[Row]) -> LandCoun
         record = known.get(row.code)
         digest = content_hash(row.values, row.uom)
         if record is None:
-            fresh.append(_record(ingest, engine, row, digest, now))
+            fresh.append(_record(ingest, engine, lineage, row, digest, now))
         elif bytes(record.content_hash) != digest or record.state == State.RETIRED:
             changed.append((record, row, digest))
     give_ids(fresh)
     insert(fresh)
-    _update(ingest, engine, changed, now)
+    _update(ingest, engine, lineage, changed, now)
     _write_keys(engine, [*fresh, *(record for record, _, _ in changed)], replaced=[r.pk for r, _, _ in changed])
     if fresh or changed:
         change = Change.begin(ingest.actor, "ingest.land")
@@ -106,7 +111,9 @@ def _land_chunk(ingest: Ingest, engine: Engine, rows: Sequence[Row]) -> LandCoun
     return LandCounts(len(fresh), len(changed), len(rows) - len(fresh) - len(changed))
 
 
-def _record(ingest: Ingest, engine: Engine, row: Row, digest: bytes, now: dt.datetime) -> SourceRecord:
+def _record(
+    ingest: Ingest, engine: Engine, lineage: Lineage, row: Row, digest: bytes, now: dt.datetime
+) -> SourceRecord:
     return SourceRecord(
         code_system=ingest.code_system,
         code=row.code,
@@ -115,7 +122,7 @@ def _record(ingest: Ingest, engine: Engine, row: Row, digest: bytes, now: dt.dat
         raw=dict(row.raw),
         values=dict(row.values),
         invalid=dict(row.invalid),
-        standardised=engine.standardise(row.values),
+        standardised=engine.standardise(lineage.enrich(row.code, row.values)),
         content_hash=digest,
         source_updated_at=row.updated_at or now,
         ingest=ingest,
@@ -124,7 +131,11 @@ def _record(ingest: Ingest, engine: Engine, row: Row, digest: bytes, now: dt.dat
 
 
 def _update(
-    ingest: Ingest, engine: Engine, changed: Sequence[tuple[SourceRecord, Row, bytes]], now: dt.datetime
+    ingest: Ingest,
+    engine: Engine,
+    lineage: Lineage,
+    changed: Sequence[tuple[SourceRecord, Row, bytes]],
+    now: dt.datetime,
 ) -> None:
     """Keep what the records said before, then let them say the new; a link is kept while they wait to be resolved."""
     if not changed:
@@ -140,7 +151,7 @@ def _update(
         record.echo = _echo(record, row.values, told.get(record.golden_id or 0, {}))
         record.values, record.raw, record.invalid = dict(row.values), dict(row.raw), dict(row.invalid)
         record.uom, record.content_hash = row.uom, digest
-        record.standardised = engine.standardise(_independent(record))
+        record.standardised = engine.standardise(lineage.enrich(row.code, _independent(record)))
         record.source_updated_at = row.updated_at or now
         record.ingest, record.row_number = ingest, row.number
         record.version += 1

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Q
 
 from mdm.canonical import DOMAINS, Field, Kind
-from mdm.models import PRIMARY, CodeSystem, Crosswalk, PendingReference, SourceRecord
+from mdm.models import PRIMARY, CodeSystem, Crosswalk, PendingReference, SourceRecord, SourceSystem
 
 Named = tuple[int, str, str]  # source system id, domain of the referenced record, its code there
 
@@ -45,13 +45,17 @@ class References:
             (cs.system_id, cs.domain): cs
             for cs in CodeSystem.objects.filter(kind=PRIMARY, system__in={w[0] for w in wanted})
         }
+        for system, other, _ in wanted:
+            if (system, other) not in self._systems:
+                owner = SourceSystem.objects.get(pk=system)
+                self._systems[system, other] = CodeSystem.objects.own(owner, other)
         self._found = self._look_up(wanted)
 
     def _look_up(self, wanted: set[Named]) -> dict[tuple[int, str], int]:
         codes: dict[int, set[str]] = defaultdict(set)
         for system, domain, code in wanted:
-            if code_system := self._systems.get((system, domain)):
-                codes[code_system.pk].add(code_system.normalise(code))
+            code_system = self._systems[system, domain]
+            codes[code_system.pk].add(code_system.normalise(code))
         if not codes:
             return {}
         condition = Q()
@@ -61,8 +65,8 @@ class References:
         return {(cs, code): golden for cs, code, golden in live.values_list("code_system", "code", "golden")}
 
     def golden(self, named: Named) -> int | None:
-        code_system = self._systems.get(named[:2])
-        return self._found.get((code_system.pk, code_system.normalise(named[2]))) if code_system else None
+        code_system = self._systems[named[:2]]
+        return self._found.get((code_system.pk, code_system.normalise(named[2])))
 
     def resolved(self, source: SourceRecord) -> dict[str, Any]:
         """The source's values with golden ids for references; those that nobody knows yet are left out."""
@@ -91,8 +95,8 @@ class References:
     def pending(self, source: SourceRecord) -> Iterable[tuple[str, CodeSystem, str]]:
         """References to codes that are in no crosswalk yet: (path, code system, code)."""
         for path, named in named_by(self.domain, source):
-            code_system = self._systems.get(named[:2])
-            if code_system is not None and self.golden(named) is None:
+            if self.golden(named) is None:
+                code_system = self._systems[named[:2]]
                 yield path, code_system, code_system.normalise(named[2])
 
 

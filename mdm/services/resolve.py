@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from django.db import connection, transaction
 
 from matching.records import probability
+from mdm import candidates as pool
 from mdm import permissions, policies
 from mdm.changes import Change
 from mdm.engine import Engine, count_frequencies, engine_for
@@ -295,10 +296,11 @@ def duplicate_item(engine: Engine, golden: int, found: Sequence[Mapping[str, obj
 
 def _weak_link(engine: Engine, source: SourceRecord, scored: Scored) -> WorkItem | None:
     """A record that changed so much that it would not be linked today."""
-    others = [pk for pk in scored.facts.members.get(source.golden_id or 0, ()) if pk != source.pk and pk in scored.rows]
+    others = sorted(scored.facts.members.get(source.golden_id or 0, frozenset()) - {source.pk})
     if not others:
         return None
-    best = max((scoring.explain(engine, scored.rows, source.pk, pk) for pk in others), key=lambda c: c.score)
+    rows = scored.rows | pool.rows(others)
+    best = max((scoring.explain(engine, rows, source.pk, pk) for pk in others), key=lambda c: c.score)
     if best.score >= engine.policy.review_bits and not best.vetoes:
         return None
     return WorkItem(

@@ -131,6 +131,7 @@ def _facts(engine: Engine, queries: Mapping[int, Query], pairs: Pairs, rows: Map
         )
     )
     goldens = {g for _, b in pairs if (g := rows[b].golden) is not None}
+    goldens |= {g for source in queries if (g := rows[source].golden) is not None}
     goldens |= {g for row in judgements for g in row[3:] if g is not None}
     members: dict[int, set[int]] = defaultdict(set)
     clean: dict[int, set[int]] = defaultdict(set)

@@ -48,7 +48,8 @@ def put(change: Change, items: Sequence[WorkItem]) -> None:
     for row in live.order_by("pk"):
         if item := subjects.pop((row.kind, row.subject), None):
             for name in CONTENT:
-                setattr(row, name, getattr(item, name))
+                column = WorkItem._meta.get_field(name).attname  # a golden record may not be written yet
+                setattr(row, column, getattr(item, column))
             row.version += 1
             standing.append(row)
     WorkItem.objects.bulk_update(standing, [*CONTENT, "version"], batch_size=200)
