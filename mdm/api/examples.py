@@ -157,7 +157,7 @@ CANDIDATE: Json = {
     "vetoes": [],
     "evidence": [EVIDENCE],
 }
-WORK_ITEM_DETAIL: Json = WORK_ITEM | {"candidates": [CANDIDATE], "details": {}}
+WORK_ITEM_DETAIL: Json = WORK_ITEM | {"candidates": [CANDIDATE]}
 FEED: Json = {
     "changes": [
         {

@@ -58,7 +58,6 @@ class WorkItemDetailShape(WorkItemShape):
     candidates = serializers.ListField(
         child=serializers.DictField(), help_text="Ranked, with the evidence as it was scored."
     )
-    details = serializers.DictField()
 
 
 class WorkList(APIView):
@@ -95,9 +94,7 @@ class Decision(Strict):
 
 
 class Accept(Decision):
-    golden = serializers.CharField(
-        required=False, help_text="The one it is; left out: the best candidate."
-    )
+    golden = serializers.CharField(required=False, help_text="The one it is; left out: the best candidate.")
     picks = serializers.DictField(required=False, help_text="Values that should survive: {path: value}.")
 
 
@@ -275,15 +272,15 @@ _PLAIN = (
 
 
 def show_detail(item: WorkItem) -> dict[str, Any]:
-    """Candidates carry public ids; the rows' own ids stay inside."""
-    candidates = [
-        {"golden": one["public_id"], **{name: value for name, value in one.items() if name not in _INTERNAL}}
-        for one in item.candidates
-    ]
-    return show(item) | {"candidates": candidates, "details": item.details}
+    """Candidates by public id, of the survivor where one was merged since; the rows' own ids stay inside."""
+    found = GoldenRecord.objects.select_related("merged_into").in_bulk([one["golden"] for one in item.candidates])
+    return show(item) | {"candidates": [_candidate(one, found[one["golden"]].survivor) for one in item.candidates]}
 
 
-_INTERNAL = {"golden", "public_id"}
+def _candidate(scored: dict[str, Any], golden: GoldenRecord) -> dict[str, Any]:
+    evidence = {name: value for name, value in scored.items() if name not in {"golden", "via"}}
+    return {"golden": golden.public_id, "name": golden.name, **evidence}
+
 
 ROUTES = [
     path("work-items", WorkList.as_view(), name="work-list"),

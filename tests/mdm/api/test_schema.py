@@ -1,0 +1,116 @@
+"""The API's description is valid, says what the API does, and its examples fit it."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.validation import validate_schema
+from jsonschema import Draft202012Validator
+
+from mdm.api.urls import v1
+from tests.mdm import kit
+from tests.mdm.api import world
+
+
+@cache
+def description() -> dict[str, Any]:
+    text = json.dumps(SchemaGenerator().get_schema(request=None, public=True), default=str)
+    return json.loads(text)
+
+
+def operations() -> list[tuple[str, str, dict[str, Any]]]:
+    return [(path, method, op) for path, methods in description()["paths"].items() for method, op in methods.items()]
+
+
+def misfits(value: Any, schema: dict[str, Any]) -> list[str]:
+    validator = Draft202012Validator(schema | {"components": description()["components"]})
+    return [f"{'/'.join(map(str, error.absolute_path))}: {error.message}" for error in validator.iter_errors(value)]
+
+
+def media(content: dict[str, Any]) -> dict[str, Any]:
+    return content["content"]["application/json"]
+
+
+def answer_schema(path: str, method: str = "get") -> dict[str, Any]:
+    return media(description()["paths"][path][method]["responses"]["200"])["schema"]
+
+
+def test_the_description_is_valid_and_made_without_a_warning(tmp_path):
+    call_command("spectacular", validate=True, fail_on_warn=True, file=str(tmp_path / "schema.yml"))
+    validate_schema(description())
+    assert description()["openapi"].startswith("3.1")
+
+
+def test_every_route_of_the_api_is_described():
+    assert len(description()["paths"]) == len(v1)
+    assert len({operation["operationId"] for _, _, operation in operations()}) == len(v1)
+
+
+def test_every_operation_says_what_it_is_and_answers_problems():
+    for path, method, operation in operations():
+        assert operation["description"], path
+        assert operation["tags"] != ["Concord"], (path, method)
+        assert operation["security"] == [{"apiKey": []}]
+        problem = operation["responses"]["default"]["content"]["application/problem+json"]
+        assert problem["schema"] == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_every_operation_has_an_example_of_its_answer_and_body():
+    for path, _, operation in operations():
+        assert media(operation["responses"]["200"])["examples"], path
+        if "requestBody" in operation:
+            assert media(operation["requestBody"])["examples"], path
+
+
+def examples() -> list[Any]:
+    found = []
+    for path, method, operation in operations():
+        parts = {"answer": operation["responses"]["200"]} | (
+            {"body": operation["requestBody"]} if "requestBody" in operation else {}
+        )
+        for name, part in parts.items():
+            for example in media(part)["examples"].values():
+                found.append(pytest.param(example["value"], media(part)["schema"], id=f"{method} {path} {name}"))
+    return found
+
+
+@pytest.mark.parametrize(("example", "schema"), examples())
+def test_each_example_fits_what_it_illustrates(example, schema):
+    assert misfits(example, schema) == []
+
+
+@pytest.mark.django_db
+def test_answers_fit_their_description(api):
+    item = kit.doubtful()
+    golden = kit.golden("erp", "E1")
+    places = {"code_system": "erp-item", "code": "E1", "public_id": golden.public_id, "id": item.pk}
+    asked = ["/api/v1/crosswalk/{code_system}/{code}", "/api/v1/items", "/api/v1/items/{public_id}",
+             "/api/v1/items/{public_id}/history", "/api/v1/work-items", "/api/v1/work-items/{id}",
+             "/api/v1/change-requests", "/api/v1/changes"]  # fmt: skip
+    for path in asked:
+        answer = api.get(path.format(**places))
+        assert answer.status_code == 200, path
+        assert misfits(answer.json(), answer_schema(path)) == [], path
+
+
+@pytest.mark.django_db
+def test_a_batch_and_a_problem_fit_their_description(api):
+    kit.feed("erp", {"E1": kit.CATHETER})
+    body = {"code_system": "erp-item", "codes": ["E1", "nobody"]}
+    batch = api.post("/api/v1/crosswalk/batch", body, content_type="application/json").json()
+    assert misfits(batch, answer_schema("/api/v1/crosswalk/batch", "post")) == []
+    problem = {"$ref": "#/components/schemas/Problem"}
+    assert misfits(batch["outcomes"][1]["problem"], problem) == []
+    assert misfits(api.get("/api/v1/items?limit=0").json(), problem) == []
+
+
+@pytest.mark.django_db
+def test_the_description_is_served_as_yaml_and_json():
+    visitor = world.browser(world.user("vera", "viewer"))
+    assert visitor.get("/api/schema/").content.startswith(b"openapi: 3.1")
+    assert visitor.get("/api/schema/?format=json").json()["info"]["title"] == "Concord API"
