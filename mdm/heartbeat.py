@@ -8,8 +8,8 @@ from celery import shared_task
 from django.core.cache import cache
 
 KEY = "concord.heartbeat"
-EVERY = 15.0  # seconds
-STALE = 4 * EVERY  # older than this, something between beat and worker has stopped
+EVERY = 5.0  # seconds
+STALE = 60.0  # older than this, something between beat and worker has stopped
 
 
 @shared_task(name="mdm.heartbeat")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connections
+from psycopg.conninfo import make_conninfo
 
 from mdm import embedded
 
@@ -27,3 +28,19 @@ def django_db_modify_db_settings(servers: None) -> None:
     migrations = sorted(Path(settings.BASE_DIR).glob("*/migrations/*.py"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in migrations)).hexdigest()[:10]
     connections["default"].settings_dict["TEST"]["NAME"] = f"test_concord_{digest}"
+
+
+@pytest.fixture
+def environment(servers: None) -> dict[str, str]:
+    """For processes that a test starts: the environment in which they use the test's database and Redis."""
+    database = connections["default"].settings_dict
+    parts = {"dbname": database["NAME"], "user": database["USER"], "password": database["PASSWORD"]}
+    place = {"host": database["HOST"], "port": database["PORT"]}
+    conninfo = make_conninfo(**{key: value for key, value in {**parts, **place}.items() if value})
+    return {
+        "CONCORD_HTTPS": "0",
+        "DATABASE_URL": conninfo,
+        "REDIS_URL": settings.REDIS_URL,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "API_KEY_PEPPER": settings.API_KEY_PEPPER,
+    }
