@@ -69,7 +69,7 @@ class Words:
     """Words in any order, weighed by rarity.
 
     bits = min(cap, agree × shared) − miss × (what the poorer side alone has) − extra × (what the richer side alone has),
-    no less than ``floor``; where the ``whole`` agrees, its rarity replaces that of its words. ``cap`` is in units of the
+    no less than ``floor``; where the ``whole`` agrees, its own rarity counts if it is worth more. ``cap`` is in units of the
     prior: at 1, words alone can single out one record among all and no more. A text that is contained in the other is only a shorter way to say the same; words that *each*
     side alone has speak against. Weights: ``<field>.agree .miss .extra .cap .floor``, and ``.whole .conflict`` where they apply.
     """
@@ -86,7 +86,7 @@ class Words:
         weigh = {name: weights[f"{self.field}.{name}"] for name in ("agree", "miss", "extra", "cap", "floor")}
         bits = np.minimum(-weigh["cap"] * pairs.tables.prior, weigh["agree"] * overlap.shared)
         if self.whole:
-            bits = self._weigh_whole(pairs, bits, weights)
+            bits = np.maximum(bits, weights[f"{self.field}.whole"] * pairs.shared_weight(self.whole))
         bits = bits - weigh["miss"] * overlap.less - weigh["extra"] * overlap.more
         if self.conflict:
             bits = bits + weights[f"{self.field}.conflict"] * (overlap.less > 0)
@@ -94,11 +94,6 @@ class Words:
         level[~overlap.stated] = EMPTY
         veto = overlap.stated & (overlap.less > 0) if self.conflict else None
         return finding(np.maximum(bits, weigh["floor"]), level, overlap.similarity, veto)
-
-    def _weigh_whole(self, pairs: Pairs, bits: Floats, weights: Weights) -> Floats:
-        """Where all of the field agrees, its rarity as a whole counts, be it more or less than that of its words."""
-        rarity = pairs.shared_weight(self.whole or "")
-        return np.where(rarity > 0, weights[f"{self.field}.whole"] * rarity, bits)
 
     def _level(self, pairs: Pairs, shared: Floats, less: Floats, more: Floats, literal: Bools) -> Levels:
         level = np.full(len(pairs), DIFFERENT, dtype=np.int8)
@@ -154,7 +149,7 @@ class Codes:
 
     Columns: ``code`` (letters and digits), ``code_core`` (without leading zeros), ``code_stem`` (… a suffix),
     ``text_codes``. Weights: ``<field>.rarity`` (share of the rarity that counts) ``.found .suffix .text .extends .different
-    .likely`` (a code in the text of one side that is built like the other side's number, but is another).
+    .swapped`` (the same characters in another order: a slip, or a sibling) ``    .likely`` (a code in the text of one side that is built like the other side's number, but is another).
     """
 
     field: str
@@ -169,6 +164,8 @@ class Codes:
         text = pairs.shared_weight("text_codes")
         bits, level = _raise(bits, level, text, weigh["text"], SIMILAR)
         bits[both], level[both] = weigh["different"], DIFFERENT
+        swapped = both & pairs.share("code_letters")
+        bits[swapped] = weigh["swapped"]
         suffix = pairs.crossed_weight("code_stem", "code_core")
         bits, level = _raise(bits, level, suffix, weigh["suffix"], SIMILAR)
         found = pairs.crossed_weight("code_core", "text_codes")
@@ -185,7 +182,9 @@ class Codes:
         if level == EXACT:
             return "the same catalogue number"
         if level == DIFFERENT:
-            return "catalogue numbers differ" if mine and theirs else "the code in the description is another one"
+            swapped = set(_tokens(a, "code_letters")) & set(_tokens(b, "code_letters"))
+            how = "by characters that changed places" if swapped else ""
+            return f"catalogue numbers differ {how}".strip() if mine and theirs else "another code stands in the description"
         if set(_tokens(a, "code_core")) & set(_tokens(b, "code_core")):
             return "the same catalogue number, written differently"
         if mine and theirs:
@@ -198,7 +197,7 @@ class Codes:
         return _listed(_tokens(std, "code"))
 
 
-_CODE_WEIGHTS = ("rarity", "found", "suffix", "text", "extends", "different", "likely")
+_CODE_WEIGHTS = ("rarity", "found", "suffix", "text", "extends", "different", "swapped", "likely")
 _CODE_SIMILARITY = np.array([0.0, 0.0, 0.8, 1.0, 1.0])
 
 

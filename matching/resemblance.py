@@ -20,7 +20,7 @@ SLIP, TWO_SLIPS, CUT, CONTRACTED, NO_UNIT = 0.9, 0.8, 0.85, 0.7, 0.8
 def alike_words(left: Sequence[str], right: Sequence[str]) -> list[Match]:
     """Words that are one or two slips apart, or one of which is the other cut short or without vowels.
 
-    Both begin with the same letter. Words that stand for two values of one axis ("superior", "inferior") never do.
+    Both begin with the same letter. Words that stand for two values of one axis ("superior", "inferior"; "cuff", "cuffless") never do.
     """
     found: dict[tuple[int, int], float] = {}
     groups = _by_initial(right)
@@ -41,6 +41,8 @@ def _by_initial(words: Sequence[str]) -> dict[str, list[int]]:
 
 
 def _opposed(a: str, b: str) -> bool:
+    if a.endswith("less") != b.endswith("less"):
+        return True
     axes = dictionary("variants")
     return a in axes and b in axes and axes[a] != axes[b] and axes[a].split(":")[0] == axes[b].split(":")[0]
 

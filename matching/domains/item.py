@@ -36,6 +36,7 @@ SPACES = {
     "code": "code",  # catalogue number, letters and digits
     "code_core": "code",  # … without leading zeros
     "code_stem": "code",  # … without a letter after a last hyphen: "-S"
+    "code_letters": "letters",  # its characters in alphabetical order
     "code_shape": "shape",  # "A2D6": two letters, six digits
     "text_codes": "code",  # found in the texts
     "text_stems": "code",  # … without their last one or two characters: a color, a packaging
@@ -52,14 +53,14 @@ SPACES = {
 # Bits per bit of rarity ("agree", "miss", "extra", "rarity", …) or bits at once. Reasons, not fits:
 WEIGHTS = {
     # Words of a description depend on each other (a family shares them all): each counts for less than its rarity.
-    "words.agree": 0.5, "words.miss": 0.45, "words.extra": 0.08, "words.cap": 1.1, "words.floor": -6.0, "words.whole": 1.0,
+    "words.agree": 0.5, "words.miss": 0.6, "words.extra": 0.08, "words.cap": 0.8, "words.floor": -6.0, "words.whole": 0.8,
     # Sizes tell siblings apart; those of one record are nearly independent of each other.
-    "sizes.agree": 0.5, "sizes.miss": 0.4, "sizes.extra": 0.3, "sizes.cap": 0.6, "sizes.floor": -16.0, "sizes.conflict": -6.0,
+    "sizes.agree": 0.5, "sizes.miss": 0.4, "sizes.extra": 0.3, "sizes.cap": 0.5, "sizes.floor": -16.0, "sizes.conflict": -6.0,
     "variants.agree": 0.5, "variants.conflict": -6.0, "variants.extra": -0.7,
     "packs.agree": 0.5, "packs.conflict": -3.0, "packs.extra": 0.0,
     # A catalogue number is nearly unique within its maker; one in 1,000 true pairs carries different ones.
     "code.rarity": 1.1, "code.found": 1.0, "code.suffix": 0.6, "code.text": 1.1, "code.extends": 0.5,
-    "code.different": -10.0, "code.likely": -7.0,
+    "code.different": -10.0, "code.swapped": -3.0, "code.likely": -7.0,
     "gtins.rarity": 1.2, "gtins.different": -7.0, "gtins.other": -1.0,
     "maker.agree": 0.5, "maker.miss": 0.5, "maker.extra": 0.05, "maker.cap": 0.35, "maker.floor": -5.0,
 }  # fmt: skip
@@ -115,6 +116,7 @@ def _codes(values: Values) -> dict[str, list[str]]:
     return {
         "code": [code],
         "code_core": [core],
+        "code_letters": ["".join(sorted(core))],
         "code_shape": [codes.shape(core)] if len(core) >= 6 else [],
         "code_stem": [stem] if stem != core else [],
         written("code"): [fold(number)],
@@ -139,9 +141,14 @@ def _stem(number: str) -> str:
 
 
 def _packs(values: Values) -> list[str]:
-    known = dictionary("packs")
-    levels = ((str(level.get("uom") or "").lower(), level.get("quantity")) for level in _children(values, "packaging"))
-    return [f"{known.get(uom, uom.upper())}:{quantity}" for uom, quantity in levels if uom and quantity and quantity != 1]
+    """Packaging levels, "CA:4" and "CA:200": some systems count the next lower unit, some the base unit."""
+    known, found, base = dictionary("packs"), [], 1
+    for level in _children(values, "packaging"):
+        uom, quantity = str(level.get("uom") or "").lower(), level.get("quantity")
+        if uom and isinstance(quantity, int) and quantity > 1:
+            base *= quantity
+            found += [f"{known.get(uom, uom.upper())}:{count}" for count in (quantity, base)]
+    return unique(found)
 
 
 def _children(values: Values, name: str) -> list[dict[str, Any]]:
@@ -151,7 +158,7 @@ def _children(values: Values, name: str) -> list[dict[str, Any]]:
 def keys(std: Std) -> list[str]:
     """Codes wherever they stand, GTINs of any packaging level, rare words in pairs, words with sizes."""
     words = informative(std.get("words", ()), 5)
-    bare = [number for number in (sizes.split(size)[0] for size in std.get("sizes", ())) if number != "0"]
+    bare = [number for number in (sizes.split(size)[0] for size in std.get("sizes", ())) if number not in ("", "0")]
     cores = unique([*std.get("code_core", ()), *std.get("code_stem", ()), *std.get("text_codes", ())])
     return limited(
         (f"code:{core}" for core in cores[:6]),

@@ -11,15 +11,24 @@ from .text import alnum, expand, spell, stated, unique
 
 _CHUNK = re.compile(r"[\s,;()\[\]{}|_+=:!?<>~]+")
 _PART = re.compile(r"[^a-z0-9.]+")
-_WITH = [(re.compile(r"\bw/\s?o\b|\bw/out\b"), " without "), (re.compile(r"\bw/"), " with "), (re.compile(r"\bc/w\b"), " with "),
-         (re.compile(r"\bn/s\b"), " nonsterile "), (re.compile(r"\b(non|un)[- ](?=[a-z]{4})"), r"\1"),
-         (re.compile(r"\b(latex|powder)[- ]free\b"), r"\1free"),
-         (re.compile(r"\((r|l)\)|,\s?(r|l)(?:t|ight|eft)?$"), lambda m: " right " if "r" in m[0][:3] else " left ")]  # fmt: skip
+_REWRITTEN = [
+    (re.compile(r"\bw/\s?o\b|\bw/out\b"), " without "),
+    (re.compile(r"\bw/|\bc/w\b"), " with "),
+    (re.compile(r"\bn/s\b"), " nonsterile "),
+    (re.compile(r"\b(non|un)[- ](?=[a-z]{4})"), r"\1"),
+    (re.compile(r"\b(latex|powder|pwd|pwdr)[- ]free\b"), r"\1free"),
+    (re.compile(r"\b(x{1,3})-?(large|lg|lrg|small|sm|long)\b"), r"\1\2"),
+    (re.compile(r"\b(size|sze|sz|level|lvl|grade|type|no)[.#-]?(?=\d)"), r"\1 "),
+    (re.compile(r"\((r|l)\)|,\s?(r|l)(?:t|ight|eft)?$"), lambda m: " right " if "r" in m[0][:3] else " left "),
+]
+_NEGATION = re.compile(r"\b(with|without|no)\s+(?:an?\s+|the\s+)?([a-z][a-z-]+)")
 _PACKS = "|".join(sorted(dictionary("packs"), key=len, reverse=True))
 _PER = re.compile(rf"\b(?:({_PACKS})\s?/\s?(\d+)|(\d+)\s?(?:ea|pc|pcs)?\s?(?:/|per)\s?({_PACKS}))(?![a-z0-9])")
+_EDGES = re.compile(r"^(?:[-/&'*#]|\.(?!\d))+|(?:[-/&*#.]|(?<!\d)')+$")
+_TYPE = re.compile(r"(?!x-)[a-z]{1,3}-\d{1,2}[a-z]?")  # "ct-1", "ps-2": kinds of needles, tips, inserts
 _DIGIT = re.compile(r"\d")
 # Widths of description fields: a text of exactly such a length may have been cut off within a word or number.
-_FIELD_WIDTHS = {24, 25, 30, 32, 35, 36, 40, 45, 48, 50, 60, 64, 70, 72, 80, 100, 120, 128, 240, 250, 254, 255, 256}
+_FIELD_WIDTHS = {30, 35, 40, 50, 60, 80, 100, 120, 128, 240, 250, 254, 255, 256}
 _STUMP = re.compile(r"^(.*[\d.])[a-z]$")
 
 
@@ -50,18 +59,28 @@ def describe(value: object, *, whole: bool = False) -> Description:
     """Take a description apart. ``whole``: it is known not to be cut off at a field's end."""
     text = stated(value)
     cut = not whole and len(str(value)) in _FIELD_WIDTHS
-    for pattern, replacement in _WITH:
+    for pattern, replacement in _REWRITTEN:
         text = pattern.sub(replacement, text)
     result = Description()
     result.packs, text = packs(text)
-    chunks = [chunk.strip(".-/&'*#") for chunk in _CHUNK.split(sizes.tidy(text))]
+    text, result.sizes = sizes.suture(text)
+    chunks = [_EDGES.sub("", chunk) for chunk in _CHUNK.split(sizes.tidy(text))]
     chunks = [chunk for chunk in chunks if chunk and chunk != "x"]
     for position, chunk in enumerate(_spelt_out(chunks)):
         _read_chunk(result, chunk, last=cut and position == len(chunks) - 1)
     _join_codes(result, chunks)
     result.codes, result.words, result.sizes = unique(result.codes), unique(result.words), unique(result.sizes)
-    result.variants = variants(result.words)
+    result.variants = unique([*variants(result.words), *_parts_in_or_out(text)])
     return result
+
+
+def _parts_in_or_out(text: str) -> list[str]:
+    """ "with guidewire" and "without guidewire" as two values of one axis."""
+    return [
+        f"{word}:{'with' if how == 'with' else 'without'}"
+        for how, phrase in _NEGATION.findall(text)
+        for word in expand(phrase.split("-")[0], ("abbreviations",))[-1:]
+    ]
 
 
 def _spelt_out(chunks: list[str]) -> list[str]:
@@ -83,7 +102,11 @@ def variants(words: list[str]) -> list[str]:
 
 def _read_chunk(result: Description, chunk: str, *, last: bool) -> None:
     """Add what ``chunk`` is to ``result``. What comes ``last`` may be a stump: then its last number is not trusted."""
-    if not _DIGIT.search(chunk):
+    if chunk in dictionary("abbreviations"):
+        result.words += expand(chunk, ("abbreviations",))
+    elif _TYPE.fullmatch(chunk):
+        result.words.append(chunk.replace("-", ""))
+    elif not _DIGIT.search(chunk):
         if not (last and len(chunk) < 3):
             parts = (part.replace(".", "") for part in _PART.split(chunk))
             result.words += [word for part in parts for word in expand(part, ("abbreviations",))]

@@ -23,6 +23,9 @@ _CROSS = re.compile(
     r"|(?:(?<=\d)|(?<=\d\")|(?<=\d[mc]m))\s+x(?=[\d.])"
 )
 _RANGE = re.compile(r"(?<=[\da-z\"])(?:to|-|/|x|&)(?=[\d.])|x$")
+_SUTURE = re.compile(r"(?<![\d.x/-])(\d{1,2})[-/]0(?![\d.x/-])")
+_ODD_UNIT = re.compile(r"(?:\d{1,3}|\d*\.\d+)[a-z]{1,4}")  # "60gtt": a number with a unit that nobody told us of
+EQUAL_SIDES = "square"  # marks 4x4, which is not 4x8
 
 
 @cache
@@ -59,12 +62,19 @@ def write(value: float, unit: str = "") -> str:
     return f"{value:.4f}".rstrip("0").rstrip(".") + unit
 
 
+def suture(text: str) -> tuple[str, list[str]]:
+    """USP sizes of sutures, "3-0" and "3/0" → "3usp", and the folded text without them."""
+    return _SUTURE.sub(" ", text), [f"{int(size)}usp" for size in _SUTURE.findall(text)]
+
+
 @lru_cache(maxsize=65_536)
 def read(chunk: str) -> tuple[str, ...] | None:
     """The quantities that ``chunk`` consists of ("10x10cm", "2.0/2.4mm", '1/2"', "16fr"), or None if it is something else.
 
     A unit that is written once holds for every number of the dimension.
     """
+    if _ODD_UNIT.fullmatch(chunk) and chunk.lstrip("0123456789.") not in _units():
+        return () if chunk == "3m" else (chunk,)
     pattern, at, found = _quantity_pattern(), 0, []
     while at < len(chunk):
         match = pattern.match(chunk, at)
@@ -78,7 +88,8 @@ def read(chunk: str) -> tuple[str, ...] | None:
                 return None
             at = joint.end()
     last = next((unit for _, unit in reversed(found) if unit), None)
-    return tuple(_canonical(value, unit or last) for value, unit in found)
+    quantities = tuple(_canonical(value, unit or last) for value, unit in found)
+    return (*quantities, EQUAL_SIDES) if len(quantities) > 1 and len(set(quantities)) == 1 else quantities
 
 
 def _canonical(value: float, written: str | None) -> str:
@@ -99,7 +110,7 @@ def split(quantity: str) -> tuple[str, str]:
 def as_bare(quantity: str) -> tuple[str, ...]:
     """The bare numbers that ``quantity`` may be written as, without its unit: "170mm" → "170", "17" (centimetres)."""
     number, unit = split(quantity)
-    if not unit:
+    if not (unit and number) or unit == "usp":
         return ()
     value = float(number)
     inches = write(value / 25.4)
