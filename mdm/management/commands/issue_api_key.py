@@ -32,9 +32,9 @@ class Command(BaseCommand):
         expires_at = timezone.now() + dt.timedelta(days=days)
         wanted = [f"mdm.{scope}" for scope in scopes]
         try:
-            _, token = auth.issue(
+            token = auth.issue(
                 user=user, name=name, scopes=wanted, expires_at=expires_at, actor=User.objects.system()
-            )
+            )[1]
         except ConcordError as error:
             raise CommandError(error.message) from None
         self.stdout.write(token)
