@@ -216,6 +216,12 @@ class Pairs:
         both: Bools = (a.counts[self.left] > 0) & (b.counts[self.right] > 0)
         return both
 
+    def lone(self, name: str) -> Bools:
+        """Exactly one side has something in the column."""
+        a, b = self.tables.column(name)
+        one: Bools = (a.counts[self.left] > 0) != (b.counts[self.right] > 0)
+        return one
+
     def shared_weight(self, name: str, other: str | None = None) -> Floats:
         """Weight of the rarest token that the left side has in column ``name`` and the right side in ``other``."""
         a, b = self.tables.column(name)[0], self.tables.column(other or name)[1]

@@ -71,7 +71,8 @@ class Words:
     bits = min(cap, agree × shared) − miss × (what the poorer side alone has) − extra × (what the richer side alone has),
     no less than ``floor``; where the ``whole`` agrees, its own rarity counts if it is worth more. ``cap`` is in units of the
     prior: at 1, words alone can single out one record among all and no more. A text that is contained in the other is only a shorter way to say the same; words that *each*
-    side alone has speak against. Weights: ``<field>.agree .miss .extra .cap .floor``, and ``.whole .conflict`` where they apply.
+    side alone has speak against. Weights: ``<field>.agree .miss .extra .cap .floor``, and where they apply
+    ``.whole .conflict`` and ``.lone`` (only one side states the field, and siblings differ by it: a doubt).
     """
 
     field: str
@@ -93,7 +94,11 @@ class Words:
         level = self._level(pairs, overlap.shared, overlap.less, overlap.more, overlap.literal)
         level[~overlap.stated] = EMPTY
         veto = overlap.stated & (overlap.less > 0) if self.conflict else None
-        return finding(np.maximum(bits, weigh["floor"]), level, overlap.similarity, veto)
+        found = finding(np.maximum(bits, weigh["floor"]), level, overlap.similarity, veto)
+        lone = weights.get(f"{self.field}.lone", 0.0)
+        if lone:
+            found.bits[pairs.lone(self.field)] = lone
+        return found
 
     def _level(self, pairs: Pairs, shared: Floats, less: Floats, more: Floats, literal: Bools) -> Levels:
         level = np.full(len(pairs), DIFFERENT, dtype=np.int8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..blocking import crossed, informative, limited, pairs_of
 from ..compare import Same, Words
 from ..model import Policy
@@ -9,33 +11,39 @@ from ..recipe import Recipe
 from ..records import Std, Values
 from ..resemblance import alike_words
 from ..standardise import codes
-from ..standardise.organisations import organisation
 from ..standardise.places import place
 from ..standardise.text import alnum, fold, stated, unique
-from .parties import fingerprint, stated_only, whole
+from .parties import fingerprint, site_initials, stated_only, whole
+
+WORDS = ("finance", "locations")  # dictionaries
 
 SPACES = {
     "code": "code",  # letters and digits, without leading zeros
     "code=": "written",
     "segments": "code",  # its parts: "01-6010-200" → 6010, 200
     "name": "word",
+    "around": "word",  # what the name may mention besides: department, legal entity and its initials, what it is part of
     "name.whole": "whole",  # all its words as one
     "name=": "written",
     "numbers": "number",
     "entity": "entity",
     "department": "word",
+    "department_around": "word",
+    "initials_of_site": "site",
     "segment": "gl",
     "role": "role",
 }
 
 WEIGHTS = {
-    # Two systems may number their cost centers apart, so a different code disproves little; the same one proves more.
-    "code.rarity": 0.8, "code.different": -1.0,
-    "segments.rarity": 0.4, "segments.different": 0.0,
-    "name.whole": 1.2, "name.agree": 0.7, "name.miss": 0.6, "name.extra": 0.25, "name.cap": 1.0, "name.floor": -10.0,
-    "numbers.conflict": -4.0, "numbers.agree": 0.5, "numbers.miss": 1.0, "numbers.extra": 0.6, "numbers.cap": 0.3, "numbers.floor": -8.0,
+    # A network numbers its departments alike in every entity, so a part of the code proves less than all of it.
+    "code.rarity": 1.1, "code.different": -3.0,
+    "segments.rarity": 0.4, "segments.different": -2.0,
+    "name.agree": 0.7, "name.miss": 0.6, "name.extra": 0.15, "name.cap": 0.9, "name.floor": -5.0, "name.whole": 1.0,
+    "numbers.agree": 0.5, "numbers.miss": 1.0, "numbers.extra": 0.6, "numbers.cap": 0.3, "numbers.floor": -8.0,
+    "numbers.conflict": -4.0,
     "entity.agree": 0.4, "entity.miss": 0.6, "entity.extra": 0.1, "entity.cap": 0.3, "entity.floor": -6.0,
-    "department.agree": 0.3, "department.miss": 0.3, "department.extra": 0.1, "department.cap": 0.3,
+    "initials_of_site.rarity": 0.5, "initials_of_site.different": -5.0,
+    "department.agree": 0.3, "department.miss": 0.3, "department.extra": 0.05, "department.cap": 0.3,
     "department.floor": -4.0,
     "segment.rarity": 0.3, "segment.different": -1.0,
     "role.rarity": 0.2, "role.different": -0.5,
@@ -44,19 +52,24 @@ WEIGHTS = {
 
 def standardise(values: Values) -> Std:
     """A cost center's values as columns of tokens."""
-    name, department = place(values.get("name"), "finance"), place(values.get("department"), "finance")
+    name, department, parent = (place(values.get(f), *WORDS) for f in ("name", "department", "parent_name"))
+    entity = place(values.get("legal_entity"), *WORDS)
     code = stated(values.get("code"))
-    parts = [codes.core(alnum(part)) for part in code.replace(".", "-").replace("/", "-").replace(" ", "-").split("-")]
+    parts = [codes.core(alnum(part)) for part in re.split(r"[-./\s]+", code) if alnum(part)]
+    sites = site_initials(entity) if entity.words else unique([*name.acronyms, *parent.acronyms])
     return stated_only({
-        "code": [codes.core(alnum(code))] if alnum(code) else [],
+        "code": [codes.core(alnum(code))] if len(parts) > 1 or len(alnum(code)) > 5 else [],
         "code=": [fold(code)] if code else [],
-        "segments": unique(part for part in parts if len(part) >= 3) if len(parts) > 1 else [],
+        "segments": unique(part for part in parts if len(part) >= 3),
         "name": name.words,
         "name.whole": [whole([*name.words, *name.numbers])] if name.words else [],
+        "around": unique([*department.words, *entity.words, *entity.runs, *parent.words]),
         "name=": fingerprint(values.get("name")),
         "numbers": name.numbers,
-        "entity": unique(word for one in organisation(values.get("legal_entity")) for word in one.words),
+        "entity": entity.words,
+        "initials_of_site": sites,
         "department": department.words,
+        "department_around": name.words if department.words else [],
         "segment": unique([codes.core(alnum(stated(values.get("gl_segment"))))]),
         "role": [role] if (role := stated(values.get("manager_role"))) else [],
     })  # fmt: skip
@@ -65,12 +78,14 @@ def standardise(values: Values) -> Std:
 def keys(std: Std) -> list[str]:
     """The code and its parts, the words of the name in pairs, with entity, segment or number; a lone word alone."""
     words = informative(std.get("name", ()), 4)
-    entity = informative(std.get("entity", ()), 2)
-    refine = [*std.get("segment", ())[:1], *entity, *std.get("numbers", ())[:2]]
+    sites = std.get("initials_of_site", ())[:3]
+    refine = [*std.get("segment", ())[:1], *sites, *std.get("numbers", ())[:2]]
     return limited(
         (f"code:{code}" for code in unique([*std.get("code", ()), *std.get("segments", ())])[:4]),
         pairs_of("words", words),
         crossed("name", words[:3], refine),
+        crossed("site", std.get("segments", ())[-1:], sites),
+        pairs_of("department", informative(std.get("department", ()), 3)),
         (f"word:{word}" for word in words[:3]),
     )
 
@@ -83,12 +98,13 @@ RECIPE = Recipe(
     comparators=(
         Same("code", "Code"),
         Same("segments", "Part of the code"),
-        Words("name", "Name", alike_words, whole="name.whole"),
+        Words("name", "Name", alike_words, context="around", whole="name.whole"),
         Words("numbers", "Numbers in the name", conflict="numbers in the name differ"),
         Words("entity", "Legal entity", alike_words),
-        Words("department", "Department", alike_words),
+        Same("initials_of_site", "Initials of the entity"),
+        Words("department", "Department", alike_words, context="department_around"),
         Same("segment", "GL segment"),
         Same("role", "Manager"),
     ),
-    policy=Policy("cost_center", auto_bits=3.0, review_bits=-3.0, margin_bits=2.0, weights=WEIGHTS),
+    policy=Policy("cost_center", auto_bits=3.0, review_bits=-2.0, margin_bits=2.0, weights=WEIGHTS),
 )

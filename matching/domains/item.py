@@ -55,7 +55,7 @@ WEIGHTS = {
     # Words of a description depend on each other (a family shares them all): each counts for less than its rarity.
     "words.agree": 0.5, "words.miss": 0.6, "words.extra": 0.08, "words.cap": 0.8, "words.floor": -6.0, "words.whole": 0.8,
     # Sizes tell siblings apart; those of one record are nearly independent of each other.
-    "sizes.agree": 0.5, "sizes.miss": 0.4, "sizes.extra": 0.3, "sizes.cap": 0.5, "sizes.floor": -16.0, "sizes.conflict": -6.0,
+    "sizes.agree": 0.5, "sizes.miss": 0.4, "sizes.extra": 0.3, "sizes.cap": 0.5, "sizes.floor": -16.0, "sizes.conflict": -6.0, "sizes.lone": -1.0,
     "variants.agree": 0.5, "variants.conflict": -6.0, "variants.extra": -0.7,
     "packs.agree": 0.5, "packs.conflict": -3.0, "packs.extra": 0.0,
     # A catalogue number is nearly unique within its maker; one in 1,000 true pairs carries different ones.

@@ -14,8 +14,8 @@ from ..records import Std, Values
 from ..resemblance import alike_words
 from ..standardise.identifiers import registered
 from ..standardise.places import place
-from ..standardise.text import stated
-from .parties import ADDRESS_SPACES, address_columns, address_keys, fingerprint, stated_only, whole
+from ..standardise.text import stated, unique
+from .parties import ADDRESS_SPACES, address_columns, address_keys, fingerprint, site_initials, stated_only, whole
 
 SPACES = {
     "name": "word",
@@ -24,8 +24,11 @@ SPACES = {
     "name.whole": "whole",  # all its words as one
     "name=": "written",
     "numbers": "number",  # floors, rooms, beds in the name
+    "around": "word",  # what the name may mean besides: its site's initials, what it is part of
     "parent_name": "word",
+    "parent_around": "word",
     "parent_numbers": "number",
+    "initials_of_site": "site",
     "kind": "kind",
     "gln": "gln",
     "npi": "npi",
@@ -36,7 +39,8 @@ SPACES = {
 WEIGHTS = {
     # A name of common words ("memorial hospital") proves little; a different one disproves little.
     "name.whole": 1.2, "name.agree": 0.6, "name.miss": 0.25, "name.extra": 0.08, "name.cap": 1.0, "name.floor": -5.0, "name.initials": 3.0,
-    "numbers.conflict": -4.0, "numbers.agree": 0.5, "numbers.miss": 1.0, "numbers.extra": 0.4, "numbers.cap": 0.4, "numbers.floor": -10.0,
+    "numbers.conflict": -8.0, "numbers.agree": 0.8, "numbers.miss": 1.0, "numbers.extra": 0.4, "numbers.cap": 0.7,
+    "numbers.floor": -20.0, "numbers.lone": -3.0,
     "street.agree": 0.55, "street.miss": 0.3, "street.extra": 0.1, "street.cap": 0.8, "street.floor": -4.0,
     "city.rarity": 0.3, "city.different": -3.0,
     "state.rarity": 0.2, "state.different": -8.0,
@@ -44,9 +48,12 @@ WEIGHTS = {
     "phone.rarity": 1.0, "phone.different": -1.5,
     "gln.rarity": 1.2, "gln.cap": 20.0, "gln.different": -4.0,
     "npi.rarity": 0.9, "npi.different": -3.0,
-    "kind.rarity": 0.2, "kind.different": -5.0,
+    "kind.rarity": 0.2, "kind.different": -8.0,
     "parent_name.agree": 0.4, "parent_name.miss": 0.4, "parent_name.extra": 0.1, "parent_name.cap": 0.5,
     "parent_name.floor": -8.0,
+    "parent_numbers.agree": 0.3, "parent_numbers.miss": 0.4, "parent_numbers.extra": 0.1, "parent_numbers.cap": 0.2,
+    "parent_numbers.floor": -4.0,
+    "initials_of_site.rarity": 0.2, "initials_of_site.different": -1.0,
     "cost_center.rarity": 0.5, "cost_center.different": -0.5,
 }  # fmt: skip
 
@@ -62,7 +69,10 @@ def standardise(values: Values) -> Std:
         "name.whole": [whole([*name.words, *name.numbers])] if name.words else [],
         "name=": fingerprint(values.get("name")),
         "numbers": name.numbers,
+        "around": unique([*name.runs, *parent.words, *parent.runs]),
+        "initials_of_site": site_initials(name, parent),
         "parent_name": parent.words,
+        "parent_around": unique([*parent.runs, *name.words, *name.runs]) if parent.words else [],
         "parent_numbers": parent.numbers,
         "kind": [stated(values.get("location_type"))] if stated(values.get("location_type")) else [],
         "gln": [code] if (code := registered(values.get("gln"))) else [],
@@ -81,6 +91,7 @@ def keys(std: Std) -> list[str]:
     return limited(
         (f"{kind}:{code}" for kind in ("gln", "npi") for code in std.get(kind, ())),
         address_keys(std, 1),
+        crossed("place", areas, numbers),
         crossed("name", words[:3], [*areas, *numbers, *parent]),
         pairs_of("words", words),
         [] if areas or numbers or parent or len(words) > 1 else (f"word:{word}" for word in words),
@@ -95,10 +106,12 @@ RECIPE = Recipe(
     comparators=(
         Same("gln", "GLN"),
         Same("npi", "NPI"),
-        Names("name", "Name", alike_words, whole="name.whole"),
+        Names("name", "Name", alike_words, context="around", whole="name.whole"),
         Words("numbers", "Floor, room, bed", conflict="numbers in the name differ"),
         Same("kind", "Type", conflict="types differ"),
-        Words("parent_name", "Part of", alike_words),
+        Words("parent_name", "Part of", alike_words, context="parent_around"),
+        Words("parent_numbers", "Floor, wing of", context="numbers"),
+        Same("initials_of_site", "Initials of the site"),
         Words("street", "Address", alike_words),
         Same("city", "City"),
         Same("state", "State", conflict="states differ"),
@@ -107,5 +120,5 @@ RECIPE = Recipe(
         Same("phone", "Phone"),
         Same("cost_center", "Cost center"),
     ),
-    policy=Policy("location", auto_bits=3.0, review_bits=-3.0, margin_bits=2.0, weights=WEIGHTS),
+    policy=Policy("location", auto_bits=3.0, review_bits=-2.0, margin_bits=2.0, weights=WEIGHTS),
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..records import Std
 from ..standardise import addresses
+from ..standardise.places import Place
 from ..standardise.phones import host, mail_host, phone
 from ..standardise.text import stated, unique
 
@@ -34,6 +35,11 @@ def fingerprint(*values: object) -> list[str]:
 def whole(words: Iterable[str]) -> str:
     """All words as one token, whatever their order."""
     return " ".join(sorted(words))
+
+
+def site_initials(*places: Place) -> list[str]:
+    """What the site that these names belong to may be abbreviated to, or is."""
+    return unique(token for place in places for token in (*place.runs, *place.acronyms))
 
 
 def stated_only(columns: Columns) -> Std:

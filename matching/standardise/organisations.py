@@ -20,6 +20,7 @@ class Name:
 
     words: list[str] = field(default_factory=list)
     initials: str = ""
+    raw: list[str] = field(default_factory=list)  # the words that count, as they were written
 
 
 def split_dba(value: object) -> list[str]:
@@ -34,7 +35,7 @@ def read(text: str, *dictionaries: str) -> Name:
     kept = [word for word in raw if word not in word_set("legal_forms")] or raw
     kept = [word for word in kept if word not in _SMALL] or kept
     words = unique(part for word in kept for part in expand(word, dictionaries))
-    return Name(words, "".join(sorted(word[0] for word in kept)) if len(kept) > 1 else "")
+    return Name(words, "".join(sorted(word[0] for word in kept)) if len(kept) > 1 else "", kept)
 
 
 def organisation(value: object) -> list[Name]:
