@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -28,8 +27,15 @@ def _value(field: Field, value: Any) -> Any:
         return value["id"] if isinstance(value, Mapping) else value
     if field.kind is Kind.CHILDREN:
         rows = [{c.name: _value(c, row.get(c.name)) for c in field.children} for row in value]
-        return sorted(rows, key=lambda row: json.dumps(row, sort_keys=True))
+        return sorted(rows, key=lambda row: [str(cell) for cell in row.values()])
     return value
+
+
+def at(values: Mapping[str, Any], path: str) -> list[str]:
+    """The texts at ``description`` or, of every child, at ``packaging.uom``."""
+    name, _, child = path.partition(".")
+    found = [row.get(child) for row in values.get(name) or ()] if child else [values.get(name)]
+    return [text for text in found if isinstance(text, str)]
 
 
 def texts(domain: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -49,18 +55,19 @@ def _texts(field: Field, path: str, value: Any) -> Iterator[tuple[str, str]]:
                 yield from _texts(child, f"{path}.{child.name}", row.get(child.name))
 
 
-def limit_problems(domain: str, values: Mapping[str, Any], limits: Limits) -> list[str]:
+def limit_problems(values: Mapping[str, Any], limits: Limits) -> list[str]:
     """One sentence for each text that is longer than this target's field."""
     return [
         f"{path} has {len(text)} characters and this target holds {limits[path]}: shorten it with a steward's value"
-        for path, text in texts(domain, values)
-        if len(text) > limits.get(path, len(text))
+        for path in limits
+        for text in at(values, path)
+        if len(text) > limits[path]
     ]
 
 
 def checked(message: Message, limits: Limits) -> Values:
     """The message's comparable values. Raises InvalidForTarget with every value that is too long."""
     values = comparable(message.domain, message.payload["attributes"])
-    if problems := limit_problems(message.domain, values, limits):
+    if problems := limit_problems(values, limits):
         raise InvalidForTarget(problems)
     return values

@@ -20,6 +20,8 @@ class Counterpart(Protocol):
 
     def drop(self) -> None: ...
 
+    def reset(self) -> None: ...
+
 
 class Admin:
     def __init__(self, counterparts: Mapping[str, Counterpart], about: Mapping[str, Any]) -> None:
@@ -35,6 +37,7 @@ class Admin:
             web.get("/health", self._health),
             web.get("/state/{target}", self._counts),
             web.get("/state/{target}/{domain}", self._state),
+            web.get("/aliases/{target}/{domain}", self._aliases),
             web.get("/effects/{target}", self._effects),
             web.get("/log/{target}", self._log),
             web.get("/faults/{target}", self._faults),
@@ -74,6 +77,9 @@ class Admin:
         limit = min(int(request.query.get("limit", MOST)), MOST)
         return web.json_response({"records": store.page(domain, request.query.get("after", ""), limit)})
 
+    async def _aliases(self, request: web.Request) -> web.Response:
+        return web.json_response(self._of(request).store.aliases(request.match_info["domain"]))
+
     async def _effects(self, request: web.Request) -> web.Response:
         return web.json_response({"effects": self._of(request).store.effects(request.query.get("domain"))})
 
@@ -97,8 +103,7 @@ class Admin:
 
     async def _reset(self, request: web.Request) -> web.Response:
         for counterpart in self._counterparts.values():
-            counterpart.faults.clear()
-            counterpart.store.reset()
+            counterpart.reset()
         return web.json_response({"ok": True})
 
 

@@ -22,7 +22,6 @@ from .store import Store
 from .supply import fields as supply_fields
 from .supply.server import Supply
 
-
 PARENT_LOOK = 1.0  # seconds between looks whether the parent is alive
 
 
@@ -84,7 +83,11 @@ class Sandbox:
         """Adapter name, configuration and secrets of each counterpart, ready for a Target row."""
         erp = f"http://{self._host}:{ports['erp']}"
         return {
-            "ehr": {"adapter": "hl7v2_mllp", "config": {"host": self._host, "port": ports["ehr"]}, "secrets": {}},
+            "ehr": {
+                "adapter": "hl7v2_mllp",
+                "config": {"host": self._host, "port": ports["ehr"], "window": 16},  # it answers in order
+                "secrets": {},
+            },
             "erp": {
                 "adapter": "rest_json",
                 "config": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -66,10 +67,10 @@ class Faults:
     def active(self) -> list[dict[str, Any]]:
         return [asdict(f) for f in self._faults if f.live]
 
-    def take(self, *kinds: str, text: str = "") -> Fault | None:
+    def take(self, *kinds: str, text: Callable[[], str] = str) -> Fault | None:
         """The first live fault of one of the kinds that matches the text; counts it as taken."""
         for fault in self._faults:
-            if fault.kind in kinds and fault.live and fault.match in text:
+            if fault.kind in kinds and fault.live and (not fault.match or fault.match in text()):
                 fault.taken += 1
                 return fault
         return None

@@ -50,6 +50,11 @@ class SandboxClient:
         counts: dict[str, dict[str, int]] = self._get(f"/state/{target}")
         return counts
 
+    def aliases(self, target: str, domain: str) -> dict[str, str]:
+        """Own code -> public id."""
+        aliases: dict[str, str] = self._get(f"/aliases/{target}/{domain}")
+        return aliases
+
     def effects(self, target: str) -> list[Row]:
         """``[{"domain", "id", "version", "generation", "times"}]``; every ``times`` should be 1."""
         effects: list[Row] = self._get(f"/effects/{target}")["effects"]

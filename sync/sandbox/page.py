@@ -46,7 +46,8 @@ def _overview(name: str, counterpart: Any, about: Mapping[str, Any]) -> str:
         for e in counterpart.store.logged(8)
     )
     return (
-        f"<h2>{escape(about.get('title', name))}</h2><p>{escape(about.get('address', ''))} · faults: {escape(faults)}</p>"
+        f"<h2>{escape(about.get('title', name))}</h2>"
+        f"<p>{escape(about.get('address', ''))} · faults: {escape(faults)}</p>"
         "<table><tr><th>Domain<th>Records<th>Active<th>Effects<th>Repeated effects</tr>"
         f"{rows or '<tr><td colspan=5>Nothing received yet.</td></tr>'}</table>"
         f"<table><tr><th>Time (UTC)<th>Event<th>Record<th>Detail</tr>{log}</table>"

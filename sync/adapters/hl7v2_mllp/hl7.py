@@ -21,6 +21,8 @@ def escape(text: str) -> str:
 
 
 def unescape(text: str) -> str:
+    if "\\" not in text:
+        return text
     return _ESCAPED.sub(lambda m: _UNESCAPES.get(m[1]) or bytes.fromhex(m[1][1:]).decode("latin-1"), text)
 
 
@@ -87,7 +89,7 @@ def decode(line: str) -> Segment:
     segment = Segment(name)
     for number, cell in enumerate(cells, start=1):
         if cell and cell != NULL:
-            plain = name == "MSH" and number <= 2  # noqa: PLR2004
+            plain = name == "MSH" and number <= 2
             segment.fields[number] = [[cell]] if plain else [_components(r) for r in cell.split("~")]
     return segment
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -19,8 +18,8 @@ address = cache(Address.of)
 
 
 def control_id(key: str) -> str:
-    """MSH-10 and MFE-2: 20 characters, 100 bits, the same for the same idempotency key."""
-    return base64.b32encode(hashlib.sha256(key.encode()).digest())[:20].decode()
+    """MSH-10 and MFE-2: 20 characters, 80 bits, the same for the same idempotency key."""
+    return hashlib.sha256(key.encode()).hexdigest()[:20]
 
 
 def event(message: Message) -> str:

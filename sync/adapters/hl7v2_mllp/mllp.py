@@ -50,12 +50,14 @@ class Connection:
         self._socket: socket.socket | None = None
         self._framer = Framer(config.max_reply)
         self._ready: list[bytes] = []
+        self._awaited = 0  # answers that are still to come
 
     def send(self, payload: bytes) -> None:
         """Write one frame. Raises PeerError; ``maybe_applied`` once bytes may have gone out."""
         open_socket = self._open()
         try:
             open_socket.sendall(frame(payload))
+            self._awaited += 1
         except OSError as error:
             self.close()
             raise PeerError(f"The connection broke: {error}", ErrorClass.CONNECTION, maybe_applied=True) from error
@@ -76,6 +78,7 @@ class Connection:
         except PeerError:
             self.close()
             raise
+        self._awaited -= 1
         return self._ready.pop(0)
 
     def _more(self, deadline: float) -> bytes:
@@ -100,8 +103,8 @@ class Connection:
         return self._socket
 
     def _stale(self, open_socket: socket.socket) -> bool:
-        """Between answers the peer has nothing to say: something to read is its goodbye, or stray bytes."""
-        return not self._ready and bool(select.select([open_socket], [], [], 0)[0])
+        """A peer that owes no answer has nothing to say: something to read is its goodbye, or stray bytes."""
+        return not self._awaited and bool(self._ready or select.select([open_socket], [], [], 0)[0])
 
     def _connect(self) -> socket.socket:
         plain = socket.create_connection((self._config.host, self._config.port), timeout=self._config.timeout)
@@ -117,5 +120,5 @@ class Connection:
         if self._socket is not None:
             self._socket.close()
         self._socket = None
-        self._ready = []
+        self._ready, self._awaited = [], 0
         self._framer = Framer(self._config.max_reply)

@@ -11,6 +11,8 @@ from typing import Any
 
 from sync.adapters.base import Values
 
+Names = Mapping[str, "str | tuple[str, Mapping[str, str]]"]  # a list is (its name, the names inside)
+
 NOT_CARRIED: dict[str, str] = {}
 
 RESOURCES = {"supplier": "suppliers", "cost_center": "cost-centers", "location": "locations", "item": "items"}
@@ -24,7 +26,7 @@ ADDRESS = {
     "country": "countryCode",
 }
 
-ITEM = {
+ITEM: Names = {
     "description": "shortText",
     "long_description": "longText",
     "manufacturer": "manufacturerName",
@@ -75,7 +77,7 @@ ITEM = {
     ),
 }
 
-SUPPLIER = {
+SUPPLIER: Names = {
     "name": "legalName",
     "dba_names": "tradingNames",
     "supplier_type": "vendorType",
@@ -93,7 +95,7 @@ SUPPLIER = {
     "addresses": ("sites", {"purpose": "siteUse", **ADDRESS}),
 }
 
-LOCATION = {
+LOCATION: Names = {
     "name": "locationName",
     "location_type": "locationType",
     "parent": "parentLocation",
@@ -107,7 +109,7 @@ LOCATION = {
     "active_to": "validTo",
 }
 
-COST_CENTER = {
+COST_CENTER: Names = {
     "code": "costCenterCode",
     "name": "costCenterName",
     "legal_entity": "companyName",
@@ -121,7 +123,6 @@ COST_CENTER = {
     "effective_to": "validTo",
 }
 
-Names = Mapping[str, "str | tuple[str, Mapping[str, str]]"]
 TABLES: dict[str, Names] = {"item": ITEM, "supplier": SUPPLIER, "location": LOCATION, "cost_center": COST_CENTER}
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from mdm.canonical import ITEM as CANONICAL
 from mdm.canonical import Field, Kind
 from sync.adapters.base import InvalidForTarget, Message, TargetRecord, Values, own_codes
 from sync.adapters.base import Kind as Change
-from sync.adapters.values import comparable, texts
+from sync.adapters.values import at, comparable, texts
 
 from . import mapping
 from .x12 import Segment, encode, fitting
@@ -28,20 +29,27 @@ LEVELS = {f.name: f for f in FIELDS["packaging"].children}
 
 def render(message: Message, values: Values) -> bytes:
     """The LIN loop of one item, with the delimiters that its values allow."""
-    if problems := list(_problems(values)):
-        raise InvalidForTarget(problems)
     segments = list(_loop(message, values))
+    if problems := [*_lengths(values), *_controls(values, segments)]:
+        raise InvalidForTarget(problems)
     return encode(segments, fitting(segments)).encode()
 
 
-def _problems(values: Values) -> Iterator[str]:
-    for path, text in texts("item", values):
-        if CONTROLS.search(text):
-            yield f"{path} contains a control character, which X12 cannot carry: remove it"
-        if len(text) != mapping.EXACT.get(path, len(text)):
-            yield f"{path} must have {mapping.EXACT[path]} characters (X12 code lists 355 and 100), not {len(text)}"
+def _lengths(values: Values) -> Iterator[str]:
+    """Codes of X12's own lists (units: element 355, currencies: element 100) have one length only."""
+    for path, length in mapping.EXACT.items():
+        for text in at(values, path):
+            if len(text) != length:
+                yield f"{path} must have {length} characters, not {len(text)}: map it to an X12 code"
     if any(level["quantity"] == 0 for level in values["packaging"] or ()):
         yield "packaging.quantity is 0: a level holds at least one of the next lower"
+
+
+def _controls(values: Values, segments: Sequence[Segment]) -> list[str]:
+    if not CONTROLS.search("".join(chain.from_iterable(segments))):
+        return []
+    found = dict.fromkeys(path for path, text in texts("item", values) if CONTROLS.search(text))
+    return [f"{path} contains a control character, which X12 cannot carry: remove it" for path in found]
 
 
 def _loop(message: Message, values: Values) -> Iterator[Segment]:
@@ -113,7 +121,7 @@ def _write(templates: Iterable[str], texts: Mapping[str, str]) -> Iterator[Segme
 
 def _pieces(template: str, texts: Mapping[str, str]) -> list[Mapping[str, str]]:
     """The texts once, or once for each 80 characters of a PID's description."""
-    mark = _marks(template)[5] if template.startswith("PID") and len(_marks(template)) == 6 else None  # noqa: PLR2004
+    mark = _marks(template)[5] if template.startswith("PID") and len(_marks(template)) == 6 else None
     if mark is None:
         return [texts]
     text, step = texts[mark.name], mapping.CONTINUED

@@ -137,6 +137,8 @@ class X12Adapter:
 
     def read(self, domain: str, ids: Sequence[str] | None = None) -> Iterator[TargetRecord]:
         """Ask for an extract by file, wait for it, read and remove it."""
+        if ids is not None and not ids:
+            return
         nonce = secrets.token_hex(8)
         request = table.write(["domain", "id"], [{"domain": domain, "id": i} for i in (["*"] if ids is None else ids)])
         path = f"{self._config.outbound}/extract_{nonce}.{'x12' if domain == 'item' else 'csv'}"

@@ -7,9 +7,11 @@ values contain ``* ~ > ^`` are written with the control characters that the stan
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 Segment = list[str]  # ["REF", "VR", "MDM-SU-000001"]
 
@@ -21,18 +23,14 @@ class Delimiters:
     component: str
     repetition: str
 
-    def fit(self, segments: Iterable[Segment]) -> bool:
-        """Whether no value contains one of them."""
-        chars = {self.element, self.segment, self.component, self.repetition}
-        return not any(chars.intersection(text) for segment in segments for text in segment)
-
 
 USUAL = Delimiters("*", "~", ">", "^")
 CONTROL = Delimiters("\x1d", "\x1c", "\x1f", "\x1e")
+TAKEN = re.compile(r"[*~>^]")  # characters of USUAL, should a value contain them
 
 
 def fitting(segments: Sequence[Segment]) -> Delimiters:
-    return USUAL if USUAL.fit(segments) else CONTROL
+    return CONTROL if TAKEN.search("".join(chain.from_iterable(segments))) else USUAL
 
 
 def encode(segments: Iterable[Segment], delimiters: Delimiters) -> str:
@@ -46,7 +44,7 @@ def _line(segment: Segment, delimiters: Delimiters) -> str:
 
 def decode(text: str) -> list[Segment]:
     """Segments of an interchange; ISA says what the delimiters are. Raises ValueError when there is no ISA."""
-    if not text.startswith("ISA") or len(text) < 106:  # noqa: PLR2004 - ISA is always 106 characters
+    if not text.startswith("ISA") or len(text) < 106:
         raise ValueError("not an X12 interchange: no ISA segment")
     return split(text, text[3], text[105])
 
@@ -76,8 +74,8 @@ class Envelope:
     def _isa(self, delimiters: Delimiters) -> Segment:
         date, time = self.now.strftime("%y%m%d"), self.now.strftime("%H%M")
         return [
-            "ISA", "00", " " * 10, "00", " " * 10, "ZZ", f"{self.sender:15.15}", "ZZ", f"{self.receiver:15.15}", date, time,
-            delimiters.repetition, "00501", f"{self.control:09d}", "0", self.usage, delimiters.component,
+            "ISA", "00", " " * 10, "00", " " * 10, "ZZ", f"{self.sender:15.15}", "ZZ", f"{self.receiver:15.15}",
+            date, time, delimiters.repetition, "00501", f"{self.control:09d}", "0", self.usage, delimiters.component,
         ]  # fmt: skip
 
     def _gs(self) -> Segment:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from .fields import REPEATED, SINGLE, Names
@@ -21,7 +22,7 @@ def plain(text: str) -> str:
         code = match[1]
         return _LETTERS[code] if code in _LETTERS else bytes.fromhex(code[1:]).decode("latin-1")
 
-    return re.sub(r"\\([FSTRE]|X[0-9A-F]+)\\", one, text)
+    return re.sub(r"\\([FSTRE]|X[0-9A-F]+)\\", one, text) if "\\" in text else text
 
 
 def safe(text: str) -> str:
@@ -45,7 +46,7 @@ def _segment(line: str) -> tuple[str, Cells]:
     name, *fields = line.split("|")
     cells: Cells = {}
     for number, text in enumerate(fields, start=2 if name == "MSH" else 1):
-        if text in ("", '""') or (name == "MSH" and number == 2):  # noqa: PLR2004
+        if text in ("", '""') or (name == "MSH" and number == 2):
             continue
         for repetition in text.split("~"):
             for n, component in enumerate(repetition.split("^"), start=1):
@@ -60,31 +61,33 @@ def first(cells: Cells, place: str) -> str:
 
 def record(domain: str, segments: list[tuple[str, Cells]]) -> Row:
     """The EHR's own fields of the one record in a message."""
-    row: Row = {}
+    row: Row = {own: [] for own in REPEATED[domain]}
+    groups = [(own, start, places(domain, own)) for own, (start, _) in REPEATED[domain].items()]
     for name, cells in segments:
-        row |= {own: value for own, value in _named(SINGLE[domain], name, cells) if value}
-    for own, (start, names) in REPEATED[domain].items():
-        row[own] = _rows(start, names, segments)
+        row |= _named(places(domain).get(name, ()), cells)
+        for own, start, known in groups:
+            if name == start:
+                row[own].append({})
+            if name in known and row[own]:
+                row[own][-1] |= _named(known[name], cells)
     return row
 
 
-def _named(names: Names, segment: str, cells: Cells) -> Iterable[tuple[str, Any]]:
+@cache
+def places(domain: str, group: str = "") -> dict[str, list[tuple[str, str, bool]]]:
+    """Segment -> (cell, own name, whether it repeats), of a record or of one of its lists."""
+    names = REPEATED[domain][group][1] if group else SINGLE[domain]
+    found: dict[str, list[tuple[str, str, bool]]] = {}
     for place, own in names.items():
-        at, _, field = place.removesuffix("[]").partition("-")
-        if at == segment:
-            field = field if "." in field else f"{field}.1"
-            yield own, cells.get(field, []) if place.endswith("[]") else first(cells, field)
+        segment, _, field = place.removesuffix("[]").partition("-")
+        cell = field if "." in field else f"{field}.1"
+        found.setdefault(segment, []).append((cell, own, place.endswith("[]")))
+    return found
 
 
-def _rows(start: str, names: Names, segments: list[tuple[str, Cells]]) -> list[Row]:
-    known = {place.partition("-")[0] for place in names}
-    rows: list[Row] = []
-    for name, cells in segments:
-        if name == start:
-            rows.append({})
-        if name in known and rows:
-            rows[-1] |= {own: value for own, value in _named(names, name, cells) if value}
-    return rows
+def _named(wanted: Iterable[tuple[str, str, bool]], cells: Cells) -> Row:
+    found = {own: cells.get(cell, []) if repeats else first(cells, cell) for cell, own, repeats in wanted}
+    return {own: value for own, value in found.items() if value}
 
 
 def written(domain: str, row: Row) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 
 from sync.sandbox.faults import Fault, Faults
 from sync.sandbox.store import Applied, Change, Store
@@ -37,6 +38,10 @@ class Ehr:
         for line in list(self._open):
             line.abort()
 
+    def reset(self) -> None:
+        self.faults.clear()
+        self.store.reset()
+
     def answer(self, payload: bytes, control: str = "") -> bytes:
         """MFK or ACK to an MFN, MFR to an MFQ; ``control`` is answered in place of the message's own."""
         try:
@@ -53,11 +58,10 @@ class Ehr:
         by_name = dict(segments)
         mfi, mfe, zcv = by_name["MFI"], by_name["MFE"], by_name["ZCV"]
         domain, record = FILES[parser.first(mfi, "1.1")], parser.first(mfe, "4.1")
-        text = str(segments)
-        if fault := self.faults.take("nak", "429", "503", text=text):
+        if fault := self.faults.take("nak", "429", "503", text=segments.__str__):
             code = fault.code or ("AE" if fault.kind == "nak" else "AR")
             return _message("ACK", control, [f"MSA|{code}|{control}|refused on demand"])
-        if self.faults.take("reject", text=text):
+        if self.faults.take("reject", text=segments.__str__):
             return self._outcome(mfi, mfe, control, record, None)
         change = Change(
             key=parser.first(segments[0][1], "10.1"),
@@ -154,7 +158,7 @@ class Line(asyncio.Protocol):
             with self._ehr.store.together():
                 while frames and fault is None:
                     payload = frames.pop(0)
-                    fault = self._ehr.faults.take(*WIRE, text=payload.decode(errors="replace"))
+                    fault = self._ehr.faults.take(*WIRE, text=partial(payload.decode, errors="replace"))
                     if fault is None:
                         answers.append(_frame(self._ehr.answer(payload)))
             self._write(b"".join(answers))

@@ -17,41 +17,48 @@ NUMBERING = {
     "cost_center": ("K", 60000),
 }
 
-SITE = {f: "text" for f in ("street", "street2", "city", "region", "postalCode", "countryCode")}
+
+def _all(kind: str, names: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), kind)
+
+
+SITE = _all("text", "street street2 city region postalCode countryCode")
+PACK = {"unit": "text", "containsQuantity": "count", "gtin": "text", "canOrder": "flag", "canCharge": "flag"}
+PRICE = {
+    **_all("text", "vendor vendorPartNumber purchaseUnit currencyCode contractNumber contractTier"),
+    "netPrice": "amount",
+    **_all("date", "priceFrom priceTo"),
+}
 SCHEMAS: dict[str, dict[str, Any]] = {
     "item": {
-        **{f: "text" for f in (
-            "shortText longText manufacturerName manufacturerPartNumber brandName eachGtin deviceIdentifier "
-            "lifecycleStatus sizeText latexStatus mriSafety unspscCode hcpcsCode gmdnTerm itemCategory baseUnit "
-            "preferredVendor").split()},
-        **{f: "flag" for f in (
-            "isImplant isSterile isSingleUse lotControlled serialControlled shelfLifeControlled isChargeable").split()},
-        "unitsOfMeasure": [{
-            "unit": "text", "containsQuantity": "count", "gtin": "text", "canOrder": "flag", "canCharge": "flag"}],
-        "vendorParts": [{
-            "vendor": "text", "vendorPartNumber": "text", "purchaseUnit": "text", "netPrice": "amount",
-            "currencyCode": "text", "priceFrom": "date", "priceTo": "date", "contractNumber": "text",
-            "contractTier": "text"}],
+        **_all(
+            "text", "shortText longText manufacturerName manufacturerPartNumber brandName eachGtin sizeText baseUnit"
+        ),
+        **_all("text", "deviceIdentifier lifecycleStatus latexStatus mriSafety unspscCode hcpcsCode gmdnTerm"),
+        **_all("text", "itemCategory preferredVendor"),
+        **_all(
+            "flag", "isImplant isSterile isSingleUse lotControlled serialControlled shelfLifeControlled isChargeable"
+        ),
+        "unitsOfMeasure": [PACK],
+        "vendorParts": [PRICE],
     },
     "supplier": {
-        **{f: "text" for f in (
-            "legalName vendorType lifecycleStatus parentVendor dunsNumber taxId lei gln npi phone email url "
-            "paymentTerms").split()},
+        **_all("text", "legalName vendorType lifecycleStatus parentVendor dunsNumber taxId lei gln npi"),
+        **_all("text", "phone email url paymentTerms"),
         "tradingNames": "texts",
         "sites": [{"siteUse": "text", **SITE}],
     },
     "location": {
-        **{f: "text" for f in (
-            "locationName locationType parentLocation lifecycleStatus gln npi phone costCenter").split()},
-        **SITE, "validFrom": "date", "validTo": "date",
+        **_all("text", "locationName locationType parentLocation lifecycleStatus gln npi phone costCenter"),
+        **SITE,
+        **_all("date", "validFrom validTo"),
     },
     "cost_center": {
-        **{f: "text" for f in (
-            "costCenterCode costCenterName companyName departmentName glSegment parentCostCenter lifecycleStatus "
-            "responsibleRole location").split()},
-        "validFrom": "date", "validTo": "date",
+        **_all("text", "costCenterCode costCenterName companyName departmentName glSegment parentCostCenter"),
+        **_all("text", "lifecycleStatus responsibleRole location"),
+        **_all("date", "validFrom validTo"),
     },
-}  # fmt: skip
+}
 
 
 def problems(schema: Mapping[str, Any], data: Mapping[str, Any], at: str = "data") -> list[str]:

@@ -17,9 +17,10 @@ from sync.sandbox.store import Change, Store
 
 from .profile import RESOURCES, SCHEMAS, problems
 
+TOKEN = "/oauth2/token"  # noqa: S105 - a path
 LIFETIME = 3600  # seconds an access token lives
 LARGEST = 500  # records in one POST
-BEFORE = ("refuse", "disconnect", "hang", "429", "503", "nak", "redirect", "garbage", "huge", "slow", "late")
+WIRE = ("disconnect", "disconnect_after", "hang", "429", "503", "nak", "redirect", "garbage", "huge", "slow", "late")
 
 
 class Erp:
@@ -35,7 +36,7 @@ class Erp:
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port."""
         app = web.Application(middlewares=[self._misbehave, self._authorise], client_max_size=64_000_000)
-        app.router.add_post("/oauth2/token", self._token)
+        app.router.add_post(TOKEN, self._token)
         app.router.add_get("/api/v1/{resource}", self._list)
         app.router.add_put("/api/v1/{resource}/{id}", self._put)
         app.router.add_post("/api/v1/{resource}/batch", self._batch)
@@ -56,13 +57,18 @@ class Erp:
             if connection.transport:
                 connection.transport.abort()
 
+    def reset(self) -> None:
+        self.faults.clear()
+        self.store.reset()
+
     @web.middleware
     async def _misbehave(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if self.faults.take("expired_token"):
             self._tokens.clear()
-        text = request.path + (await request.read()).decode(errors="replace")
-        fault = self.faults.take(*BEFORE, "disconnect_after", text=text) if request.path != "/oauth2/token" else None
-        fault = fault or self.faults.take("refuse")
+        body = await request.read()
+        fault = self.faults.take("refuse")
+        if fault is None and request.path != TOKEN:
+            fault = self.faults.take(*WIRE, text=lambda: request.path + body.decode(errors="replace"))
         if fault is None:
             return await handler(request)
         self.store.log("fault", request.path, fault.kind)
@@ -97,7 +103,7 @@ class Erp:
     @web.middleware
     async def _authorise(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if request.path != "/oauth2/token" and self._tokens.get(token, 0.0) < time.monotonic():
+        if request.path != TOKEN and self._tokens.get(token, 0.0) < time.monotonic():
             return web.json_response({"errors": ["token missing or expired"]}, status=401)
         return await handler(request)
 
@@ -131,7 +137,7 @@ class Erp:
 
     def _apply(self, domain: str, body: dict[str, Any]) -> dict[str, Any]:
         found = problems(SCHEMAS[domain], body["data"])
-        if self.faults.take("reject", text=str(body)):
+        if self.faults.take("reject", text=body.__str__):
             found.append("rejected on demand")
         if found:
             self.store.log("rejected", body["id"], "; ".join(found))

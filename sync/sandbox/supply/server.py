@@ -72,6 +72,13 @@ class Supply:
         for connection in list(self._connections):
             connection.abort()
 
+    def reset(self) -> None:
+        self.faults.clear()
+        self.store.reset()
+        for folder in FOLDERS:
+            for path in (self.home / folder).iterdir():
+                path.unlink(missing_ok=True)
+
     def joined(self, connection: asyncssh.SSHServerConnection) -> None:
         self._connections.add(connection)
 
@@ -85,7 +92,7 @@ class Supply:
     async def _work(self) -> None:
         while True:
             path = await self._arrived.get()
-            if fault := self.faults.take("late", text=path.name):
+            if fault := self.faults.take("late", text=path.__str__):
                 await asyncio.sleep(fault.delay or 2)
             try:
                 self._process(path)
@@ -110,7 +117,7 @@ class Supply:
         control = path.name.split("_")[-2]
         try:
             _check_digest(path, data)
-            if self.faults.take("nak", text=path.name + data.decode(errors="replace")):
+            if self.faults.take("nak", text=lambda: path.name + data.decode(errors="replace")):
                 raise ValueError("refused on demand")
             lines = edi.lines(edi.segments(data.decode()))
         except (ValueError, LookupError, StopIteration) as error:
@@ -129,7 +136,7 @@ class Supply:
         domain = path.name.rsplit("_", 2)[0].lower()
         _check_digest(path, data)
         rows = list(csv.DictReader(io.StringIO(data.decode(), newline="")))
-        if self.faults.take("nak", text=path.name + data.decode()):
+        if self.faults.take("nak", text=lambda: path.name + data.decode()):
             advice = [(row["key"], "", "refused on demand") for row in rows]
         else:
             advice = self._apply(_change(domain, row) for row in rows)
@@ -142,7 +149,7 @@ class Supply:
         advice = []
         with self.store.together():
             for change in changes:
-                if self.faults.take("reject", text=f"{change.id} {change.fields}"):
+                if self.faults.take("reject", text=change.__repr__):
                     self.store.log("rejected", change.id, "rejected on demand")
                     advice.append((change.key, "", "rejected on demand"))
                     continue
@@ -249,7 +256,7 @@ class Files(asyncssh.SFTPServer):
         await self._misbehave("disconnect_after", path=newpath)
 
     async def _misbehave(self, *kinds: str, path: bytes) -> None:
-        fault = self._supply.faults.take(*kinds, text=path.decode())
+        fault = self._supply.faults.take(*kinds, text=path.decode)
         if fault is None:
             return
         self._supply.store.log("fault", path.decode(), fault.kind)
