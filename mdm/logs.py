@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -14,17 +15,20 @@ _SHARED: list[Any] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+# Tracebacks without the values of local variables: those are payloads and secrets.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+_JSON: list[Any] = [_TRACEBACKS, structlog.processors.JSONRenderer()]
+_CONSOLE: list[Any] = [
+    structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+]
+
 # These tell of every connection, request or task.
 _CHATTY = ("asyncssh", "axes", "celery.app.trace", "celery.worker.strategy", "httpx")
 
 
 def configure(style: str, level: str) -> None:
     """Route structlog and the standard library's loggers through one handler. ``style`` is "json" or "console"."""
-    render: list[Any] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-        if style == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-    )
+    render = _JSON if style == "json" else _CONSOLE
     logging.config.dictConfig(
         {
             "version": 1,

@@ -69,7 +69,8 @@ def check_lanes() -> None:
         log.error("lanes out of order", **finding)
 
 
-@shared_task(name="sync.reconcile", soft_time_limit=1700, time_limit=1800)
+# Not acks_late: it takes longer than the broker waits before it gives a task to another worker.
+@shared_task(name="sync.reconcile", soft_time_limit=1700, time_limit=1800, acks_late=False)
 def reconcile_all() -> None:
     """Nightly: read every target back and compare."""
     for target in Target.objects.select_related("system").filter(active=True, paused=False):
