@@ -147,8 +147,8 @@ def disk() -> Finding:
 
 
 def static_files() -> Finding:
-    if settings.HASHED_STATIC:
-        found = Path(settings.STATIC_ROOT or "", "staticfiles.json").exists()
+    if settings.STATIC_ROOT:
+        found = Path(settings.STATIC_ROOT, "staticfiles.json").exists()
         remedy = "manage.py collectstatic --noinput"
     else:
         found, remedy = bool(finders.find(STYLESHEET)), f"Restore static/{STYLESHEET} from the repository"

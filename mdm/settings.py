@@ -147,14 +147,13 @@ def _fonts(package: str) -> tuple[str, str]:
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static", _fonts("fontpkg_inter"), _fonts("fontpkg_ibm_plex_mono")]
-# Served from where they lie unless `collectstatic` hashed them into STATIC_ROOT, as the container image does.
-HASHED_STATIC = env.flag("CONCORD_HASHED_STATIC", default=False)
-WHITENOISE_USE_FINDERS = not HASHED_STATIC
-STATIC_ROOT = VAR_DIR / "static" if HASHED_STATIC else None
+# Served from where they lie, unless `collectstatic` has put them there under hashed names, as the container image does.
+STATIC_ROOT = env.text("CONCORD_STATIC_ROOT") or None
+WHITENOISE_USE_FINDERS = not STATIC_ROOT
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": f"django.contrib.staticfiles.storage.{'Manifest' if HASHED_STATIC else ''}StaticFilesStorage"
+        "BACKEND": f"django.contrib.staticfiles.storage.{'Manifest' if STATIC_ROOT else ''}StaticFilesStorage"
     },
 }
 MEDIA_ROOT = VAR_DIR / "files"
