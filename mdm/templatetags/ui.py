@@ -128,20 +128,8 @@ def kind_name(text: str) -> str:
 
 register.filter("rule_name", words.rule_name)
 register.filter("action_words", words.action_words)
+register.filter("consequence", words.consequence)
 register.filter("resolution_words", words.resolution_words)
-
-
-@register.filter
-def compact(value: Any) -> str:
-    """What an audit entry says, short: ``state done, resolution accepted``."""
-    if not isinstance(value, dict):
-        return "" if value is None else str(value)
-    return ", ".join(f"{name} {_short(part)}" for name, part in value.items())
-
-
-def _short(part: Any) -> str:
-    text = ", ".join(map(str, part)) if isinstance(part, list) else str(part)
-    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 @register.filter

@@ -3,40 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import SequenceMatcher
+
+from rapidfuzz import fuzz
 
 TOKEN = re.compile(r"\w+|[^\w\s]|\s+")
-TONES = {"replace": "sim", "delete": "ne"}
+ALIKE = 70  # per cent of the characters, or the beginning of it
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A run of characters: tone "" is on both sides, "sim" has a counterpart there, "ne" has none."""
+    """A run of characters: tone "" is on both sides, "sim" is there in another spelling, "ne" is not."""
 
     text: str
     tone: str = ""
 
 
 def marks(text: str, other: str) -> tuple[Mark, ...]:
-    """``text`` in runs by what ``other`` says. Case, blanks and punctuation don't count."""
-    mine = TOKEN.findall(text)
-    words = [i for i, token in enumerate(mine) if token[0].isalnum()]
-    theirs = [token.casefold() for token in TOKEN.findall(other) if token[0].isalnum()]
-    tones = [""] * len(mine)
-    matcher = SequenceMatcher(None, [mine[i].casefold() for i in words], theirs, autojunk=False)
-    for kind, start, end, _, _ in matcher.get_opcodes():
-        for i in words[start:end]:
-            tones[i] = TONES.get(kind, "")
-    return _runs(mine, tones)
-
-
-def _runs(tokens: Sequence[str], tones: Sequence[str]) -> tuple[Mark, ...]:
-    found: list[Mark] = []
-    for token, tone in zip(tokens, tones, strict=True):
-        if found and found[-1].tone == tone:
-            found[-1] = Mark(found[-1].text + token, tone)
+    """``text`` in runs by what ``other`` says. Order, case, blanks and punctuation don't count."""
+    left = Counter(word.casefold() for word in TOKEN.findall(other) if word[0].isalnum())
+    runs: list[Mark] = []
+    for token in TOKEN.findall(text):
+        tone = _tone(token.casefold(), left) if token[0].isalnum() else ""
+        if runs and runs[-1].tone == tone:
+            runs[-1] = Mark(runs[-1].text + token, tone)
         else:
-            found.append(Mark(token, tone))
-    return tuple(found)
+            runs.append(Mark(token, tone))
+    return tuple(runs)
+
+
+def _tone(word: str, left: Counter[str]) -> str:
+    """The tone of a word; an equal word on the other side is used up by it."""
+    if left[word] > 0:
+        left[word] -= 1
+        return ""
+    return "sim" if _alike(word, (other for other, number in left.items() if number > 0)) else "ne"
+
+
+def _alike(word: str, others: Iterable[str]) -> bool:
+    return any(fuzz.ratio(word, other) >= ALIKE or _abbreviates(word, other) for other in others)
+
+
+def _abbreviates(one: str, two: str) -> bool:
+    short, long = sorted((one, two), key=len)
+    return len(short) >= 3 and long.startswith(short)

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from mdm.canonical import Field, Kind
+from mdm.canonical import DOMAINS, Field, Kind
+from mdm.models import AuditEntry
 
 EMPTY = "Not stated"
 FLAGS = {True: "Yes", False: "No"}
@@ -106,6 +107,15 @@ RULES = {
     "packaging": "Packaging",
 }
 
+EVENTS = {
+    "created": "created",
+    "updated": "updated",
+    "published": "published",
+    "retired": "retired",
+    "merged": "merged",
+    "unmerged": "unmerged",
+}
+
 ACTIONS = {
     "resolve": "recognised records",
     "ingest.land": "took in a feed",
@@ -119,12 +129,29 @@ ACTIONS = {
     "split": "split",
     "retire": "retired",
     "override": "set a value of",
-    "override.withdraw": "withdrew a value of",
+    "override.withdrawn": "withdrew a value of",
     "change_request.proposed": "asked a second person about",
     "change_request.approved": "approved a change of",
     "change_request.rejected": "rejected a change of",
     "change_request.withdrawn": "withdrew a change of",
     "work.opened": "opened a work item",
+    "work.closed": "closed a work item",
+    "review.snooze": "put off a review",
+    "review.assign": "handed over a review",
+    "review.comment": "commented on a review",
+    "relate": "related",
+    "ingest.retire": "took out of a feed",
+    "feed.started": "started an import",
+    "feed.saved": "saved a column mapping",
+    "feed.cancelled": "cancelled an import",
+    "feed.rows_discarded": "gave up rows of an import",
+    "delivery.retry": "sent again",
+    "delivery.skip": "skipped a delivery of",
+    "delivery.dead": "failed to deliver",
+    "target.pause": "paused a target",
+    "target.resume": "resumed a target",
+    "user.create": "created a user",
+    "judgement.reopened": "reopened a decision",
     "crosswalk.receipt": "kept codes that a target gave",
 }
 
@@ -133,9 +160,29 @@ def rule_name(rule: str) -> str:
     return RULES.get(rule, rule.replace("_", " ").capitalize())
 
 
-def action_words(action: str) -> str:
-    """An audit action as the middle of a sentence: who … what."""
-    return ACTIONS.get(action, action.replace(".", ": ").replace("_", " "))
+def action_words(entry: AuditEntry) -> str:
+    """An audit entry as the middle of a sentence: who … which record."""
+    after = entry.after if isinstance(entry.after, dict) else {}
+    if entry.action == "resolve" and after.get("kind") in EVENTS:
+        return EVENTS[after["kind"]]
+    return ACTIONS.get(entry.action, entry.action.replace(".", ": ").replace("_", " "))
+
+
+def consequence(entry: AuditEntry) -> str:
+    """What an audit entry led to: the attributes that changed, else the new state."""
+    after = entry.after
+    if not isinstance(after, dict):
+        return "" if after is None else str(after)
+    if entry.golden and isinstance(after.get("changed"), list):
+        fields = DOMAINS[entry.golden.domain].by_name
+        return ", ".join(fields[name].label for name in after["changed"] if name in fields) or "links or codes"
+    return ", ".join(f"{name.replace('_', ' ')} {_short(part)}" for name, part in after.items())
+
+
+def _short(part: Any) -> str:
+    if isinstance(part, list) and len(part) > 3:
+        return f"({len(part)})"
+    return ", ".join(map(str, part)) if isinstance(part, list) else str(part)
 
 
 def resolution_words(resolution: str) -> str:

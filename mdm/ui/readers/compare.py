@@ -28,6 +28,21 @@ LEVEL_WORDS = {
     "empty": "One side empty",
 }
 UNSTATED = (None, "", [])
+# what the engine calls the fields that it compares, where it isn't the canonical name
+ENGINE_FIELDS = {
+    "item": {
+        "description": "words",
+        "catalogue_number": "code",
+        "gtin": "gtins",
+        "manufacturer": "maker",
+        "size": "sizes",
+        "packaging": "packs",
+    },
+    "supplier": {"website": "site"},
+    "location": {"location_type": "kind", "line1": "street", "parent": "parent_name"},
+    "cost_center": {"legal_entity": "entity", "gl_segment": "segment", "manager_role": "role"},
+}
+WITHOUT_SIZES = "words"  # sizes and variants are judged apart, so the same words are not yet the same description
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +173,18 @@ class Comparison:
 
     def _agreement(self, spec: Field, a: Any, b: Any) -> tuple[str, str]:
         """The engine's own judgement where it compared this field, else a plain comparison."""
-        said = self.evidence.get(spec.name)
         if a in UNSTATED or b in UNSTATED:
             return "empty", LEVEL_WORDS["empty"]
-        if said and said["level"] in GLYPHS and said["level"] != "empty":
-            return said["level"], said["note"] or LEVEL_WORDS[said["level"]]
         if same(a, b):
             return "exact", LEVEL_WORDS["exact"]
-        level = "reformatted" if _bare(spec, a, self._names) == _bare(spec, b, self._names) else "different"
-        return level, LEVEL_WORDS[level]
+        if _bare(spec, a, self._names) == _bare(spec, b, self._names):
+            return "reformatted", LEVEL_WORDS["reformatted"]
+        name = ENGINE_FIELDS[self.domain.name].get(spec.name, spec.name)
+        said = self.evidence.get(name)
+        if said is None or said["level"] == "empty":
+            return "different", LEVEL_WORDS["different"]
+        alike = name == WITHOUT_SIZES and said["level"] in ("exact", "reformatted")
+        return ("similar" if alike else said["level"]), said["note"].capitalize()
 
     def _side(self, spec: Field, value: Any, other: Any, level: str, origin: Origin | None) -> Side:
         if value in UNSTATED:

@@ -35,8 +35,9 @@ def waiting(user: User | None = None) -> dict[str, Waiting]:
     if user is not None:
         rows = rows.filter(assignee=user)
     late = Q(due_at__lt=timezone.now())
-    groups = rows.order_by().values_list("kind").annotate(Count("pk"), Count("pk", filter=late), Min("created_at"))
-    return {kind: Waiting(number, overdue, oldest) for kind, number, overdue, oldest in groups}
+    counts = {"number": Count("pk"), "overdue": Count("pk", filter=late), "oldest": Min("created_at")}
+    groups = rows.order_by().values("kind").annotate(**counts)
+    return {row.pop("kind"): Waiting(**row) for row in groups}
 
 
 def together(groups: dict[str, Waiting], kinds: tuple[str, ...]) -> Waiting:
