@@ -48,7 +48,7 @@ def sprite(context: RequestContext) -> SafeString:
 def _used(request: Any) -> dict[str, None]:
     if not hasattr(request, "used_icons"):
         request.used_icons = {}
-    return request.used_icons  # type: ignore[no-any-return]
+    return request.used_icons
 
 
 @register.filter

@@ -35,7 +35,7 @@ def input_for(spec: Field) -> forms.Field:
         return _Lines(required=False, widget=_area(3))
     long = (spec.max_length or 0) > LONG
     widget = _area(2) if long else forms.TextInput(attrs={"class": "input"})
-    return forms.CharField(required=False, max_length=spec.max_length, widget=widget, empty_value=None)  # type: ignore[arg-type]
+    return forms.CharField(required=False, max_length=spec.max_length, widget=widget, empty_value=None)
 
 
 def _select() -> forms.Select:
@@ -73,7 +73,7 @@ class Reference(forms.CharField):
 
     def __init__(self) -> None:
         widget = forms.TextInput(attrs={"class": "input mono", "placeholder": "MDM-…"})
-        super().__init__(required=False, max_length=20, widget=widget, empty_value=None)  # type: ignore[arg-type]
+        super().__init__(required=False, max_length=20, widget=widget, empty_value=None)
 
     def prepare_value(self, value: Any) -> Any:
         return value["id"] if isinstance(value, dict) else value

@@ -29,7 +29,7 @@ BOTH = (*GET, *POST)
 class Request(HttpRequest):
     """A request of somebody who is signed in, with what the middleware adds. For annotations only."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     htmx: HtmxDetails
 
 
@@ -73,7 +73,7 @@ def render(
 
 
 def is_fragment(request: Any) -> bool:
-    htmx = getattr(request, "htmx", None)
+    htmx: Any = getattr(request, "htmx", None)
     return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
 

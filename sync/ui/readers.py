@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from django.db.models import Avg, Count, Exists, F, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Now, TruncMinute
@@ -104,7 +105,7 @@ def targets() -> list[TargetState]:
 
 def _counts() -> dict[int, dict[str, int]]:
     sums = {name: Count("pk", filter=condition) for name, condition in COUNTS.items()}
-    rows = Lane.objects.filter(MOVING).order_by().values("target").annotate(**sums)
+    rows: Iterable[Any] = Lane.objects.filter(MOVING).order_by().values("target").annotate(**sums)
     return {row["target"]: {name: row[name] for name in COUNTS} for row in rows}
 
 

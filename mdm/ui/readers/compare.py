@@ -27,7 +27,7 @@ LEVEL_WORDS = {
     "different": "Different",
     "empty": "One side empty",
 }
-UNSTATED = (None, "", [])
+UNSTATED: tuple[Any, ...] = (None, "", [])
 # what the engine calls the fields that it compares, where it isn't the canonical name
 ENGINE_FIELDS = {
     "item": {

@@ -91,7 +91,7 @@ class GoldenView:
     @cached_property
     def values(self) -> dict[str, Any]:
         """Canonical values; references are ``{"id", "name"}``."""
-        return self.payload["attributes"]  # type: ignore[no-any-return]
+        return self.payload["attributes"]
 
     @cached_property
     def systems(self) -> dict[str, SourceSystem]:
@@ -234,7 +234,8 @@ class GoldenView:
     def below(self) -> list[GoldenRecord]:
         if "parent" not in self.domain.by_name:
             return []
-        below = ATTRIBUTES[self.domain.name]._default_manager.filter(parent=self.record).select_related("golden")
+        table: Any = ATTRIBUTES[self.domain.name]
+        below = table.objects.filter(parent=self.record).select_related("golden")
         return [row.golden for row in below.order_by("golden__name", "golden_id")[:25]]
 
     @property

@@ -125,7 +125,7 @@ class Review:
     @cached_property
     def candidate(self) -> Candidate | None:
         named = [c for c in self.candidates if c.golden.public_id == self.chosen]
-        return (named or self.candidates or [None])[0]
+        return next(iter(named or self.candidates), None)
 
     @cached_property
     def golden(self) -> GoldenRecord | None:

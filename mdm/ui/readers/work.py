@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, Min, Q
 from django.utils import timezone
@@ -36,8 +38,8 @@ def waiting(user: User | None = None) -> dict[str, Waiting]:
         rows = rows.filter(assignee=user)
     late = Q(due_at__lt=timezone.now())
     counts = {"number": Count("pk"), "overdue": Count("pk", filter=late), "oldest": Min("created_at")}
-    groups = rows.order_by().values("kind").annotate(**counts)
-    return {row.pop("kind"): Waiting(**row) for row in groups}
+    groups: Iterable[Any] = rows.order_by().values("kind").annotate(**counts)
+    return {row["kind"]: Waiting(row["number"], row["overdue"], row["oldest"]) for row in groups}
 
 
 def together(groups: dict[str, Waiting], kinds: tuple[str, ...]) -> Waiting:
