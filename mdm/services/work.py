@@ -37,6 +37,9 @@ CONTENT = (
     "policy_version",
 )
 
+# by column: a golden record may not be written yet
+COLUMNS = {f.name: f.attname for f in WorkItem._meta.concrete_fields if f.name in CONTENT}
+
 
 def put(change: Change, items: Sequence[WorkItem]) -> None:
     """Open these items. Where a live one has the same kind and subject, it gets the new content and version instead."""
@@ -48,8 +51,7 @@ def put(change: Change, items: Sequence[WorkItem]) -> None:
     for row in live.order_by("pk"):
         if item := subjects.pop((row.kind, row.subject), None):
             for name in CONTENT:
-                column = WorkItem._meta.get_field(name).attname  # a golden record may not be written yet
-                setattr(row, column, getattr(item, column))
+                setattr(row, COLUMNS[name], getattr(item, COLUMNS[name]))
             row.version += 1
             standing.append(row)
     WorkItem.objects.bulk_update(standing, [*CONTENT, "version"], batch_size=200)
