@@ -46,7 +46,10 @@ def limited(*groups: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Candidates:
-    """Pairs of row numbers that share keys, best first per left row, and what the shared keys are worth in bits."""
+    """Pairs of row numbers that share keys, best first per left row.
+
+    ``worth``: the sum of one over how many records have each shared key; many broad keys never outdo a rare one.
+    """
 
     left: Ints
     right: Ints
@@ -66,16 +69,13 @@ def candidates(left: Sequence[Sequence[str]], right: Sequence[Sequence[str]], *,
         for key in keys:
             hits = index.get(key, ())
             for other in hits:
-                worth[other] += _WORTH[len(hits)]
+                worth[other] += 1.0 / len(hits)
         others = [o for o in worth if not dedupe or o != row]
         others = sorted(others, key=lambda o: -worth[o])[:best]
         rows += [row] * len(others)
         found += others
         worths += [worth[o] for o in others]
     return _as_pairs(rows, found, worths, dedupe=dedupe)
-
-
-_WORTH = [0.0] + [float(np.log2(1000 / n)) for n in range(1, 1000)]
 
 
 def _index(records: Sequence[Sequence[str]], cap: int) -> dict[str, list[int]]:

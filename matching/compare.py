@@ -72,7 +72,7 @@ class Words:
     no less than ``floor``; where the ``whole`` agrees, its own rarity counts if it is worth more. ``cap`` is in units of the
     prior: at 1, words alone can single out one record among all and no more. A text that is contained in the other is only a shorter way to say the same; words that *each*
     side alone has speak against. Weights: ``<field>.agree .miss .extra .cap .floor``, and where they apply
-    ``.whole .conflict`` and ``.lone`` (only one side states the field, and siblings differ by it: a doubt).
+    ``.whole .limit .conflict`` and ``.lone`` (only one side states the field, and siblings differ by it: a doubt).
     """
 
     field: str
@@ -81,6 +81,7 @@ class Words:
     context: str | None = None
     conflict: str = ""  # the veto, if both sides have words of their own
     whole: str | None = None  # a column with the field as one token: agreeing on all of it is worth its own rarity
+    limit: str | None = None  # a column with the field as one token: agreeing on all of it is worth no more than its rarity
 
     def find(self, pairs: Pairs, weights: Weights) -> Finding:
         overlap = pairs.overlap(self.field, self.resemblance, self.context)
@@ -88,6 +89,9 @@ class Words:
         bits = np.minimum(-weigh["cap"] * pairs.tables.prior, weigh["agree"] * overlap.shared)
         if self.whole:
             bits = np.maximum(bits, weights[f"{self.field}.whole"] * pairs.shared_weight(self.whole))
+        if self.limit:
+            most = weights[f"{self.field}.limit"] * pairs.shared_weight(self.limit)
+            bits = np.where(most > 0, np.minimum(bits, most), bits)
         bits = bits - weigh["miss"] * overlap.less - weigh["extra"] * overlap.more
         if self.conflict:
             bits = bits + weights[f"{self.field}.conflict"] * (overlap.less > 0)

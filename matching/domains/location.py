@@ -7,7 +7,7 @@ Within one site the numbers decide: "ICU 2" is not "ICU 3".
 from __future__ import annotations
 
 from ..blocking import crossed, informative, limited, pairs_of
-from ..compare import Names, Same, Words
+from ..compare import Axes, Names, Same, Words
 from ..model import Policy
 from ..recipe import Recipe
 from ..records import Std, Values
@@ -17,6 +17,8 @@ from ..standardise.places import place
 from ..standardise.text import stated, unique
 from .parties import ADDRESS_SPACES, address_columns, address_keys, fingerprint, site_initials, stated_only, whole
 
+DIRECTIONS = frozenset({"north", "south", "east", "west", "northeast", "northwest", "southeast", "southwest"})
+
 SPACES = {
     "name": "word",
     "initials": "initials",
@@ -25,6 +27,8 @@ SPACES = {
     "name=": "written",
     "numbers": "number",  # floors, rooms, beds in the name
     "around": "word",  # what the name may mean besides: its site's initials, what it is part of
+    "wing": "wing",  # "side:north"
+    "wing.axes": "axis",
     "parent_name": "word",
     "parent_around": "word",
     "parent_numbers": "number",
@@ -38,18 +42,19 @@ SPACES = {
 
 WEIGHTS = {
     # A name of common words ("memorial hospital") proves little; a different one disproves little.
-    "name.whole": 1.2, "name.agree": 0.6, "name.miss": 0.25, "name.extra": 0.08, "name.cap": 1.0, "name.floor": -5.0, "name.initials": 3.0,
+    "name.whole": 1.2, "name.agree": 0.6, "name.miss": 0.4, "name.extra": 0.08, "name.cap": 1.0, "name.floor": -5.0, "name.initials": 3.0,
     "numbers.conflict": -8.0, "numbers.agree": 0.8, "numbers.miss": 1.0, "numbers.extra": 0.4, "numbers.cap": 0.7,
     "numbers.floor": -20.0, "numbers.lone": -3.0,
-    "street.agree": 0.55, "street.miss": 0.3, "street.extra": 0.1, "street.cap": 0.8, "street.floor": -4.0,
+    "street.limit": 0.8, "street.agree": 0.55, "street.miss": 0.3, "street.extra": 0.1, "street.cap": 0.8, "street.floor": -4.0,
     "city.rarity": 0.3, "city.different": -3.0,
     "state.rarity": 0.2, "state.different": -8.0,
     "postcode.rarity": 0.4, "postcode.different": -0.5, "area.rarity": 0.0, "area.different": -3.0,
     "phone.rarity": 1.0, "phone.different": -1.5,
     "gln.rarity": 1.2, "gln.cap": 20.0, "gln.different": -4.0,
     "npi.rarity": 0.9, "npi.different": -3.0,
+    "wing.agree": 0.5, "wing.conflict": -3.0, "wing.extra": -0.3,
     "kind.rarity": 0.2, "kind.different": -8.0,
-    "parent_name.agree": 0.4, "parent_name.miss": 0.4, "parent_name.extra": 0.1, "parent_name.cap": 0.5,
+    "parent_name.agree": 0.25, "parent_name.miss": 0.4, "parent_name.extra": 0.1, "parent_name.cap": 0.25,
     "parent_name.floor": -8.0,
     "parent_numbers.agree": 0.3, "parent_numbers.miss": 0.4, "parent_numbers.extra": 0.1, "parent_numbers.cap": 0.2,
     "parent_numbers.floor": -4.0,
@@ -61,6 +66,7 @@ WEIGHTS = {
 def standardise(values: Values) -> Std:
     """A location's values as columns of tokens. ``parent_name``, if given, is compared; a parent's code is not."""
     name, parent = place(values.get("name")), place(values.get("parent_name"))
+    wings = [f"direction:{word}" for word in name.words if word in DIRECTIONS]
     single = len(name.words) == 1 and 2 <= len(name.words[0]) <= 5
     return stated_only({
         "name": name.words,
@@ -69,6 +75,8 @@ def standardise(values: Values) -> Std:
         "name.whole": [whole([*name.words, *name.numbers])] if name.words else [],
         "name=": fingerprint(values.get("name")),
         "numbers": name.numbers,
+        "wing": wings,
+        "wing.axes": ["direction"] if wings else [],
         "around": unique([*name.runs, *parent.words, *parent.runs]),
         "initials_of_site": site_initials(name, parent),
         "parent_name": parent.words,
@@ -108,11 +116,12 @@ RECIPE = Recipe(
         Same("npi", "NPI"),
         Names("name", "Name", alike_words, context="around", whole="name.whole"),
         Words("numbers", "Floor, room, bed", conflict="numbers in the name differ"),
+        Axes("wing", "Wing", conflict="directions differ"),
         Same("kind", "Type", conflict="types differ"),
         Words("parent_name", "Part of", alike_words, context="parent_around"),
         Words("parent_numbers", "Floor, wing of", context="numbers"),
         Same("initials_of_site", "Initials of the site"),
-        Words("street", "Address", alike_words),
+        Words("street", "Address", alike_words, limit="street.whole"),
         Same("city", "City"),
         Same("state", "State", conflict="states differ"),
         Same("postcode", "Postcode"),

@@ -16,6 +16,7 @@ Columns = dict[str, list[str]]
 
 ADDRESS_SPACES = {
     "street": "street",  # "#2601" (house), "box790", street words
+    "street.whole": "address",  # all of it, with the postcode, as one
     "city": "city",
     "state": "state",
     "postcode": "postcode",
@@ -53,6 +54,7 @@ def address_columns(places: Iterable[Mapping[str, Any]], phones: Iterable[object
     postcodes = unique(addresses.postcode(p.get("postcode")) for p in places)
     return {
         "street": unique(token for p in places for token in addresses.street(p.get("line1"), p.get("line2"))),
+        "street.whole": unique(f"{whole(addresses.street(p.get('line1'), p.get('line2')))} {p.get('postcode') or ''}"[:60] for p in places if p.get("line1")),
         "city": unique(addresses.city(p.get("city")) for p in places),
         "state": unique(addresses.state(p.get("state")) for p in places),
         "postcode": postcodes,

@@ -28,7 +28,7 @@ SPACES = {
 
 WEIGHTS = {
     "name.whole": 1.2, "name.agree": 0.6, "name.miss": 0.6, "name.extra": 0.25, "name.cap": 1.0, "name.floor": -8.0, "name.initials": 3.0,
-    "street.agree": 0.5, "street.miss": 0.3, "street.extra": 0.1, "street.cap": 0.7, "street.floor": -5.0,
+    "street.limit": 0.8, "street.agree": 0.5, "street.miss": 0.3, "street.extra": 0.1, "street.cap": 0.7, "street.floor": -5.0,
     "city.rarity": 0.2, "city.different": -2.0,
     "state.rarity": 0.2, "state.different": -2.0,
     "postcode.rarity": 0.4, "postcode.different": -1.0, "area.rarity": 0.0, "area.different": -1.5,
@@ -87,7 +87,7 @@ RECIPE = Recipe(
         Same("gln", "GLN"),
         Same("npi", "NPI"),
         Names("name", "Name", alike_words, whole="name.whole"),
-        Words("street", "Address", alike_words),
+        Words("street", "Address", alike_words, limit="street.whole"),
         Same("city", "City"),
         Same("state", "State"),
         Same("postcode", "Postcode"),
