@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from charset_normalizer import from_bytes
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 SAMPLE = 1 << 18
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -45,7 +45,7 @@ def detect(stream: BinaryIO) -> str:
     if wide := _wide(head):
         return wide
     tally = _tally(head, stream)
-    if not tally.broken or tally.characters > 4 * tally.broken:
+    if not tally.broken or tally.characters > tally.broken:
         return "utf-8"
     if not tally.undefined:
         return "cp1252"

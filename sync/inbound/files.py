@@ -14,7 +14,7 @@ from typing import IO, Any, cast
 
 from django.conf import settings
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 GZIP = b"\x1f\x8b"
 ZIP = b"PK\x03\x04"  # xlsx, xlsm, ods
 OLE = b"\xd0\xcf\x11\xe0"  # xls, and encrypted workbooks

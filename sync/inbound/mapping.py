@@ -17,12 +17,12 @@ from sync.inbound.headings import HEADINGS, NOTHING
 from sync.inbound.table import fold
 
 Mapped = Mapping[str, str | Sequence[str]]  # column heading to a path, or to several
-SURE, WORTH_ASKING = 0.95, 0.8
+SURE, WORTH_ASKING = 0.97, 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A path for a column; ``confidence`` 0 to 1, where 0.95 and more may be taken unseen. No path: nothing fits."""
+    """A path for a column; ``confidence`` 0 to 1, where 0.97 and more may be taken unseen. No path: nothing fits."""
 
     column: str
     path: str

@@ -7,7 +7,7 @@ cut off), in some 20 bytes a row. So a batch can be landed, and landed again aft
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from sync.inbound.tabular import open_table
 from sync.models.feed import FeedOptions
 
 BATCH = 1000
+BEAT_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +78,15 @@ class FeedFile:
         self._code_position = next(position for position, path in self.plan.targets if path == CODE)
         self._date_order = options.date_order
 
-    def survey(self, *, keep_codes: bool = False) -> Survey:
-        """Read the whole file once."""
+    def survey(self, *, keep_codes: bool = False, beat: Callable[[], None] = lambda: None) -> Survey:
+        """Read the whole file once; ``beat`` is called now and then meanwhile."""
         survey = Survey(codes=set() if keep_codes else None, date_order=self._date_order)
         dates = [position for position, path in self.plan.targets if is_date(self.domain, path)]
         seen, orders = _Seen(), set()
         for row in self.table.rows():
             survey.rows += 1
+            if survey.rows % BEAT_ROWS == 0:
+                beat()
             if code := self._code(row):
                 seen.add(row.number, code, [row.cells[position] for position, _path in self.plan.targets])
                 if survey.codes is not None:
@@ -97,10 +100,10 @@ class FeedFile:
         survey.date_order = self._date_order or _order(orders)
         return survey
 
-    def batches(self, survey: Survey, *, after: int = 0, size: int = BATCH) -> Iterator[Batch]:
+    def batches(self, survey: Survey, *, after: int = 0) -> Iterator[Batch]:
         """The rows below row ``after``, parsed."""
         rows = (row for row in self.table.rows() if row.number > after)
-        for chunk in batched(rows, size):
+        for chunk in batched(rows, BATCH):
             yield self._batch(survey, chunk)
 
     def _batch(self, survey: Survey, chunk: Sequence[TableRow]) -> Batch:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from mdm.changes import Change
 from mdm.engine import count_frequencies
+from mdm.exceptions import ConcordError
 from mdm.models import CodeSystem, Ingest, SourceRecord, WorkItem
 from mdm.services import ingest as landing
 from mdm.services import work
@@ -29,14 +30,15 @@ RESOLVE_BATCH = 500
 
 
 def run(run_id: int, *, seconds: float | None = None) -> FeedRun:
-    """Do the run, or its next ``seconds`` of work. Look at the state of what is returned: it may have more to do.
+    """Do the run, or some ``seconds`` of it. Look at the state of what is returned: it may have more to do.
 
+    The seconds count from when the file has been surveyed, and one batch is always done: slices come to an end.
     Nothing happens if it is over, if another worker has it, or while an earlier run of its code system isn't over.
     """
     claimed = lease.claim(run_id)
     if claimed is None:
         return FeedRun.objects.get(pk=run_id)
-    worker = _Worker(claimed, None if seconds is None else time.monotonic() + seconds)
+    worker = _Worker(claimed, seconds)
     try:
         if claimed.stalls > lease.MOST_STALLS:
             raise FeedError(
@@ -51,7 +53,7 @@ def run(run_id: int, *, seconds: float | None = None) -> FeedRun:
         pass  # whoever has it goes on from what is committed
     except Cancelled as stop:
         worker.end(State.CANCELLED, stop.message)
-    except FeedError as error:
+    except ConcordError as error:
         worker.end(State.FAILED, error.message)
     return FeedRun.objects.get(pk=run_id)
 
@@ -59,8 +61,8 @@ def run(run_id: int, *, seconds: float | None = None) -> FeedRun:
 class _Worker:
     """One worker's turn at a run that it holds the lease of."""
 
-    def __init__(self, run: FeedRun, deadline: float | None) -> None:
-        self.run, self.deadline = run, deadline
+    def __init__(self, run: FeedRun, seconds: float | None) -> None:
+        self.run, self.seconds, self.started = run, seconds, time.monotonic()
         self.code_system: CodeSystem | None = run.code_system()
 
     def work(self) -> bool:
@@ -73,10 +75,11 @@ class _Worker:
         lease.stop_if_cancelled(self.run)
         lease.write(self.run, state=State.READING, started_at=self.run.started_at or timezone.now())
         file = FeedFile(stored(self.run.path), self.run)
-        survey = file.survey(keep_codes=self.run.missing == MissingRows.RETIRE)
+        survey = file.survey(keep_codes=self.run.missing == MissingRows.RETIRE, beat=lambda: lease.write(self.run))
         if not survey.rows:
             raise FeedError("The file has headings but no rows. Export it again; nothing was changed.")
         self._begin(survey)
+        self.started = time.monotonic()
         return self._accounts(file, survey) if self.run.domain == GL_ACCOUNT else self._land(file, survey)
 
     @transaction.atomic
@@ -92,10 +95,10 @@ class _Worker:
 
     def _land(self, file: FeedFile, survey: Survey) -> bool:
         for batch in file.batches(survey, after=self.run.landed_row):
-            if self._out_of_time():
-                return False
             lease.stop_if_cancelled(self.run)
             self._land_batch(batch, survey)
+            if self._out_of_time():
+                return False
         self._finish(survey)
         return True
 
@@ -167,25 +170,28 @@ class _Worker:
         with transaction.atomic():
             count_frequencies(self.run.domain)
         pending = SourceRecord.objects.filter(domain=self.run.domain, state=SourceRecord.State.PENDING)
-        left = total = max(1, pending.count())
-        while not self._out_of_time():
+        done, total = 0, max(1, pending.count())
+        while True:
             lease.stop_if_cancelled(self.run)
             counts = resolve_pending(domain=self.run.domain, actor=self.run.actor, limit=RESOLVE_BATCH)
-            left -= counts.linked + counts.reviewed + counts.created + counts.updated
+            taken = counts.linked + counts.reviewed + counts.created + counts.updated
+            done += taken
             lease.write(
                 self.run,
                 linked=self.run.linked + counts.linked,
                 reviewed=self.run.reviewed + counts.reviewed,
                 created=self.run.created + counts.created,
-                progress=RESOLVED - 1 - max(0, (RESOLVED - 1 - LANDED) * left // total),
+                progress=min(RESOLVED - 1, LANDED + (RESOLVED - LANDED) * done // total),
                 stalls=0,
             )
-            if not counts.left:
+            # resolving may put a record back to be looked at again, so the end is a batch that finds none
+            if not counts.left and (not taken or done > 2 * total):
                 return True
-        return False
+            if self._out_of_time():
+                return False
 
     def _out_of_time(self) -> bool:
-        return self.deadline is not None and time.monotonic() > self.deadline
+        return self.seconds is not None and time.monotonic() - self.started > self.seconds
 
     @transaction.atomic
     def end(self, state: str, message: str = "") -> None:

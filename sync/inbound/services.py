@@ -17,7 +17,7 @@ from mdm import permissions
 from mdm.changes import Change
 from mdm.exceptions import Refused
 from mdm.models import CodeSystem, SourceSystem, User
-from sync.inbound import files, lease, quarantine
+from sync.inbound import files, lease, quarantine, tasks
 from sync.inbound.domains import domain_of
 from sync.inbound.errors import UnknownSystem
 from sync.inbound.preview import dry_run, inspect
@@ -130,10 +130,8 @@ def options_of(source: FeedOptions) -> dict[str, Any]:
 
 def wake(run_id: int) -> None:
     """Tell a worker. If the broker is away the sweep finds the run."""
-    from sync.inbound.tasks import import_feed
-
     try:
-        task = import_feed.delay(run_id)
+        task = tasks.import_feed.delay(run_id)
     except (OperationalError, ConnectionError):
         log.warning("broker away, the sweep will start this run", run=run_id)
         return

@@ -9,11 +9,11 @@ from django.utils import timezone
 from sync.inbound import lease, runner
 from sync.models.feed import FeedRun
 
-SECONDS = 40.0  # of work per task, well within the time a task may take; a large file takes many
-EVERY = 30.0
+SECONDS = 40.0  # of work per task, so that other tasks get their turn; a large file takes many
+LIMIT = 900  # seconds, for the survey of a huge file comes on top. The lease keeps a redelivered task from joining in
 
 
-@shared_task(name="sync.import_feed")
+@shared_task(name="sync.import_feed", soft_time_limit=LIMIT, time_limit=LIMIT + 60)
 def import_feed(run_id: int) -> None:
     """Do a slice of a run; ask for the next one, or for the run that waited for this one."""
     run = runner.run(run_id, seconds=SECONDS)
@@ -29,5 +29,5 @@ def sweep_feeds() -> None:
     idle = FeedRun.objects.filter(state__in=FeedRun.ACTIVE).filter(
         Q(lease_until__isnull=True) | Q(lease_until__lt=timezone.now())
     )
-    for run in idle.order_by("system", "domain", "pk").distinct("system", "domain"):
+    for run in idle.order_by("system_id", "domain", "pk").distinct("system_id", "domain"):
         import_feed.delay(run.pk)

@@ -30,23 +30,23 @@ class WorkbookReader:
     damage = ""
 
     def __init__(self, path: Path, sheet: str = "") -> None:
-        self._file: Path | io.BytesIO = io.BytesIO(Content(path).read(LARGEST)) if is_gzip(path) else path
-        _refuse_bomb(self._file)
+        file = _unzipped(path) if is_gzip(path) else path
+        _refuse_bomb(file)
         try:
-            book = CalamineWorkbook.from_object(self._file)
+            book = CalamineWorkbook.from_object(file)
             self._sheet = self._choose(book, sheet)
         except PasswordError:
             raise NoTable("The workbook has a password. Save it without one and send it again.") from None
         except (ZipError, CalamineError) as error:
             raise NoTable("The workbook is damaged or cut off. Export it again; nothing was changed.") from error
-        self._faults = faults(self._file, self._sheet.name)
+        self._faults = faults(file, self._sheet.name)
 
     def _choose(self, book: CalamineWorkbook, name: str) -> CalamineSheet:
         if name and name not in book.sheet_names:
             raise UnknownSheet(f"The workbook has no sheet {name!r}. It has: {', '.join(book.sheet_names)}.")
         sheets = (book.get_sheet_by_name(each) for each in ([name] if name else book.sheet_names))
         for sheet in sheets:
-            if sheet.total_height:
+            if sheet.start is not None:
                 return sheet
         raise NoTable("The workbook has no rows. Export it again; nothing was changed.")
 
@@ -56,6 +56,11 @@ class WorkbookReader:
             for column, fault in self._faults.get(number, {}).items():
                 row[column] = fault
             yield TableRow(number, row)
+
+
+def _unzipped(path: Path) -> io.BytesIO:
+    with Content(path) as stream:
+        return io.BytesIO(stream.read(LARGEST))
 
 
 def _cell(cell: Any) -> Cell:
@@ -68,6 +73,8 @@ def _refuse_bomb(file: Path | io.BytesIO) -> None:
     with zipfile.ZipFile(file) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > LARGEST:
             raise NoTable("The workbook is larger than 1 GB when unzipped. Export it as CSV instead.")
+    if isinstance(file, io.BytesIO):
+        file.seek(0)
 
 
 def faults(file: Path | io.BytesIO, sheet: str) -> dict[int, dict[int, str]]:
