@@ -178,16 +178,14 @@ class Tables:
         return self._weights[space]
 
     def relation(self, name: str, resemblance: Resemblance) -> tuple[Relation, Relation]:
-        """Left → right and right → left resemblance of the tokens of the space of column ``name``."""
-        space = self._spaces[name]
-        if (space, resemblance) not in self._relations:
-            self._relations[space, resemblance] = self._relate(space, resemblance)
-        return self._relations[space, resemblance]
+        """Left → right and right → left resemblance of the tokens of column ``name``."""
+        if (name, resemblance) not in self._relations:
+            self._relations[name, resemblance] = self._relate(name, resemblance)
+        return self._relations[name, resemblance]
 
-    def _relate(self, space: str, resemblance: Resemblance) -> tuple[Relation, Relation]:
-        names = [name for name, of in self._spaces.items() if of == space]
-        sides = [np.unique(np.concatenate([self._columns[name][side].ids for name in names])) for side in (0, 1)]
-        tokens = self.tokens(space)
+    def _relate(self, name: str, resemblance: Resemblance) -> tuple[Relation, Relation]:
+        sides = [np.unique(column.ids) for column in self._columns[name]]
+        tokens = self.tokens(self._spaces[name])
         found = resemblance([tokens[i] for i in sides[0]], [tokens[i] for i in sides[1]])
         left = [int(sides[0][i]) for i, _, _ in found]
         right = [int(sides[1][j]) for _, j, _ in found]

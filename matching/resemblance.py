@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from rapidfuzz import process
-from rapidfuzz.distance import OSA
+from rapidfuzz.distance import OSA, LCSseq
 
 from .standardise import sizes
 from .standardise.dictionaries import dictionary
 
 Match = tuple[int, int, float]
+_CONSONANTS = re.compile(r"[a-z][^aeiou]+")
 SLIP, TWO_SLIPS, CUT, CONTRACTED, NO_UNIT = 0.9, 0.8, 0.85, 0.7, 0.8
 
 
@@ -87,17 +89,14 @@ def _cut(short: list[str], long: list[str]) -> Iterator[Match]:
 
 def _contracted(short: list[str], long: list[str]) -> Iterator[Match]:
     """Words of ``short`` without vowels after the first letter, whose letters a word of ``long`` has in this order."""
-    for i, word in enumerate(short):
-        if len(word) < 2 or any(letter in "aeiou" for letter in word[1:]):
-            continue
-        for j, whole in enumerate(long):
-            if len(word) + 2 <= len(whole) <= 4 * len(word) and _is_subsequence(word, whole):
-                yield i, j, CONTRACTED
-
-
-def _is_subsequence(word: str, whole: str) -> bool:
-    letters = iter(whole)
-    return all(letter in letters for letter in word)
+    mine = [i for i, word in enumerate(short) if _CONSONANTS.fullmatch(word)]
+    if not (mine and long):
+        return
+    kept = process.cdist([short[i] for i in mine], long, scorer=LCSseq.similarity, dtype=np.uint8)
+    lengths = np.array([len(short[i]) for i in mine])[:, None]
+    wholes = np.array([len(word) for word in long])[None, :]
+    fits = (kept == lengths) & (wholes >= lengths + 2) & (wholes <= 4 * lengths)
+    yield from ((mine[row], int(column), CONTRACTED) for row, column in zip(*np.nonzero(fits), strict=True))
 
 
 def alike_sizes(left: Sequence[str], right: Sequence[str]) -> list[Match]:
