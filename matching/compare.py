@@ -81,6 +81,7 @@ class Words:
     context: str | None = None
     conflict: str = ""  # the veto, if both sides have words of their own
     whole: str | None = None  # a column with the field as one token: agreeing on all of it is worth its own rarity
+    comparable: str | None = None  # a column in which both must share a token, else a difference says nothing
     limit: str | None = None  # a column with the field as one token: agreeing on all of it is worth no more than its rarity
 
     def find(self, pairs: Pairs, weights: Weights) -> Finding:
@@ -99,6 +100,7 @@ class Words:
         level[~overlap.stated] = EMPTY
         veto = overlap.stated & (overlap.less > 0) if self.conflict else None
         found = finding(np.maximum(bits, weigh["floor"]), level, overlap.similarity, veto)
+        _excuse(found, pairs, self.comparable)
         lone = weights.get(f"{self.field}.lone", 0.0)
         if lone:
             found.bits[pairs.lone(self.field)] = lone
@@ -127,6 +129,15 @@ class Words:
 
     def show(self, std: Std) -> str:
         return " ".join(_tokens(std, self.field))
+
+
+def _excuse(found: Finding, pairs: Pairs, comparable: str | None) -> None:
+    """Take back what speaks against a pair whose values are not of the same kind, as two addresses for two purposes."""
+    if comparable:
+        excused = (found.bits < 0) & ~pairs.share(comparable)
+        found.bits[excused] = 0.0
+        found.level[excused] = EMPTY
+        found.similarity[excused] = 0.0
 
 
 @dataclass(frozen=True)
@@ -226,6 +237,7 @@ class Same:
     field: str
     label: str
     conflict: str = ""  # the veto, if both state values and share none
+    comparable: str | None = None  # a column in which both must share a token, else a difference says nothing
 
     def find(self, pairs: Pairs, weights: Weights) -> Finding:
         level = _levels(len(pairs))
@@ -236,7 +248,9 @@ class Same:
         bits, level = _raise(bits, level, rarity, weights[f"{self.field}.rarity"], REFORMATTED)
         level[pairs.share(written(self.field))] = EXACT
         veto = level == DIFFERENT if self.conflict else None
-        return finding(bits, level, (level > DIFFERENT).astype(np.float64), veto)
+        found = finding(bits, level, (level > DIFFERENT).astype(np.float64), veto)
+        _excuse(found, pairs, self.comparable)
+        return found
 
     def note(self, level: int, veto: bool, a: Std, b: Std) -> str:
         if level == EMPTY:

@@ -22,18 +22,19 @@ SPACES = {
     "name.whole": "whole",  # all its words as one
     "name=": "written",
     "site": "site",
+    "purposes": "purpose",  # of the addresses: ordering, remit-to, ship-from
     **{name: name for name in IDENTIFIERS},
     **ADDRESS_SPACES,
 }
 
 WEIGHTS = {
-    "name.whole": 1.2, "name.agree": 0.6, "name.miss": 0.6, "name.extra": 0.25, "name.cap": 1.0, "name.floor": -8.0, "name.initials": 3.0,
+    "name.whole": 1.35, "name.agree": 0.6, "name.miss": 0.6, "name.extra": 0.25, "name.cap": 1.0, "name.floor": -8.0, "name.initials": 3.0,
     "street.limit": 0.8, "street.agree": 0.5, "street.miss": 0.3, "street.extra": 0.1, "street.cap": 0.7, "street.floor": -5.0,
     "city.rarity": 0.2, "city.different": -2.0,
     "state.rarity": 0.2, "state.different": -2.0,
     "postcode.rarity": 0.4, "postcode.different": -1.0, "area.rarity": 0.0, "area.different": -1.5,
     "phone.rarity": 0.9, "phone.different": -0.5,
-    "site.rarity": 0.8, "site.different": -3.0,
+    "site.rarity": 0.5, "site.different": -3.0,
     "duns.rarity": 1.0, "duns.different": -3.0,
     "ein.rarity": 1.0, "ein.different": -4.0,
     "lei.rarity": 1.2, "lei.different": -6.0,
@@ -45,7 +46,7 @@ WEIGHTS = {
 def standardise(values: Values) -> Std:
     """A supplier's values as columns of tokens."""
     names = [name for value in (values.get("name"), *(values.get("dba_names") or ())) for name in organisation(value)]
-    single = [name.words[0] for name in names if len(name.words) == 1 and 2 <= len(name.words[0]) <= 5]
+    single = [name.raw[0] for name in names if len(name.raw) == 1 and 2 <= len(name.raw[0]) <= 5]
     places = [place for place in values.get("addresses") or () if isinstance(place, dict)]
     return stated_only({
         "name": unique(word for name in names for word in name.words),
@@ -54,6 +55,7 @@ def standardise(values: Values) -> Std:
         "name.whole": unique(whole(name.words) for name in names),
         "name=": fingerprint(values.get("name")),
         "site": sites([values.get("website"), values.get("email")]),
+        "purposes": unique(str(place.get("purpose") or "ordering") for place in places),
         **{name: unique([registered(values.get(name), length)]) for name, length in IDENTIFIERS.items()},
         **address_columns(places, [values.get("phone")]),
     })  # fmt: skip
@@ -87,13 +89,13 @@ RECIPE = Recipe(
         Same("gln", "GLN"),
         Same("npi", "NPI"),
         Names("name", "Name", alike_words, whole="name.whole"),
-        Words("street", "Address", alike_words, limit="street.whole"),
-        Same("city", "City"),
-        Same("state", "State"),
-        Same("postcode", "Postcode"),
-        Same("area", "Postal area"),
+        Words("street", "Address", alike_words, limit="street.whole", comparable="purposes"),
+        Same("city", "City", comparable="purposes"),
+        Same("state", "State", comparable="purposes"),
+        Same("postcode", "Postcode", comparable="purposes"),
+        Same("area", "Postal area", comparable="purposes"),
         Same("phone", "Phone"),
         Same("site", "Web or mail host"),
     ),
-    policy=Policy("supplier", auto_bits=3.0, review_bits=-3.0, margin_bits=2.0, weights=WEIGHTS),
+    policy=Policy("supplier", auto_bits=5.0, review_bits=-2.0, margin_bits=2.0, weights=WEIGHTS),
 )
