@@ -85,25 +85,25 @@ class Sandbox(SandboxClient):
     """A sandbox process of our own; leaving the context stops it."""
 
     def __init__(self, directory: Path) -> None:
-        self._dir = directory
+        self.directory = directory
         self._process = self._spawn()
         super().__init__(self._wait())
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "sync.sandbox", "--dir", str(self._dir.resolve()), "--until-parent-exits"]
+        command = [sys.executable, "-m", "sync.sandbox", "--dir", str(self.directory.resolve()), "--until-parent-exits"]
         return subprocess.Popen(command, cwd=ROOT)
 
     def _wait(self) -> Row:
         end = time.monotonic() + STARTS_WITHIN
         while time.monotonic() < end and self._process.poll() is None:
             try:
-                info: Row = json.loads((self._dir / "sandbox.json").read_text())
+                info: Row = json.loads((self.directory / "sandbox.json").read_text())
             except (OSError, ValueError):
                 info = {}
             if info.get("pid") == self._process.pid:
                 return info
             time.sleep(0.02)
-        raise RuntimeError(f"The sandbox in {self._dir} did not start; its output says why.")
+        raise RuntimeError(f"The sandbox in {self.directory} did not start; its output says why.")
 
     def kill(self) -> None:
         """kill -9, as a crash would."""

@@ -33,10 +33,11 @@ from sync.adapters.values import checked, comparable
 from . import acks, catalog, table
 from .config import X12Config
 from .mapping import LIMITS
-from .sftp import Busy, Sftp
+from .sftp import Busy, Sftp, TooLarge
 from .x12 import CONTROL, USUAL, Envelope, decode
 
 log = logging.getLogger(__name__)
+TAKEN = ".taken-"
 POLL = 0.05  # seconds between looks for an extract
 
 
@@ -97,30 +98,40 @@ class X12Adapter:
         return envelope.wrap(bodies, delimiters, count, len(bodies)).encode()
 
     def collect(self) -> list[Receipt]:
-        """Files are removed by the next call, when the caller has settled what this one returned."""
+        """Files are set aside under a name of their own, and removed by the next call: the caller has settled by then.
+
+        A file that another worker has set aside is read again: it may have died before it settled.
+        """
         try:
             self._sftp.remove(self._consumed)
             self._consumed = []
             names = [n for n in self._sftp.names(self._config.outbound) if n.startswith(("ack_", "receipt_"))]
-            return [
-                receipt for name in names if not name.endswith((".part", ".bad")) for receipt in self._receipts(name)
-            ]
+            wanted = [name for name in names if not name.endswith((".part", ".bad"))]
+            return [receipt for name in wanted for receipt in self._receipts(name)]
         except (Busy, FileNotFoundError) as error:
             raise PeerError(str(error), ErrorClass.BUSY) from error
 
-    def _receipts(self, name: str) -> list[Receipt]:
-        path = f"{self._config.outbound}/{name}"
+    def _receipts(self, file: str) -> list[Receipt]:
+        path, name = f"{self._config.outbound}/{file}", file.partition(TAKEN)[0]
         try:
+            if TAKEN not in file:
+                path = self._take(path)
             found = acks.parse(name, self._sftp.get(path))
             receipts = found.receipts + self._all_rejected(name, found.rejected_control)
-        except FileNotFoundError:  # another worker has settled and removed it
+        except FileNotFoundError:  # another worker was faster
             return []
-        except (ValueError, IndexError, PeerError) as error:
+        except (ValueError, IndexError, TooLarge) as error:
             log.warning("acknowledgement %s is unreadable, set aside: %s", name, error)
             self._sftp.move(path, f"{path}.bad")
             return []
         self._consumed.append(path)
         return receipts
+
+    def _take(self, path: str) -> str:
+        """Out of the way of a second acknowledgement under the same name: one for the same records, sent again."""
+        taken = f"{path}{TAKEN}{secrets.token_hex(4)}"
+        self._sftp.move(path, taken)
+        return taken
 
     def _all_rejected(self, name: str, control: str) -> list[Receipt]:
         """Every record of the file that a 997 rejected; the partner keeps it in its folder of rejected files."""

@@ -4,7 +4,8 @@
 the element after it has a value; a segment without any value is left out. A text longer than 80 characters is continued
 in further PID segments. Flags are Y or N, dates CCYYMMDD, as X12 has them. Beside the fields travel ``{key}`` (the
 idempotency key), ``{version}`` and ``{generation}``, ``{code}`` (the receiver's own code; further ones in REF*IX) and
-``{replaced_by}`` of a merged record. A receiver that already holds the same or a newer (version, generation) accepts and changes nothing.
+``{replaced_by}`` of a merged record. A receiver that already holds the same or a newer (version, generation) accepts
+and changes nothing.
 
 **CSV.** UTF-8, RFC 4180, one column a field; an address has the columns of each purpose; a list is a JSON array.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from sync.adapters.options import Secrets
 from .config import X12Config
 
 T = TypeVar("T")
+RESTED = 0.1  # seconds
 logging.getLogger("asyncssh").setLevel(logging.WARNING)  # it logs every channel at INFO
 
 
@@ -22,15 +24,20 @@ class Busy(Exception):
     """The server is up but would not do it: no room, no permission."""
 
 
+class TooLarge(PeerError):
+    """A file is larger than any answer should be."""
+
+
 class Sftp:
     """Every call raises PeerError when the server is away, Busy when it refuses."""
 
     def __init__(self, config: X12Config, secrets: Secrets) -> None:
         self._config = config
-        self._secrets = secrets
+        self._options = _options(config, secrets)
         self._runner: asyncio.Runner | None = None
         self._ssh: asyncssh.SSHClientConnection | None = None
         self._client: asyncssh.SFTPClient | None = None
+        self._used = 0.0  # when, on the monotonic clock
 
     def put(self, path: str, data: bytes) -> None:
         """Write ``path.part``, then rename, so that nobody picks up half a file."""
@@ -70,7 +77,7 @@ class Sftp:
         async with sftp.open(path, "rb") as file:
             data: bytes = await file.read(self._config.max_reply + 1)
         if len(data) > self._config.max_reply:
-            raise PeerError(f"{path} is larger than {self._config.max_reply} bytes.", ErrorClass.PROTOCOL)
+            raise TooLarge(f"{path} is larger than {self._config.max_reply} bytes.", ErrorClass.PROTOCOL)
         return data
 
     def _run(self, work: Callable[[asyncssh.SFTPClient], Coroutine[Any, Any, T]], *, applies: bool = False) -> T:
@@ -82,7 +89,9 @@ class Sftp:
         sftp = await self._open()
         try:
             async with asyncio.timeout(self._config.timeout):
-                return await work(sftp)
+                result = await work(sftp)
+                self._used = time.monotonic()
+                return result
         except asyncssh.SFTPNoSuchFile as error:
             raise FileNotFoundError(str(error)) from error
         except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, asyncssh.DisconnectError, OSError) as error:
@@ -92,12 +101,12 @@ class Sftp:
             raise Busy(f"The server refused: {error.reason}") from error
 
     async def _open(self) -> asyncssh.SFTPClient:
-        if self._client is not None and self._ssh is not None and not self._ssh.is_closed():
+        if self._client is not None and await self._alive(self._client):
             return self._client
         self._forget()
         try:
             async with asyncio.timeout(self._config.timeout):
-                self._ssh = await asyncssh.connect(**self._options())
+                self._ssh = await asyncssh.connect(**self._options)
                 self._client = await self._ssh.start_sftp_client()
         except asyncssh.HostKeyNotVerifiable as error:
             text = "The server shows another host key than the pinned one; ask its owner before you change host_key."
@@ -108,22 +117,16 @@ class Sftp:
             raise PeerError(f"No connection: {error or 'no answer'}", *_kind(error)) from error
         return self._client
 
-    def _options(self) -> dict[str, Any]:
+    async def _alive(self, sftp: asyncssh.SFTPClient) -> bool:
+        """Nobody listens to the connection between calls, so one that rested is asked before it is trusted."""
+        if time.monotonic() - self._used < RESTED:
+            return True
         try:
-            pinned = asyncssh.import_public_key(self._config.host_key)
-            key = asyncssh.import_private_key(self._secrets.get(self._config.private_key))
-        except asyncssh.KeyImportError as error:
-            raise ConfigError(f"host_key or the secret {self._config.private_key} is not a key: {error}") from error
-        return {
-            "host": self._config.host,
-            "port": self._config.port,
-            "username": self._config.username,
-            "client_keys": [key],
-            "known_hosts": ([pinned], [], []),
-            "config": None,
-            "agent_path": None,
-            "login_timeout": self._config.timeout,
-        }
+            async with asyncio.timeout(self._config.timeout):
+                await sftp.realpath(".")
+        except (asyncssh.Error, OSError):
+            return False
+        return True
 
     def _forget(self) -> None:
         if self._ssh is not None:
@@ -141,6 +144,24 @@ class Sftp:
             self._ssh.close()
             await self._ssh.wait_closed()
         self._ssh = self._client = None
+
+
+def _options(config: X12Config, secrets: Secrets) -> dict[str, Any]:
+    try:
+        pinned = asyncssh.import_public_key(config.host_key)
+        key = asyncssh.import_private_key(secrets.get(config.private_key))
+    except asyncssh.KeyImportError as error:
+        raise ConfigError(f"host_key or the secret {config.private_key} is not a key: {error}") from error
+    return {
+        "host": config.host,
+        "port": config.port,
+        "username": config.username,
+        "client_keys": [key],
+        "known_hosts": ([pinned], [], []),
+        "config": None,
+        "agent_path": None,
+        "login_timeout": config.timeout,
+    }
 
 
 def _kind(error: BaseException) -> tuple[ErrorClass]:
