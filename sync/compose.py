@@ -94,7 +94,6 @@ def _render(
     out: Composed,
 ) -> None:
     ready: list[Shipment] = []
-    fresh: set[int] = set()
     for claim, step, payload in steps:
         letter = letters.get(claim.lane)
         wanted = (step.version, claim.generation, step.kind)
@@ -104,12 +103,11 @@ def _render(
                 out.verdicts.append(written)
                 continue
             letter = written
-            fresh.add(claim.lane)
         ready.append(Shipment(claim, step, letter))
-    stored = _store([s for s in ready if s.claim.lane in fresh])
+    ours = _store(ready)
     order = {name: position for position, name in enumerate(DOMAINS)}
     out.shipments = sorted(
-        (s for s in ready if s.claim.lane not in fresh or s.claim.lane in stored),
+        (s for s in ready if s.claim.lane in ours),
         key=lambda s: (order[s.letter.payload["domain"]], s.claim.record),
     )
 

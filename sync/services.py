@@ -14,6 +14,7 @@ from mdm.changes import Change, audit_all
 from mdm.exceptions import NeedsReason
 from mdm.models import AuditEntry, DomainName, GoldenRecord, User, WorkItem
 from mdm.permissions import ADMINISTER, MANAGE_SYNC, require
+from mdm.services import change as golden_values
 from mdm.services import work
 from sync import receivers
 from sync.locking import with_lanes
@@ -57,10 +58,8 @@ def retry_class(*, target: Target, error_class: str, actor: User, reason: str = 
 
 def edit_and_retry(*, lane: Lane, path: str, value: Any, actor: User, reason: str) -> None:
     """Override the value that the target refused, and send the record again."""
-    from mdm.services import change as changes
-
     require(actor, MANAGE_SYNC)
-    changes.override(golden=lane.record, path=path, value=value, actor=actor, reason=reason)
+    golden_values.override(golden=lane.record, path=path, value=value, actor=actor, reason=reason)
     _act([lane], actor, "delivery.edit_and_retry", reason, lambda ids: _run(AGAIN_SQL, [list(ids)]))
 
 
@@ -204,7 +203,7 @@ def _entry(change: Change, lane: Lane) -> AuditEntry:
 
 def _skip(ids: set[int], actor: User) -> list[int]:
     """Take the last version tried as done with, and say so among the attempts."""
-    last = Attempt.objects.filter(lane__in=ids).order_by("lane", "-pk").distinct("lane")
+    last = Attempt.objects.filter(lane__in=ids).order_by("lane_id", "-pk").distinct("lane_id")
     tried = {attempt.lane_id: attempt for attempt in last}
     done = _run(
         SKIP_SQL,

@@ -72,7 +72,7 @@ def check_lanes() -> None:
 # Not acks_late: it takes longer than the broker waits before it gives a task to another worker.
 @shared_task(name="sync.reconcile", soft_time_limit=1700, time_limit=1800, acks_late=False)
 def reconcile_all() -> None:
-    """Nightly: read every target back and compare."""
+    """Nightly: read every target back and compare. Lost with its worker: the next night is soon enough."""
     for target in Target.objects.select_related("system").filter(active=True, paused=False):
         reconcile.compare(target, actor=User.objects.system())
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
+from functools import cache
 
 import structlog
+from celery import current_app
+from kombu.connection import ConnectionPool
 from kombu.exceptions import OperationalError
 
 log = structlog.get_logger(__name__)
 
 SILENCE = 5.0  # seconds without wake-ups after the broker failed: commits must not wait for it one by one
+CONNECTIONS = 10
+# kombu's own defaults try for six seconds, in the request that has just committed
+IMPATIENT = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0, "socket_connect_timeout": 1}
 _quiet_until = 0.0
 
 
@@ -21,9 +28,17 @@ def wake(target_id: int) -> bool:
     if time.monotonic() < _quiet_until:
         return False
     try:
-        deliver.apply_async(args=(target_id,), retry=False)
+        with _connections(os.getpid()).acquire(block=True) as connection:
+            deliver.apply_async(args=(target_id,), producer=connection.Producer(), retry=False)
     except (OperationalError, OSError) as error:
         _quiet_until = time.monotonic() + SILENCE
         log.warning("no wake-up: broker unreachable", target=target_id, error=type(error).__name__)
         return False
     return True
+
+
+@cache
+def _connections(pid: int) -> ConnectionPool:
+    """Of this process: a forked worker must not write on its parent's sockets."""
+    pool: ConnectionPool = current_app.connection_for_write(transport_options=IMPATIENT).Pool(CONNECTIONS)
+    return pool

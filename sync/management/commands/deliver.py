@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -22,6 +24,7 @@ Report = tuple[str, outbox.Tally, str]
 
 class Command(BaseCommand):
     help = "Delivers what is due to the targets, each in a thread of its own."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--target", action="append", default=[], help="code of a target; several may be given")
@@ -31,12 +34,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         chosen = self._targets(options["target"])
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
         end = time.monotonic() + options["seconds"]
         patience = "forever" if options["forever"] else "idle" if options["until_idle"] else "once"
-        with ThreadPoolExecutor(max_workers=max(len(chosen), 1)) as threads:
+        with stopped_by_signal() as stop, ThreadPoolExecutor(max_workers=max(len(chosen), 1)) as threads:
             running = [threads.submit(run, target, patience, stop, end) for target in chosen]
             for code, tally, problem in (future.result() for future in running):
                 self._report(code, tally, problem)
@@ -51,6 +51,18 @@ class Command(BaseCommand):
     def _report(self, code: str, tally: outbox.Tally, problem: str) -> None:
         counts = ", ".join(f"{n} {outcome}" for outcome, n in sorted(tally.outcomes.items())) or "nothing due"
         self.stdout.write(f"{code}: {problem or counts}")
+
+
+@contextmanager
+def stopped_by_signal() -> Iterator[threading.Event]:
+    """Set by SIGTERM and Ctrl-C: batches under way are finished first."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run(target: Target, patience: str, stop: threading.Event, end: float) -> Report:

@@ -1,0 +1,141 @@
+"""Lanes are written in the transaction that makes the change, for every target that subscribes."""
+
+from __future__ import annotations
+
+import pytest
+from celery import current_app
+from django.db import transaction
+
+from mdm.models import GoldenRecord
+from mdm.services.events import announce
+from mdm.signals import GoldenChange, golden_changed
+from sync import receivers, services, wakeups
+from sync.models import Lane, Target
+from tests.sync import kit
+from tests.sync.peers import Peer
+
+REAL_WAKE = wakeups.wake
+
+
+def test_a_change_makes_one_lane_per_target_that_subscribes(target: Target) -> None:
+    kit.make_target("ehr", subscriptions={"item": {}})
+    kit.make_target("old", active=False)
+    supplier, item = kit.create("supplier"), kit.create("item")
+    lanes = set(Lane.objects.values_list("target__code", "record__public_id", "head"))
+    assert lanes == {("erp", supplier.public_id, 1), ("erp", item.public_id, 1), ("ehr", item.public_id, 1)}
+
+
+def test_lanes_are_rolled_back_with_the_change(target: Target, woken: list[int]) -> None:
+    golden = kit.create()
+    woken.clear()
+
+    @transaction.atomic
+    def fail_after_the_change() -> None:
+        kit.update(golden, name="never")
+        assert kit.lane(target, golden).head == 2
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_after_the_change()
+    assert kit.lane(target, golden).head == 1
+    assert woken == []
+
+
+def test_a_receiver_that_fails_rolls_the_change_back(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    golden = kit.create()
+    monkeypatch.setattr(receivers, "BUMP_SQL", "SELECT 1 / 0 WHERE %s IS NOT NULL OR %s IS NOT NULL OR %s IS NOT NULL")
+    with pytest.raises(Exception, match="division by zero"):
+        kit.update(golden, name="never")
+    assert GoldenRecord.objects.get(pk=golden.pk).version == 1
+
+
+def test_workers_are_woken_once_per_target_after_the_commit(target: Target, woken: list[int]) -> None:
+    with transaction.atomic():
+        kit.create_many("supplier", 5)
+        assert woken == []
+    assert woken == [target.pk]
+
+
+def test_what_is_not_published_reaches_nobody(target: Target) -> None:
+    golden = kit.create()
+    Lane.objects.all().delete()
+    with transaction.atomic():
+        golden.approved_version, golden.version = 0, 2
+        golden.save()
+        announce(kit.change(), [(golden, kit.Kind.UPDATED, ())])
+    assert not Lane.objects.exists()
+
+
+def test_hundreds_of_changes_are_one_statement(target: Target, django_assert_num_queries) -> None:
+    kit.make_target("ehr")
+    rows = kit.create_many("supplier", 300)
+    changes = [GoldenChange(row, 2, kit.Kind.UPDATED, True, (), row.events.get()) for row in rows]
+    with transaction.atomic(), django_assert_num_queries(1):
+        golden_changed.send(sender=GoldenRecord, changes=changes)
+    assert set(Lane.objects.values_list("head", flat=True)) == {2}
+
+
+def test_two_versions_of_a_record_in_one_announcement_make_one_lane(target: Target) -> None:
+    golden = kit.create()
+    with transaction.atomic():
+        newer = GoldenRecord.objects.get(pk=golden.pk)
+        golden.version = golden.approved_version = 2
+        newer.version = newer.approved_version = 3
+        announce(kit.change(), [(newer, kit.Kind.UPDATED, ()), (golden, kit.Kind.UPDATED, ())])
+    assert kit.lane(target, golden).head == 3
+
+
+def test_a_broker_that_is_down_never_fails_the_commit(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody = current_app.connection_for_write(url="redis://127.0.0.1:1/0", transport_options=wakeups.IMPATIENT).Pool(1)
+    monkeypatch.setattr(wakeups, "wake", REAL_WAKE)
+    monkeypatch.setattr(wakeups, "_connections", lambda pid: nobody)
+    monkeypatch.setattr(wakeups, "_quiet_until", 0.0)
+    golden = kit.create()
+    assert kit.lane(target, golden).head == 1
+    assert wakeups._quiet_until > 0
+    assert wakeups.wake(target.pk) is False
+
+
+def test_a_new_target_gets_what_is_already_there(target: Target) -> None:
+    live, retired = kit.create(), kit.create(name="gone")
+    kit.update(retired, kit.Kind.RETIRED)
+    new = kit.make_target("ehr")
+    assert list(Lane.objects.filter(target=new).values_list("record", flat=True)) == [live.pk]
+    kit.deliver(new)
+    assert set(kit.peer_of(new).records) == {live.public_id}
+
+
+def test_a_target_that_subscribes_to_more_gets_the_rest(target: Target) -> None:
+    new = kit.make_target("ehr", subscriptions={"item": {}})
+    supplier = kit.create()
+    admin = kit.make_user("mdm.administer")
+    services.subscribe(target=new, subscriptions=kit.ALL, actor=admin, reason="now suppliers too")
+    assert Lane.objects.filter(target=new, record=supplier).exists()
+
+
+def test_a_narrower_filter_deactivates_what_falls_out_of_it(target: Target, peer: Peer) -> None:
+    kept, dropped = kit.create(supplier_type="gpo"), kit.create(name="maker", supplier_type="manufacturer")
+    kit.deliver(target)
+    admin = kit.make_user("mdm.administer")
+    narrower = kit.ALL | {"supplier": {"supplier_type": ["gpo"]}}
+    target = services.subscribe(target=target, subscriptions=narrower, actor=admin, reason="GPOs only")
+    kit.deliver(target)
+    assert peer.records[kept.public_id].active
+    assert not peer.records[dropped.public_id].active
+
+
+@pytest.mark.parametrize("wrong", [{"nurse": {}}, {"item": {"colour": ["red"]}}, {"item": {"brand": "Acme"}}, []])
+def test_a_subscription_that_names_nothing_known_is_refused(target: Target, wrong: object) -> None:
+    from django.core.exceptions import ValidationError
+
+    target.subscriptions = wrong
+    with pytest.raises(ValidationError):
+        target.full_clean()
+
+
+def test_secrets_are_not_readable_in_the_database(target: Target) -> None:
+    target.secrets = {"ERP_CLIENT_SECRET": "hunter2"}
+    target.save()
+    stored = Target.objects.get(pk=target.pk)
+    assert stored.secrets == {"ERP_CLIENT_SECRET": "hunter2"}
+    assert b"hunter2" not in bytes(stored.sealed_secrets)
