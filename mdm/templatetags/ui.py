@@ -38,6 +38,12 @@ def icon(context: RequestContext, name: str, classes: str = "") -> SafeString:
     return icons.use(name, classes)
 
 
+@register.simple_tag
+def icon_inline(name: str, classes: str = "") -> SafeString:
+    """An icon on a page without a sprite."""
+    return icons.inline(name, f"icon {classes}".strip())
+
+
 @register.simple_tag(takes_context=True)
 def sprite(context: RequestContext) -> SafeString:
     """The drawings of all icons the page has used so far; at the end of ``<body>``."""

@@ -10,9 +10,10 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 
+import matching
 from matching.records import probability
-from mdm.engine import engine_for
-from mdm.models import GoldenRecord, User, WorkItem
+from mdm import policies
+from mdm.models import GoldenRecord, Policy, User, WorkItem
 from mdm.ui.readers import work
 from mdm.ui.readers.compare import Comparison
 
@@ -158,7 +159,8 @@ class Review:
     @cached_property
     def thresholds(self) -> tuple[float, float]:
         """Probabilities above which the policy in force asks a person, and links by itself."""
-        policy = engine_for(self.item.domain).policy
+        row = policies.active(Policy.Kind.MATCH, self.item.domain)
+        policy = matching.Policy.from_json(row.body) if row else matching.Policy.default(self.item.domain)
         return probability(policy.review_bits), probability(policy.auto_bits)
 
 

@@ -19,7 +19,8 @@ from sync.ui import readers
 def console(request: Request) -> HttpResponse:
     lanes = readers.dead(request.GET.get("target", ""))
     first = readers.find_dead(lanes[0].pk) if lanes else None
-    context: dict[str, Any] = {"section": "sync", "lanes": lanes, "letter": readers.DeadLetter(first) if first else None}
+    context: dict[str, Any] = {"section": "sync", "lanes": lanes}
+    context["letter"] = readers.DeadLetter(first) if first else None
     context |= {"chosen": request.GET.get("target", ""), "reconciliations": readers.reconciliations()}
     return render(request, "sync/console.html", context | _live())
 

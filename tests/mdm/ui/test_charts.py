@@ -1,0 +1,62 @@
+"""Geometry of the drawn marks."""
+
+from __future__ import annotations
+
+import pytest
+
+from mdm.ui import charts
+
+EVIDENCE = [
+    {"field": "prior", "label": "Prior", "bits": -14.6, "note": ""},
+    {"field": "code", "label": "Catalogue no.", "bits": 9.6, "note": ""},
+    {"field": "packs", "label": "Packaging", "bits": -1.9, "note": ""},
+    {"field": "name", "label": "Description", "bits": 10.5, "note": ""},
+    {"field": "gln", "label": "GLN", "bits": 0.0, "note": ""},
+]
+
+
+def test_the_waterfall_ends_at_the_score():
+    fall = charts.waterfall(EVIDENCE)
+    total = fall.steps[-1]
+    assert total.tone == "total"
+    assert total.bits == pytest.approx(sum(e["bits"] for e in EVIDENCE))
+    assert total.end == pytest.approx(fall.steps[-2].end)
+
+
+def test_every_step_starts_where_the_one_before_ended():
+    steps = charts.waterfall(EVIDENCE).steps[:-1]
+    for before, after in zip(steps, steps[1:], strict=False):
+        assert before.end in (pytest.approx(after.start, abs=0.2), pytest.approx(after.start + after.width, abs=0.2))
+
+
+def test_the_prior_comes_first_and_what_says_nothing_is_left_out():
+    fall = charts.waterfall(EVIDENCE)
+    assert [s.label for s in fall.steps] == ["Prior", "Description", "Catalogue no.", "Packaging", "Total"]
+
+
+def test_bars_keep_within_the_drawing():
+    for evidence in (EVIDENCE, EVIDENCE[:1], []):
+        for step in charts.waterfall(evidence).steps:
+            assert 0 <= step.start
+            assert step.start + step.width <= 100
+
+
+@pytest.mark.parametrize(("highest", "top"), [(0, 4), (3, 4), (17, 20), (21, 40), (160, 160), (161, 200), (999, 1200)])
+def test_an_axis_ends_at_a_round_number(highest, top):
+    assert charts.nice_top(highest) == top
+    assert top % 4 == 0
+
+
+def test_stacked_bars_add_up_to_the_height_of_their_sum():
+    chart = charts.Stacked(["a", "b"], {"one": [3, 0], "two": [1, 0]}, "caption")
+    assert sum(bar.height + 1 for bar in chart.bars) == pytest.approx(chart.height - 1, abs=0.2)
+    assert chart.rows == [("a", (3, 1)), ("b", (0, 0))]
+
+
+@pytest.mark.parametrize("values", [[], [5.0]])
+def test_a_single_value_is_no_trend(values):
+    assert charts.spark(values, 84, 30) is None
+
+
+def test_a_flat_trend_is_drawn():
+    assert charts.spark([2.0, 2.0, 2.0], 84, 30) is not None

@@ -1,0 +1,222 @@
+"""The review workplace: what is shown is what was scored, and a decision is carried out once."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from mdm.models import Comment, Judgement, Relation, SourceRecord, WorkItem
+from mdm.ui.readers.compare import Comparison
+from mdm.ui.readers.review import Review
+from tests.mdm import kit
+from tests.mdm.ui.conftest import HX
+
+State = WorkItem.State
+
+
+@pytest.fixture
+def item(db) -> WorkItem:
+    return kit.doubtful()
+
+
+def text_of(answer) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", unescape(answer.content.decode())).split())
+
+
+def decide(client, item: WorkItem, decision: str, **data: object):
+    said = {"decision": decision, "version": item.version, "candidate": "", **data}
+    return client.post(f"/review/{item.pk}/decide/", said, headers=HX)
+
+
+def test_the_score_shown_is_the_score_stored(steward, item):
+    text = text_of(steward.get(f"/review/{item.pk}/"))
+    assert f"{item.candidates[0]['probability'] * 100:.1f}"[:2] in text
+    for piece in item.candidates[0]["evidence"]:
+        if abs(piece["bits"]) >= 0.05:
+            assert piece["label"] in text
+
+
+def test_both_records_are_shown_side_by_side_with_what_would_survive(steward, item):
+    text = text_of(steward.get(f"/review/{item.pk}/"))
+    assert "CATHETER FOLEY 16FR 5CC SILICONE COATED" in text
+    assert "Foley catheter, 18 Fr, 5 mL, silicone-coated" in text.replace(" ,", ",")
+    assert "If matched" in text
+
+
+def test_a_veto_is_said_in_words(steward, item):
+    text = text_of(steward.get(f"/review/{item.pk}/"))
+    assert all(veto in text for veto in item.candidates[0]["vetoes"])
+
+
+def test_accepting_links_the_record_and_shows_the_next_item(steward, item):
+    answer = decide(steward, item, "accept")
+    assert answer.status_code == 200
+    item.refresh_from_db()
+    assert item.state == State.DONE
+    assert kit.golden("scm", "D1") == kit.golden("erp", "E1")
+    assert "Queue is clear" in text_of(answer)
+
+
+def test_a_picked_value_survives_against_the_rule(steward, item):
+    shown = Review(item)
+    row = next(r for r in shown.comparison.rows if r.field.name == "description")
+    assert row.choice
+    other = "b" if row.default == "a" else "a"
+    decide(steward, item, "accept", **{"pick.description": other}, reason="Reads better")
+    golden = kit.golden("erp", "E1")
+    expected = row.b.value if other == "b" else row.a.value
+    assert golden.item.description == expected
+
+
+def test_leaving_the_rules_choice_makes_no_override(steward, item):
+    rows = Review(item).comparison.rows
+    decide(steward, item, "accept", **{f"pick.{r.field.name}": r.default for r in rows if r.choice})
+    assert not kit.golden("erp", "E1").overrides.exists()
+
+
+def test_not_a_match_makes_a_record_of_its_own_and_is_remembered(steward, item):
+    decide(steward, item, "reject", reason="Another size")
+    assert kit.golden("scm", "D1") != kit.golden("erp", "E1")
+    assert Judgement.objects.get().verdict == Judgement.Verdict.DIFFERENT
+
+
+def test_a_new_record_is_made_on_demand(steward, item):
+    decide(steward, item, "new")
+    assert kit.golden("scm", "D1") != kit.golden("erp", "E1")
+
+
+def test_relating_needs_a_reason(steward, item):
+    answer = decide(steward, item, "relate", kind="substitute")
+    assert answer.status_code == 422
+    assert not Relation.objects.exists()
+    decide(steward, item, "relate", kind="substitute", reason="Clinical committee")
+    assert Relation.objects.get().kind == "substitute"
+
+
+def test_a_snoozed_item_leaves_the_queue_and_is_found_under_later(steward, item):
+    decide(steward, item, "snooze", until="week")
+    item.refresh_from_db()
+    assert item.state == State.SNOOZED
+    assert 6 <= (item.snoozed_until - timezone.now()).days <= 7
+    assert item.title in text_of(steward.get("/review/?view=later"))
+    assert item.title not in text_of(steward.get("/review/?view=team"))
+
+
+def test_the_last_decision_can_be_taken_back(steward, item):
+    decide(steward, item, "accept")
+    answer = steward.post("/review/undo/", {}, headers=HX)
+    item.refresh_from_db()
+    assert item.state == State.OPEN
+    assert SourceRecord.objects.get(pk=item.source_id).golden_id is None
+    assert item.title in text_of(answer)
+
+
+def test_nothing_to_undo_is_said(steward, item):
+    assert steward.post("/review/undo/", {}).status_code == 404
+
+
+def test_the_second_of_two_stewards_gets_the_item_as_it_is_now(steward, approver, item):
+    decide(steward, item, "accept")
+    answer = decide(steward, item, "reject")
+    assert answer.status_code == 409
+    assert "decided already" in text_of(answer)
+    assert kit.golden("scm", "D1") == kit.golden("erp", "E1")
+
+
+def test_a_decision_on_an_item_that_changed_is_refused_with_the_new_state(steward, item):
+    answer = decide(steward, item, "accept", version=item.version + 7)
+    assert answer.status_code == 409
+    item.refresh_from_db()
+    assert item.state == State.OPEN
+    assert item.title in text_of(answer)
+
+
+@pytest.mark.parametrize("data", [{"decision": "explode"}, {"version": "x"}, {"decision": ""}])
+def test_a_form_that_makes_no_sense_decides_nothing(steward, item, data):
+    assert decide(steward, item, data.pop("decision", "accept"), **data).status_code == 409
+    item.refresh_from_db()
+    assert item.state == State.OPEN
+
+
+def test_without_javascript_the_same_form_leads_to_the_next_page(steward, item):
+    said = {"decision": "accept", "version": item.version}
+    answer = steward.post(f"/review/{item.pk}/decide/", said)
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/review/")
+
+
+def test_who_may_not_decide_is_refused(viewer, item):
+    assert decide(viewer, item, "accept").status_code == 403
+    item.refresh_from_db()
+    assert item.state == State.OPEN
+
+
+def test_an_item_is_taken_and_given_back(steward, item):
+    steward.post(f"/review/{item.pk}/claim/", headers=HX)
+    item.refresh_from_db()
+    assert item.assignee == kit.steward()
+    assert item.title in text_of(steward.get("/review/?view=mine"))
+    steward.post(f"/review/{item.pk}/claim/", headers=HX)
+    item.refresh_from_db()
+    assert item.assignee is None
+
+
+def test_a_comment_is_kept_and_shown(steward, item):
+    answer = steward.post(f"/review/{item.pk}/comment/", {"text": "Ask the <ward>"}, headers=HX)
+    assert Comment.objects.get().author == kit.steward()
+    assert "Ask the &lt;ward&gt;" in answer.content.decode()
+
+
+def test_the_queue_asks_as_many_questions_for_many_items_as_for_one(steward, item):
+    steward.get(f"/review/{item.pk}/")
+    with CaptureQueriesContext(connection) as one:
+        steward.get(f"/review/{item.pk}/")
+    size = {
+        f"D{n}": kit.SAME_CATHETER | {"description": f"Foley catheter, {n} Fr, 5 mL, coated"} for n in range(20, 30)
+    }
+    kit.feed("scm", size)
+    assert WorkItem.objects.filter(state=State.OPEN).count() > 3
+    with CaptureQueriesContext(connection) as many:
+        steward.get(f"/review/{item.pk}/")
+    assert len(many) <= len(one)
+    assert len(one) <= 32
+
+
+def test_the_queue_can_be_narrowed_to_a_domain(steward, item):
+    assert item.title in text_of(steward.get("/review/?domain=item"))
+    assert "No item fits this filter" in text_of(steward.get("/review/?domain=supplier"))
+
+
+def test_overdue_items_are_marked(steward, item):
+    WorkItem.objects.update(due_at=timezone.now() - timezone.timedelta(hours=1))
+    assert "Overdue" in text_of(steward.get("/review/"))
+
+
+def test_a_value_only_one_side_states_is_no_choice(item):
+    comparison = Review(item).comparison
+    assert isinstance(comparison, Comparison)
+    for row in comparison.rows:
+        if not (row.a.stated and row.b.stated):
+            assert row.level == "empty"
+            assert not row.choice
+
+
+def test_two_golden_records_are_merged_from_the_queue(steward, db):
+    kit.feed("erp", {"E1": kit.CATHETER, "E9": kit.STAPLER})
+    one, two = kit.golden("erp", "E1"), kit.golden("erp", "E9")
+    item = WorkItem.objects.create(
+        kind="possible_duplicate", domain="item", subject=f"golden:{one.pk}/{two.pk}", title=one.name, golden=one,
+        other=two, created_at=timezone.now(), score=1.0, probability=0.66,
+        candidates=[{"golden": two.pk, "score": 1.0, "probability": 0.66, "vetoes": [], "evidence": []}],
+    )  # fmt: skip
+    page = text_of(steward.get(f"/review/{item.pk}/"))
+    assert "Second golden record" in page
+    assert "Stapler" in page
+    decide(steward, item, "accept", reason="The same article")
+    two.refresh_from_db()
+    assert two.survivor.pk == one.pk
