@@ -30,7 +30,8 @@ class Supply:
         self.home = directory / "files"
         for folder in (self._keys, *(self.home / name for name in FOLDERS)):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.client_key = self._key("client").export_private_key().decode()
+        self._key("client")
+        self.client_key = (self._keys / "client").read_text()
         self.host_key = self._key("host").export_public_key().decode().strip()
         self._arrived: asyncio.Queue[Path] = asyncio.Queue()
         self._connections: set[asyncssh.SSHServerConnection] = set()
