@@ -22,7 +22,7 @@ CAP = 200  # a key that more records of a side share makes no pairs
 
 
 def informative(words: Sequence[str], count: int) -> list[str]:
-    """The words most likely to be rare: not common in the trade, then the longest; as ``skeleton``, so that slips share it."""
+    """The words most likely to be rare: not common in the trade, then the longest; each as its ``skeleton``."""
     known = word_set("common")
     ranked = sorted(words, key=lambda word: (word in known, -min(len(word), 8), word))
     return unique(skeleton(word) for word in ranked if len(word) >= 2)[:count]
@@ -56,10 +56,12 @@ class Candidates:
     worth: np.ndarray
 
 
-def candidates(left: Sequence[Sequence[str]], right: Sequence[Sequence[str]], *, cap: int = CAP, best: int = 60) -> Candidates:
+def candidates(
+    left: Sequence[Sequence[str]], right: Sequence[Sequence[str]], *, cap: int = CAP, best: int = 60
+) -> Candidates:
     """Pairs of records that share a key: ``best`` per left row, ranked by how rare the shared keys are.
 
-    Args: the keys of every left and every right record; pass the same object twice to find duplicates (then left < right).
+    Args: the keys of every left and every right record; the same object twice finds duplicates (then left < right).
     """
     index = _index(right, cap)
     dedupe = left is right

@@ -237,9 +237,8 @@ class Pairs:
         return shared
 
     def crossed_weight(self, name: str, other: str) -> Floats:
-        """The larger of ``shared_weight`` both ways: left ``name`` in right ``other``, left ``other`` in right ``name``."""
+        """``shared_weight`` of left ``name`` in right ``other`` or of left ``other`` in right ``name``, the larger."""
         return np.maximum(self.shared_weight(name, other), self.shared_weight(other, name))
-
 
     def overlap(self, name: str, resemblance: Resemblance | None = None, context: str | None = None) -> Overlap:
         """Agreement of the tokens of a column.
@@ -281,9 +280,13 @@ def _agreement(
         weight = weight.copy()
         _soften(share, weight, pair, token, ~hit, other, behind, other_rows, weights, relation)
     size = len(rows)
-    literal = np.bincount(pair[share < 1.0], minlength=size) == 0
-    alone = np.bincount(pair, weight * (share == 0.0), size)
-    return np.bincount(pair, weight * share, size), alone, literal
+    literal: Bools = np.bincount(pair[share < 1.0], minlength=size) == 0
+    return _sum(pair, weight * share, size), _sum(pair, weight * (share == 0.0), size), literal
+
+
+def _sum(pair: Ints, weight: Floats, size: int) -> Floats:
+    """The weights of each pair, added up; zero where it has none (``bincount`` of nothing counts integers)."""
+    return np.bincount(pair, weight, size).astype(np.float64)
 
 
 def _soften(

@@ -32,7 +32,7 @@ class Decision:
 
 
 def decide(ranked: Iterable[Ranked], policy: Policy) -> Decision:
-    """Decide for one record. The order of ``ranked`` doesn't matter; equals are ambiguous, never settled by their keys."""
+    """Decide for one record. The order of ``ranked`` doesn't matter; equals are ambiguous, never settled by key."""
     ordered = sorted(ranked, key=lambda candidate: -candidate.score)
     best = ordered[0] if ordered else None
     runner_up = ordered[1] if len(ordered) > 1 else None

@@ -63,7 +63,7 @@ class Statistics:
 
     def rarity(self, space: str, tokens: Sequence[str]) -> Floats:
         """Bits that an agreement on each token is worth by chance alone: log2 of one over its frequency."""
-        counts = self._counts.get(space, {})
+        counts: Mapping[str, int] = self._counts.get(space, {})
         common = word_set("common") if space == "word" else frozenset()
         have = [max(counts.get(t, 0) - COPIES, 0) + (_COMMON if t in common else _RARE) for t in tokens]
         rarity: Floats = np.log2((self.size + BACKGROUND) / np.asarray(have, dtype=np.float64))
@@ -81,6 +81,11 @@ class Statistics:
     def from_json(cls, data: Mapping[str, Any] | str) -> Statistics:
         values = json.loads(data) if isinstance(data, str) else data
         return cls(int(values["size"]), values["counts"])
+
+
+def weigh(field: str, **bits: float) -> dict[str, float]:
+    """Weights of one field under the names of ``Policy.weights``: ``weigh("name", agree=0.6)`` is "name.agree"."""
+    return {f"{field}.{name}": value for name, value in bits.items()}
 
 
 @dataclass(frozen=True)

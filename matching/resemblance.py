@@ -1,4 +1,4 @@
-"""Which tokens resemble each other without being equal: slips of the keyboard, cut words, contractions, missing units."""
+"""Which tokens resemble each other without being equal: slips of the keyboard, cut words, contractions, lost units."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ SLIP, TWO_SLIPS, CUT, CONTRACTED, NO_UNIT = 0.9, 0.8, 0.85, 0.7, 0.8
 def alike_words(left: Sequence[str], right: Sequence[str]) -> list[Match]:
     """Words that are one or two slips apart, or one of which is the other cut short or without vowels.
 
-    Both begin with the same letter. Words that stand for two values of one axis ("superior", "inferior"; "cuff", "cuffless") never do.
+    Both begin with the same letter. Words that stand for two values of one axis never do ("medial" and "median" may,
+    "superior" and "inferior", "cuff" and "cuffless" don't).
     """
     found: dict[tuple[int, int], float] = {}
     groups = _by_initial(right)

@@ -6,7 +6,7 @@ import re
 
 from ..blocking import crossed, informative, limited, pairs_of
 from ..compare import Same, Words
-from ..model import Policy
+from ..model import Policy, weigh
 from ..recipe import Recipe
 from ..records import Std, Values
 from ..resemblance import alike_words
@@ -22,7 +22,7 @@ SPACES = {
     "code=": "written",
     "segments": "code",  # its parts: "01-6010-200" → 6010, 200
     "name": "word",
-    "around": "word",  # what the name may mention besides: department, legal entity and its initials, what it is part of
+    "around": "word",  # what the name may mention besides: department, entity and its initials, what it is part of
     "name.whole": "whole",  # all its words as one
     "name=": "written",
     "numbers": "number",
@@ -36,18 +36,16 @@ SPACES = {
 
 WEIGHTS = {
     # A network numbers its departments alike in every entity, so a part of the code proves less than all of it.
-    "code.rarity": 1.1, "code.different": -3.0,
-    "segments.rarity": 0.4, "segments.different": -2.0,
-    "name.agree": 0.7, "name.miss": 0.6, "name.extra": 0.15, "name.cap": 0.9, "name.floor": -5.0, "name.whole": 1.0,
-    "numbers.agree": 0.5, "numbers.miss": 1.0, "numbers.extra": 0.6, "numbers.cap": 0.3, "numbers.floor": -8.0,
-    "numbers.conflict": -4.0,
-    "entity.agree": 0.4, "entity.miss": 0.6, "entity.extra": 0.1, "entity.cap": 0.3, "entity.floor": -6.0,
-    "initials_of_site.rarity": 0.5, "initials_of_site.different": -5.0,
-    "department.agree": 0.3, "department.miss": 0.3, "department.extra": 0.05, "department.cap": 0.3,
-    "department.floor": -4.0,
-    "segment.rarity": 0.3, "segment.different": -1.0,
-    "role.rarity": 0.2, "role.different": -0.5,
-}  # fmt: skip
+    **weigh("code", rarity=1.1, different=-3.0),
+    **weigh("segments", rarity=0.4, different=-2.0),
+    **weigh("name", agree=0.7, miss=0.6, extra=0.15, cap=0.9, floor=-5.0, whole=1.0),
+    **weigh("numbers", agree=0.5, miss=1.0, extra=0.6, cap=0.3, floor=-8.0, conflict=-4.0),
+    **weigh("entity", agree=0.4, miss=0.6, extra=0.1, cap=0.3, floor=-6.0),
+    **weigh("initials_of_site", rarity=0.5, different=-5.0),
+    **weigh("department", agree=0.3, miss=0.3, extra=0.05, cap=0.3, floor=-4.0),
+    **weigh("segment", rarity=0.3, different=-1.0),
+    **weigh("role", rarity=0.2, different=-0.5),
+}
 
 
 def standardise(values: Values) -> Std:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..blocking import crossed, informative, limited, pairs_of
 from ..compare import Axes, Names, Same, Words
-from ..model import Policy
+from ..model import Policy, weigh
 from ..recipe import Recipe
 from ..records import Std, Values
 from ..resemblance import alike_words
@@ -42,25 +42,23 @@ SPACES = {
 
 WEIGHTS = {
     # A name of common words ("memorial hospital") proves little; a different one disproves little.
-    "name.whole": 1.2, "name.agree": 0.6, "name.miss": 0.4, "name.extra": 0.08, "name.cap": 1.0, "name.floor": -5.0, "name.initials": 3.0,
-    "numbers.conflict": -8.0, "numbers.agree": 0.8, "numbers.miss": 1.0, "numbers.extra": 0.4, "numbers.cap": 0.7,
-    "numbers.floor": -20.0, "numbers.lone": -3.0,
-    "street.limit": 0.8, "street.agree": 0.55, "street.miss": 0.3, "street.extra": 0.1, "street.cap": 0.8, "street.floor": -4.0,
-    "city.rarity": 0.3, "city.different": -3.0,
-    "state.rarity": 0.2, "state.different": -8.0,
-    "postcode.rarity": 0.4, "postcode.different": -0.5, "area.rarity": 0.0, "area.different": -3.0,
-    "phone.rarity": 1.0, "phone.different": -1.5,
-    "gln.rarity": 1.2, "gln.cap": 20.0, "gln.different": -4.0,
-    "npi.rarity": 0.9, "npi.different": -3.0,
-    "wing.agree": 0.5, "wing.conflict": -3.0, "wing.extra": -0.3,
-    "kind.rarity": 0.2, "kind.different": -8.0,
-    "parent_name.agree": 0.25, "parent_name.miss": 0.4, "parent_name.extra": 0.1, "parent_name.cap": 0.25,
-    "parent_name.floor": -8.0,
-    "parent_numbers.agree": 0.3, "parent_numbers.miss": 0.4, "parent_numbers.extra": 0.1, "parent_numbers.cap": 0.2,
-    "parent_numbers.floor": -4.0,
-    "initials_of_site.rarity": 0.2, "initials_of_site.different": -1.0,
-    "cost_center.rarity": 0.5, "cost_center.different": -0.5,
-}  # fmt: skip
+    **weigh("name", whole=1.2, agree=0.6, miss=0.3, extra=0.08, cap=1.0, floor=-4.0, initials=3.0),
+    **weigh("numbers", conflict=-8.0, agree=0.8, miss=1.0, extra=0.4, cap=0.7, floor=-20.0, lone=-3.0),
+    **weigh("street", limit=0.8, agree=0.55, miss=0.3, extra=0.1, cap=0.9, floor=-4.0),
+    **weigh("city", rarity=0.3, different=-3.0),
+    **weigh("state", rarity=0.2, different=-8.0),
+    **weigh("postcode", rarity=0.4, different=-0.5),
+    **weigh("area", rarity=0.0, different=-3.0),
+    **weigh("phone", rarity=1.0, different=-1.5),
+    **weigh("gln", rarity=1.2, cap=20.0, different=-4.0),
+    **weigh("npi", rarity=0.9, different=-3.0),
+    **weigh("wing", agree=0.5, conflict=-3.0, extra=-0.3),
+    **weigh("kind", rarity=0.2, different=-8.0),
+    **weigh("parent_name", agree=0.25, miss=0.4, extra=0.1, cap=0.25, floor=-8.0),
+    **weigh("parent_numbers", agree=0.3, miss=0.4, extra=0.1, cap=0.2, floor=-4.0),
+    **weigh("initials_of_site", rarity=0.2, different=-1.0),
+    **weigh("cost_center", rarity=0.5, different=-0.5),
+}
 
 
 def standardise(values: Values) -> Std:
@@ -129,5 +127,5 @@ RECIPE = Recipe(
         Same("phone", "Phone"),
         Same("cost_center", "Cost center"),
     ),
-    policy=Policy("location", auto_bits=3.0, review_bits=-2.0, margin_bits=2.0, weights=WEIGHTS),
+    policy=Policy("location", auto_bits=2.0, review_bits=-2.0, margin_bits=2.0, weights=WEIGHTS),
 )

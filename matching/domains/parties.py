@@ -8,8 +8,8 @@ from typing import Any
 
 from ..records import Std
 from ..standardise import addresses
-from ..standardise.places import Place
 from ..standardise.phones import host, mail_host, phone
+from ..standardise.places import Place
 from ..standardise.text import stated, unique
 
 Columns = dict[str, list[str]]
@@ -54,7 +54,11 @@ def address_columns(places: Iterable[Mapping[str, Any]], phones: Iterable[object
     postcodes = unique(addresses.postcode(p.get("postcode")) for p in places)
     return {
         "street": unique(token for p in places for token in addresses.street(p.get("line1"), p.get("line2"))),
-        "street.whole": unique(f"{whole(addresses.street(p.get('line1'), p.get('line2')))} {p.get('postcode') or ''}"[:60] for p in places if p.get("line1")),
+        "street.whole": unique(
+            f"{whole(addresses.street(p.get('line1'), p.get('line2')))} {p.get('postcode') or ''}"[:60]
+            for p in places
+            if p.get("line1")
+        ),
         "city": unique(addresses.city(p.get("city")) for p in places),
         "state": unique(addresses.state(p.get("state")) for p in places),
         "postcode": postcodes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..blocking import crossed, informative, limited, pairs_of
 from ..compare import Names, Same, Words
-from ..model import Policy
+from ..model import Policy, weigh
 from ..recipe import Recipe
 from ..records import Std, Values
 from ..resemblance import alike_words
@@ -28,19 +28,20 @@ SPACES = {
 }
 
 WEIGHTS = {
-    "name.whole": 1.35, "name.agree": 0.6, "name.miss": 0.6, "name.extra": 0.25, "name.cap": 1.0, "name.floor": -8.0, "name.initials": 3.0,
-    "street.limit": 0.8, "street.agree": 0.5, "street.miss": 0.3, "street.extra": 0.1, "street.cap": 0.7, "street.floor": -5.0,
-    "city.rarity": 0.2, "city.different": -2.0,
-    "state.rarity": 0.2, "state.different": -2.0,
-    "postcode.rarity": 0.4, "postcode.different": -1.0, "area.rarity": 0.0, "area.different": -1.5,
-    "phone.rarity": 0.9, "phone.different": -0.5,
-    "site.rarity": 0.5, "site.different": -3.0,
-    "duns.rarity": 1.0, "duns.different": -3.0,
-    "ein.rarity": 1.0, "ein.different": -4.0,
-    "lei.rarity": 1.2, "lei.different": -6.0,
-    "gln.rarity": 1.2, "gln.different": -2.0,
-    "npi.rarity": 1.0, "npi.different": -2.0,
-}  # fmt: skip
+    **weigh("name", whole=1.35, agree=0.6, miss=0.6, extra=0.25, cap=1.0, floor=-8.0, initials=3.0),
+    **weigh("street", limit=0.8, agree=0.5, miss=0.3, extra=0.1, cap=0.7, floor=-5.0),
+    **weigh("city", rarity=0.2, different=-2.0),
+    **weigh("state", rarity=0.2, different=-2.0),
+    **weigh("postcode", rarity=0.4, different=-1.0),
+    **weigh("area", rarity=0.0, different=-1.5),
+    **weigh("phone", rarity=0.9, different=-0.5),
+    **weigh("site", rarity=0.5, different=-3.0),
+    **weigh("duns", rarity=1.0, different=-3.0),
+    **weigh("ein", rarity=1.0, different=-4.0),
+    **weigh("lei", rarity=1.2, different=-6.0),
+    **weigh("gln", rarity=1.2, different=-2.0),
+    **weigh("npi", rarity=1.0, different=-2.0),
+}
 
 
 def standardise(values: Values) -> Std:

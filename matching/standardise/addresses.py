@@ -1,6 +1,6 @@
 """Postal addresses, of the United States first: house number, street words, box, city, state, postcode.
 
-Street words follow the abbreviations of USPS Publication 28, appendix C1, the way they are typed rather than by its rules.
+Street words follow the abbreviations of USPS Publication 28, appendix C1, as they are typed rather than by its rules.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _US_POSTCODE = re.compile(r"^(\d{5})(?:[- ]?\d{4})?$")
 
 
 def street(*lines: object) -> list[str]:
-    """The tokens of a street address: "#2601" (house), "box790", and street words; the part within the building goes."""
+    """The tokens of a street address: "#2601" (house), "box790", street words; the part within the building goes."""
     text = " ".join(filter(None, (stated(line) for line in lines)))
     boxes = [f"box{number}" for number in _BOX.findall(text)]
     text = _QUEENS.sub(r"\1\2", _BOX.sub(" ", text))
@@ -55,7 +55,16 @@ def _tokens(words: list[str]) -> list[str]:
 def city(value: object) -> str:
     """The city in one spelling: "Ft. Worth" → "fort worth"."""
     words = [word for word in _WORD.split(stated(value)) if word]
-    names = {"st": "saint", "ste": "saint", "ft": "fort", "mt": "mount", "n": "north", "s": "south", "e": "east", "w": "west"}
+    names = {
+        "st": "saint",
+        "ste": "saint",
+        "ft": "fort",
+        "mt": "mount",
+        "n": "north",
+        "s": "south",
+        "e": "east",
+        "w": "west",
+    }
     return "".join(names.get(word, word) for word in words)
 
 

@@ -8,14 +8,16 @@ from functools import lru_cache
 from .dictionaries import dictionary
 from .text import alnum, stated
 
-_LABEL = re.compile(r"^(?:ref|cat(?:alog(?:ue)?)?|mfr|mfg|item|part|model|order|no|nr|num(?:ber)?|p/n|pn|sku|#|:|\.|\s)+(?=[\s:#.-])[\s:#.-]*")
+_LABEL = re.compile(
+    r"^(?:ref|cat(?:alog(?:ue)?)?|mfr|mfg|item|part|model|order|no|nr|num(?:ber)?|p/n|pn|sku|#|:|\.|\s)+(?=[\s:#.-])[\s:#.-]*"
+)
 _TAIL = re.compile(r"^(.*[a-z0-9])[\s/_-]+([a-z]{1,3})$")
 _DIGITS = re.compile(r"\d")
 _LETTERS = re.compile(r"[a-z]+")
 
 
 def bare(value: object) -> str:
-    """The code as letters and digits, without label ("REF", "CAT #") and without a packaging unit at its end ("-EA", " BX")."""
+    """The code as letters and digits, without label ("REF", "CAT #") or packaging unit at its end ("-EA", " BX")."""
     text = _LABEL.sub("", stated(value)) or stated(value)
     tail = _TAIL.match(text)
     if tail and tail[2] in dictionary("packs") and _DIGITS.search(tail[1]):
@@ -38,7 +40,7 @@ def looks_like_code(chunk: str) -> bool:
     if digits == len(solid):
         return digits >= 5
     longest = max((len(run) for run in _LETTERS.findall(chunk)), default=0)
-    return len(solid) >= 5 and digits >= 2 and longest <= 6 or (len(solid) >= 6 and digits >= 1 and longest <= 6)
+    return longest <= 6 and ((len(solid) >= 5 and digits >= 2) or (len(solid) >= 6 and digits >= 1))
 
 
 @lru_cache(maxsize=65_536)
@@ -46,11 +48,3 @@ def shape(code: str) -> str:
     """How a code is built: "CU13122F" → "A2D5A1". Codes of one maker and range have one shape."""
     runs = re.findall(r"\d+|[A-Z]+", code)
     return "".join(f"{'D' if run.isdigit() else 'A'}{len(run)}" for run in runs)
-
-
-def related(a: str, b: str) -> str:
-    """How two alphanumeric codes relate: "same", "suffix" (one adds one or two characters), or ""."""
-    if core(a) == core(b):
-        return "same"
-    short, long = sorted((core(a), core(b)), key=len)
-    return "suffix" if len(short) >= 4 and long.startswith(short) and len(long) - len(short) <= 2 else ""

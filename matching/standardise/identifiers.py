@@ -1,7 +1,7 @@
 """Identifiers with a standard behind them: GTIN, UDI (GS1 and HIBC), and those of organisations and places.
 
-They are compared, not judged: a wrong check digit is the caller's business (data quality), and two records that carry the
-same wrong GTIN still carry the same GTIN.
+They are compared, not judged: a wrong check digit is the caller's business (data quality), and two records that carry
+the same wrong GTIN still carry the same GTIN.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _LENGTHS = {8, 12, 13, 14}
 
 
 def gtin(value: object) -> str:
-    """The GTIN as fourteen digits (GS1 General Specifications, 3.2), also out of a UDI string; "" if it has no such form."""
+    """The GTIN as fourteen digits (GS1 General Specifications, 3.2), also out of a UDI string; "" for other forms."""
     text = re.sub(r"[\s-]", "", stated(value))
     inside = _AI_01.match(text) if len(text) > 14 else None
     digits = inside[1] if inside else text

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from . import codes, sizes
 from .dictionaries import dictionary
@@ -11,7 +13,7 @@ from .text import alnum, expand, spell, stated, unique
 
 _CHUNK = re.compile(r"[\s,;()\[\]{}|_+=:!?<>~]+")
 _PART = re.compile(r"[^a-z0-9.]+")
-_REWRITTEN = [
+_REWRITTEN: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (re.compile(r"\bw/\s?o\b|\bw/out\b"), " without "),
     (re.compile(r"\bw/|\bc/w\b"), " with "),
     (re.compile(r"\bn/s\b"), " nonsterile "),
@@ -84,7 +86,7 @@ def _parts_in_or_out(text: str) -> list[str]:
 
 
 def _spelt_out(chunks: list[str]) -> list[str]:
-    """Short forms whose meaning depends on the place: "8mm lg" is a length, "glove lg" is large; "med" rarely comes first."""
+    """Short forms whose meaning depends on the place: "8mm lg" is a length, "glove lg" large; "med" first is medical."""
     spelt = list(chunks)
     for position, chunk in enumerate(chunks):
         if chunk == "lg":
@@ -142,7 +144,7 @@ def _read_parts(result: Description, chunk: str, *, last: bool) -> None:
 
 def _join_codes(result: Description, chunks: list[str]) -> None:
     """Codes that are written in two pieces: "frp 707", "plav70 unlps", "5500 100"."""
-    for first, second in zip(chunks, chunks[1:], strict=False):
+    for first, second in pairwise(chunks):
         if not (_DIGIT.search(first + second) and len(first + second) <= 16 and _are_one_code(first, second)):
             continue
         result.codes.append(alnum(first + second))

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from .dictionaries import word_set
 from .text import expand, stated, unique
 
-_DBA = re.compile(r"\b(?:d\s?[./]\s?b\s?[./]\s?a\b\.?|dba|doing business as|t\s?/\s?a|trading as|aka|a/k/a|fka|f/k/a)\b[\s:,-]*")
+_DBA = re.compile(
+    r"\b(?:d\s?[./]\s?b\s?[./]\s?a\b\.?|dba|doing business as|t\s?/\s?a|trading as|aka|a/k/a|fka|f/k/a)\b[\s:,-]*"
+)
+_DECORATION = re.compile(
+    r"[\s(*#-]*\b(?:do not use|don'?t use|dnu|use this(?: one)?|use vendor|duplicate|dup of|inactive|obsolete"
+    r"|remit(?:[ -]?to)?|ap only|one time|closed)\b.*$"
+)  # what a clerk adds to a name
 _INITIALS = re.compile(r"\b([a-z])\.\s?(?=[a-z]\b)")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 _SMALL = frozenset({"of", "and", "the", "for", "in", "at", "on", "a", "an", "de", "la", "del", "et"})
@@ -16,7 +22,7 @@ _SMALL = frozenset({"of", "and", "the", "for", "in", "at", "on", "a", "an", "de"
 
 @dataclass
 class Name:
-    """``words``: what tells it apart, in order; ``initials``: of those words, sorted (names are inverted at will), "" for a single word."""
+    """``words``: what tells it apart, in order; ``initials``: of those words, sorted, as names are inverted at will."""
 
     words: list[str] = field(default_factory=list)
     initials: str = ""
@@ -25,7 +31,9 @@ class Name:
 
 def split_dba(value: object) -> list[str]:
     """The names in "ACME INC DBA MEDCO" as a list: folded, in order."""
-    return [part.strip(" ,-()") for part in _DBA.split(stated(value)) if part.strip(" ,-()")]
+    text = stated(value)
+    text = _DECORATION.sub("", text) or text
+    return [part.strip(" ,-()") for part in _DBA.split(text) if part.strip(" ,-()")]
 
 
 def read(text: str, *dictionaries: str) -> Name:

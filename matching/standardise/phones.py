@@ -10,7 +10,8 @@ _NOT_DIGIT = re.compile(r"\D+")
 _EXTENSION = re.compile(r"\b(?:ext|extension|x)\.?\s*\d+\s*$")
 _SCHEME = re.compile(r"^[a-z]+://")
 PUBLIC_MAIL = frozenset({
-    "gmail.com", "yahoo.com", "hotmail.com", "outlook.com", "aol.com", "icloud.com", "comcast.net", "msn.com", "live.com",
+    "gmail.com", "yahoo.com", "hotmail.com", "outlook.com", "aol.com", "icloud.com", "comcast.net", "msn.com",
+    "live.com",
 })  # fmt: skip
 
 

@@ -27,8 +27,12 @@ class Place:
     words: list[str] = field(default_factory=list)
     numbers: list[str] = field(default_factory=list)
     initials: str = ""
-    runs: list[str] = field(default_factory=list)  # initials of what each part begins with: "Harrow Falls Medical" → "hfm"
-    acronyms: list[str] = field(default_factory=list)  # words that no dictionary knows and that may stand for a site: "hfmc"
+    runs: list[str] = field(
+        default_factory=list
+    )  # initials of what each part begins with: "Harrow Falls Medical" → "hfm"
+    acronyms: list[str] = field(
+        default_factory=list
+    )  # words that no dictionary knows and that may stand for a site: "hfmc"
 
 
 def _untangle(text: str) -> str:

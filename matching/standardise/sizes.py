@@ -1,7 +1,7 @@
 """Sizes, strengths and counts: numbers with units, brought to one unit per dimension.
 
-A quantity is written as number and canonical unit, ``"16mm"``, ``"5ml"``, ``"16fr"``; a number without a unit is written
-alone, ``"16"``, and may turn out to be any of these. French gauge stays French: it is what the label says.
+A quantity is written as number and canonical unit, ``"16mm"``, ``"5ml"``, ``"16fr"``; a number without a unit is
+written alone, ``"16"``, and may turn out to be any of these. French gauge stays French: it is what the label says.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _quantity_pattern() -> re.Pattern[str]:
 
 
 def tidy(text: str) -> str:
-    """Folded text with a number and its unit, and the parts of a dimension, in one piece: "14 mm x 9 mm" → "14mmx9mm"."""
+    """Folded text with number and unit, and the parts of a dimension, in one piece: "14 mm x 9 mm" → "14mmx9mm"."""
     return _CROSS.sub("x", _SPACED.sub("", text))
 
 
@@ -69,7 +69,7 @@ def suture(text: str) -> tuple[str, list[str]]:
 
 @lru_cache(maxsize=65_536)
 def read(chunk: str) -> tuple[str, ...] | None:
-    """The quantities that ``chunk`` consists of ("10x10cm", "2.0/2.4mm", '1/2"', "16fr"), or None if it is something else.
+    """The quantities that ``chunk`` consists of ("10x10cm", "2.0/2.4mm", '1/2"', "16fr"), or None for anything else.
 
     A unit that is written once holds for every number of the dimension.
     """
@@ -114,5 +114,9 @@ def as_bare(quantity: str) -> tuple[str, ...]:
         return ()
     value = float(number)
     inches = write(value / 25.4)
-    other = {"mm": (write(value / 10), inches if len(inches) <= 5 else ""), "ml": (write(value / 1000),), "g": (write(value * 1000),)}
+    other = {
+        "mm": (write(value / 10), inches if len(inches) <= 5 else ""),
+        "ml": (write(value / 1000),),
+        "g": (write(value * 1000),),
+    }
     return (number, *(text for text in other.get(unit, ()) if text and text != "0"))
