@@ -9,11 +9,13 @@ from mdm.canonical import DOMAINS, Field, Kind
 
 from .base import InvalidForTarget, Message, Values
 
+LADDERS = {"packaging"}  # lists whose order says something: a level holds so many of the one before it
 Limits = Mapping[str, int]  # "description" or "supplier_parts.number" -> characters
 
 
 def comparable(domain: str, attributes: Mapping[str, Any]) -> Values:
-    """Every canonical field of the domain; empty is None, a reference is its public id, children are sorted.
+    """Every canonical field of the domain; empty is None, a reference is its public id, children are sorted
+    unless their order means something.
 
     References lose their name: a supplier that is renamed must not make every item that names it differ.
     """
@@ -27,7 +29,7 @@ def _value(field: Field, value: Any) -> Any:
         return value["id"] if isinstance(value, Mapping) else value
     if field.kind is Kind.CHILDREN:
         rows = [{c.name: _value(c, row.get(c.name)) for c in field.children} for row in value]
-        return sorted(rows, key=lambda row: [str(cell) for cell in row.values()])
+        return rows if field.name in LADDERS else sorted(rows, key=lambda row: [str(cell) for cell in row.values()])
     return value
 
 

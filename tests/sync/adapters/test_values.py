@@ -31,6 +31,13 @@ def test_the_order_of_children_makes_no_difference() -> None:
     assert comparable("item", {"supplier_parts": parts}) == comparable("item", {"supplier_parts": parts[::-1]})
 
 
+def test_the_order_of_the_packaging_ladder_is_part_of_its_meaning() -> None:
+    levels = factory.ATTRIBUTES["item"]["packaging"]
+
+    assert comparable("item", {"packaging": levels})["packaging"] == levels
+    assert comparable("item", {"packaging": levels[::-1]}) != comparable("item", {"packaging": levels})
+
+
 def test_false_is_not_empty() -> None:
     assert comparable("item", {"implant": False})["implant"] is False
 
