@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 Cell = str | int | float | bool | Decimal | date | None  # datetime is a date
 
@@ -217,6 +218,7 @@ def _year(text: str) -> int:
     return year + (2000 if year < 69 else 1900)  # POSIX's pivot
 
 
+@lru_cache(maxsize=4096)  # a file has few dates, many times over
 def order_shown(text: str) -> str:
     """ "mdy" or "dmy" if this text can be a date in one order only, else empty. For telling a file's order."""
     match = _NUMERIC.fullmatch(text.strip())

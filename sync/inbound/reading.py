@@ -81,6 +81,7 @@ class FeedFile:
     def survey(self, *, keep_codes: bool = False, beat: Callable[[], None] = lambda: None) -> Survey:
         """Read the whole file once; ``beat`` is called now and then meanwhile."""
         survey = Survey(codes=set() if keep_codes else None, date_order=self._date_order)
+        positions = [position for position, _path in self.plan.targets]
         dates = [position for position, path in self.plan.targets if is_date(self.domain, path)]
         seen, orders = _Seen(), set()
         for row in self.table.rows():
@@ -88,13 +89,13 @@ class FeedFile:
             if survey.rows % BEAT_ROWS == 0:
                 beat()
             if code := self._code(row):
-                seen.add(row.number, code, [row.cells[position] for position, _path in self.plan.targets])
+                seen.add(row.number, code, tuple([row.cells[position] for position in positions]))
                 if survey.codes is not None:
                     survey.codes.add(code)
             else:
                 survey.without_code += 1
             if not row.fault:
-                orders |= {scalars.order_shown(str(row.cells[position])) for position in dates}
+                orders.update([scalars.order_shown(str(row.cells[position])) for position in dates])
         survey.repeats, survey.conflicts = seen.twice()
         survey.damage = self.table.damage
         survey.date_order = self._date_order or _order(orders)
@@ -165,10 +166,10 @@ class _Seen:
     def __init__(self) -> None:
         self._numbers, self._codes, self._contents = array("q"), array("q"), array("q")
 
-    def add(self, number: int, code: str, cells: Sequence[Cell]) -> None:
+    def add(self, number: int, code: str, cells: tuple[Cell, ...]) -> None:
         self._numbers.append(number)
         self._codes.append(hash(code))
-        self._contents.append(hash(tuple(map(str, cells))))
+        self._contents.append(hash(cells))
 
     def twice(self) -> tuple[frozenset[int], dict[int, int]]:
         """(rows equal to the first one of their code, {row: first row of its code} where they differ)."""

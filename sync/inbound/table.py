@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mdm.scalars import Cell
 from sync.inbound.errors import NoTable
@@ -12,8 +11,7 @@ from sync.inbound.errors import NoTable
 HEADING_ROWS = 25  # titles and notes that reports put above their headings are fewer
 
 
-@dataclass(frozen=True, slots=True)
-class TableRow:
+class TableRow(NamedTuple):
     """One row. ``number`` counts from 1 as a spreadsheet shows it; ``fault`` says why its cells can't be trusted."""
 
     number: int
@@ -22,7 +20,12 @@ class TableRow:
 
     @property
     def is_blank(self) -> bool:
-        return not self.fault and not any(cell not in ("", None) and str(cell).strip() for cell in self.cells)
+        if self.fault:
+            return False
+        for cell in self.cells:  # a loop, as it ends at the first cell of most rows
+            if cell not in ("", None) and not (isinstance(cell, str) and cell.isspace()):
+                return False
+        return True
 
 
 class Reader(Protocol):

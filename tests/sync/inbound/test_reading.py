@@ -64,7 +64,7 @@ def test_repeats_and_conflicts_are_those_of_a_plain_dictionary(rows: list[tuple[
     seen, repeats, conflicts = reading._Seen(), set(), {}
     first: dict[str, tuple[int, str]] = {}
     for number, (code, content) in enumerate(rows, 2):
-        seen.add(number, code, [code, content])
+        seen.add(number, code, (code, content))
         if code not in first:
             first[code] = (number, content)
         elif first[code][1] == content:
