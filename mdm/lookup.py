@@ -28,7 +28,7 @@ SYSTEMS_SECONDS = 30  # code systems are few and change rarely: each process rea
 # One statement for one code or ten thousand. The first relation is read from the covering index alone
 # (crosswalk_lookup); NULL clocks mean today and now, and spare the ranges a comparison.
 _FIND = """
-SELECT c.code, c.uom, c.valid_from, c.valid_to, c.known_from, g.public_id, g.domain,
+SELECT c.code, c.uom, c.valid_from, c.valid_to, g.public_id, g.domain,
        coalesce(s.public_id, g.public_id), coalesce(s.status, g.status), coalesce(s.name, g.name),
        t.code, t.uom, t.preferred
 FROM mdm_crosswalk c
@@ -59,14 +59,14 @@ class UnknownSystem(NotFound):
     code = "unknown-code-system"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: ten thousand of them are made in one request, and freezing triples the cost
 class TargetCode:
     code: str
     uom: str
     preferred: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Resolution:
     """What a code means. ``codes`` are the record's codes in the system asked for: none when it has none there."""
 
@@ -75,7 +75,6 @@ class Resolution:
     uom: str
     valid_from: dt.date | None  # None: always
     valid_to: dt.date | None  # exclusive; None: until further notice
-    known_from: dt.datetime
     id: str  # public id of the golden record: the survivor's where it was merged
     domain: str
     status: str
@@ -98,7 +97,6 @@ class _Row(NamedTuple):
     uom: str
     valid_from: dt.date
     valid_to: dt.date | None
-    known_from: dt.datetime
     named: str  # the golden record that the crosswalk names
     domain: str
     id: str  # the one that it is today
@@ -190,7 +188,7 @@ def _outcome(system: CodeSystem, target: CodeSystem | None, code: str, rows: Seq
         return UnknownCode(f"{system.slug} has no code {code.strip()}.", known_in=[])
     if len(ids := {row.id for row in rows}) > 1:
         return Ambiguous(candidates=sorted(ids))
-    codes = {TargetCode(row.target_code, row.target_uom, row.target_preferred) for row in rows if row.target_code}
+    found = {(not row.target_preferred, row.target_uom, row.target_code) for row in rows if row.target_code}
     first = rows[0]
     return Resolution(
         code_system=system.slug,
@@ -198,14 +196,13 @@ def _outcome(system: CodeSystem, target: CodeSystem | None, code: str, rows: Seq
         uom=first.uom,
         valid_from=None if first.valid_from == BEGINNING else first.valid_from,
         valid_to=first.valid_to,
-        known_from=first.known_from,
         id=first.id,
         domain=first.domain,
         status=first.status,
         name=first.name,
         redirected_from=None if first.named == first.id else first.named,
         to=target.slug if target else None,
-        codes=tuple(sorted(codes, key=lambda c: (not c.preferred, c.uom, c.code))),
+        codes=tuple(TargetCode(code, uom, not lesser) for lesser, uom, code in sorted(found)),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -62,7 +63,7 @@ class AccessControl:
         try:
             request.user = auth.bearer(request) or request.user
             access.check(request.user, permission)
-        except ConcordError as error:
+        except (ConcordError, DatabaseError) as error:
             return problems.respond(request, error) if is_api(request) else _turned_away(request, error)
         return None
 
@@ -71,7 +72,9 @@ class AccessControl:
         return problems.respond(request, error) if is_api(request) else None
 
 
-def _turned_away(request: HttpRequest, error: ConcordError) -> HttpResponseBase:
+def _turned_away(request: HttpRequest, error: ConcordError | DatabaseError) -> HttpResponseBase:
+    if isinstance(error, DatabaseError):
+        raise error
     if not isinstance(error, access.NotSignedIn):
         raise PermissionDenied(error.message) from error
     login = redirect_to_login(request.get_full_path())

@@ -38,7 +38,6 @@ class Lookup(serializers.Serializer[Any]):
     uom = serializers.CharField()
     valid_from = serializers.DateField(allow_null=True, help_text="Null: always.")
     valid_to = serializers.DateField(allow_null=True, help_text="Exclusive. Null: until further notice.")
-    known_from = serializers.DateTimeField()
     id = serializers.CharField(help_text="Golden record; the survivor where it was merged.")
     domain = serializers.CharField()
     status = serializers.CharField()

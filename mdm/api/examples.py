@@ -14,7 +14,6 @@ LOOKUP: Json = {
     "uom": "BX",
     "valid_from": None,
     "valid_to": None,
-    "known_from": "2026-11-02T08:15:00Z",
     "id": "MDM-IT-000123",
     "domain": "item",
     "status": "live",

@@ -30,7 +30,7 @@ def test_a_code_is_translated(api, catheter):
     assert body["id"] == catheter.public_id
     assert body["codes"] == [{"code": "E-1", "uom": "EA", "preferred": True}]
     assert set(body) == {
-        "code_system", "code", "uom", "valid_from", "valid_to", "known_from", "id", "domain", "status", "name",
+        "code_system", "code", "uom", "valid_from", "valid_to", "id", "domain", "status", "name",
         "redirected_from", "to", "codes",
     }  # fmt: skip
 
