@@ -5,12 +5,15 @@ Measured on two cores: COPY 183k rows/s, ``bulk_create`` 25k/s, one ``save()`` a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
+import orjson
 from django.db import connection, models
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 T = TypeVar("T")
 M = TypeVar("M", bound=models.Model)
@@ -48,9 +51,26 @@ def give_ids(rows: Sequence[models.Model]) -> None:
             row.pk = pk
 
 
-def prepared(fields: Sequence[models.Field[Any, Any]], row: models.Model) -> list[Any]:
+def columns(fields: Iterable[models.Field[Any, Any]]) -> list[str]:
+    return [str(field.column) for field in fields]
+
+
+Adapt = Callable[[Any], Any]
+
+
+def _jsonb(value: Any) -> Any:
+    return None if value is None else Jsonb(value, dumps=orjson.dumps)
+
+
+@cache
+def _adapters(fields: tuple[models.Field[Any, Any], ...]) -> tuple[tuple[str, Adapt | None], ...]:
+    """Attribute of each field and what makes its value one that the driver takes; None where it does as it is."""
+    return tuple((f.attname, _jsonb if isinstance(f, models.JSONField) else None) for f in fields)
+
+
+def prepared(fields: tuple[models.Field[Any, Any], ...], row: models.Model) -> list[Any]:
     """The values of these fields as the database driver takes them."""
-    return [f.get_db_prep_save(getattr(row, f.attname), connection) for f in fields]
+    return [getattr(row, name) if adapt is None else adapt(getattr(row, name)) for name, adapt in _adapters(fields)]
 
 
 def insert(rows: Sequence[M]) -> None:
@@ -58,12 +78,12 @@ def insert(rows: Sequence[M]) -> None:
     if not rows:
         return
     meta = rows[0]._meta
-    fields = [f for f in meta.concrete_fields if not (f.primary_key and rows[0].pk is None)]
+    fields = tuple(f for f in meta.concrete_fields if not (f.primary_key and rows[0].pk is None))
     for f in fields:
         if getattr(f, "auto_now_add", False) or getattr(f, "auto_now", False):
             for row in rows:
                 f.pre_save(row, add=True)
-    copy_rows(meta.db_table, [f.column for f in fields], (prepared(fields, row) for row in rows))
+    copy_rows(meta.db_table, columns(fields), (prepared(fields, row) for row in rows))
 
 
 def update(rows: Sequence[M]) -> None:
@@ -71,20 +91,21 @@ def update(rows: Sequence[M]) -> None:
     if not rows:
         return
     meta = rows[0]._meta
-    fields = list(meta.concrete_fields)
+    fields = tuple(meta.concrete_fields)
     stage = f"stage_{meta.db_table}"
+    sets: list[sql.Composable] = [
+        sql.SQL("{0} = s.{0}").format(sql.Identifier(name)) for name in columns(f for f in fields if not f.primary_key)
+    ]
     names = {
         "stage": sql.Identifier(stage),
         "table": sql.Identifier(meta.db_table),
-        "key": sql.Identifier(meta.pk.column),
-        "sets": sql.SQL(", ").join(
-            sql.SQL("{0} = s.{0}").format(sql.Identifier(f.column)) for f in fields if not f.primary_key
-        ),
+        "key": sql.Identifier(*columns([meta.pk])),
+        "sets": sql.SQL(", ").join(sets),
     }
     with connection.cursor() as cursor:
         cursor.execute(
             sql.SQL("CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table}) ON COMMIT DELETE ROWS").format(**names)
         )
-        copy_rows(stage, [f.column for f in fields], (prepared(fields, row) for row in rows))
+        copy_rows(stage, columns(fields), (prepared(fields, row) for row in rows))
         cursor.execute(sql.SQL("UPDATE {table} t SET {sets} FROM {stage} s WHERE t.{key} = s.{key}").format(**names))
         cursor.execute(sql.SQL("DELETE FROM {stage}").format(**names))

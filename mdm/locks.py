@@ -1,4 +1,8 @@
-"""Advisory locks of the current transaction, always taken in sorted order so that they can't deadlock."""
+"""Locks of the current transaction, always taken in one order so that they can't deadlock.
+
+The order is: source records, match keys (the resolver skips source records that somebody has, so that whoever holds
+keys first may wait for none of them), golden records, change requests, work items; each kind by number.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import zlib
 from collections.abc import Iterable
 
 from django.db import connection
+
+from mdm.models import GoldenRecord, SourceRecord
 
 STRIPES = 1024  # per domain; PostgreSQL's lock table runs out between 10k and 20k
 _SPACES = {"item": 1, "supplier": 2, "location": 3, "cost_center": 4, "hierarchy": 5, "feed": 6, "statistics": 7}
@@ -30,3 +36,11 @@ def _lock(space: int, numbers: list[int]) -> None:
     # unnest in an ordered subquery: the locks are taken in the array's order
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, n) FROM unnest(%s::int[]) AS n", [space, numbers])
+
+
+def lock_records(*goldens: GoldenRecord) -> list[GoldenRecord]:
+    """Hold golden records and their sources until the transaction ends; returns them as they are now, as asked."""
+    ids = {golden.pk for golden in goldens}
+    list(SourceRecord.objects.select_for_update().filter(golden__in=ids).order_by("pk").values_list("pk"))
+    rows = {g.pk: g for g in GoldenRecord.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")}
+    return [rows[golden.pk] for golden in goldens]

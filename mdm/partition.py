@@ -106,8 +106,9 @@ Edges = Mapping[int, Mapping[Target, Edge]]  # query source id → its targets
 
 
 def partition(queries: Sequence[Query], edges: Edges, facts: Facts, policy: Policy) -> dict[int, Outcome]:
-    """An outcome for every query. ``edges`` must be symmetric between queries."""
+    """An outcome for every query. ``edges`` must be symmetric between queries; those of other records don't count."""
     ties = {query.source: query.tie for query in queries}
+    edges = {source: targets for source, targets in edges.items() if source in ties}
     clusters = _Clusters(queries, facts)
     outcomes: dict[int, Outcome] = {}
     for source, golden in sorted(facts.same.items(), key=lambda pair: ties[pair[0]]):

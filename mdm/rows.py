@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,6 +13,7 @@ from django.db import models
 
 from mdm.canonical import DOMAINS, Domain, Field, Kind
 from mdm.models import ATTRIBUTES, GoldenAttributes, PackagingLevel, SupplierAddress, SupplierPart
+from mdm.survivorship import in_order
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,13 @@ def decimal_text(value: Decimal) -> str:
     return f"{whole}.{fraction.ljust(2, '0')}"
 
 
-def canonical_decimal(value: Any) -> str | None:
-    return None if value in (None, "") else decimal_text(Decimal(str(value)))
+def canonical(spec: Field, value: Any) -> Any:
+    """A value as it will be read back from its column, so that equal values compare equal."""
+    if value in (None, "", []):
+        return None
+    if spec.kind is Kind.CHILDREN:
+        return [{child.name: canonical(child, row.get(child.name)) for child in spec.children} for row in value]
+    return decimal_text(Decimal(str(value))) if spec.kind is Kind.DECIMAL else value
 
 
 def fill(row: GoldenAttributes | models.Model, specs: Iterable[Field], values: Mapping[str, Any]) -> None:
@@ -102,7 +109,9 @@ def load_values(domain: str, golden_ids: Sequence[int]) -> dict[int, dict[str, A
     for table in CHILD_TABLES[domain]:
         for values in found.values():
             values[table.name] = None
+        children: dict[int, list[dict[str, Any]]] = defaultdict(list)
         for child in table.model._default_manager.filter(**{f"{table.parent}__in": golden_ids}):
-            values = found[getattr(child, table.parent)]
-            values[table.name] = [*(values[table.name] or []), read(child, table.spec.children)]
+            children[getattr(child, table.parent)].append(read(child, table.spec.children))
+        for pk, rows in children.items():
+            found[pk][table.name] = in_order(table.spec, rows)
     return found

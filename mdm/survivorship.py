@@ -24,6 +24,7 @@ AGREE = "Sources agree"
 VALID = "Check digit valid"
 TRUST = "Most trusted source"
 RECENT = "Most recent"
+FULLEST = "Fullest ladder"
 TIE = "Equal standing, first by system"
 UNION = "Every source's"
 
@@ -70,6 +71,7 @@ class Policy:
 class Survived:
     values: dict[str, Value]  # every canonical name; None when not stated
     provenance: dict[str, dict[str, Any]]
+    beneath: dict[str, tuple[Value, dict[str, Any]]]  # of attributes on hold: value and provenance without the hold
 
 
 def survive(
@@ -78,14 +80,27 @@ def survive(
     """The golden values of one record and, per attribute, their winner, the reason and the losing values."""
     values: dict[str, Value] = {}
     provenance: dict[str, dict[str, Any]] = {}
-    by_path = {o.path: o for o in sorted(overrides, key=lambda o: (o.hold, o.at))}  # a hold outranks a steward's value
+    beneath: dict[str, tuple[Value, dict[str, Any]]] = {}
+    stewards, holds = _latest(overrides, hold=False), _latest(overrides, hold=True)
     for spec in DOMAINS[domain].fields:
         survived = _children(spec, sources, policy) if spec.kind is Kind.CHILDREN else _one(spec, sources, policy)
-        values[spec.name], why = _overridden(survived, by_path.get(spec.name))
+        if spec.name in stewards:
+            survived = overridden(*survived, stewards[spec.name])
+        if spec.name in holds:
+            beneath[spec.name] = survived
+            survived = overridden(*survived, holds[spec.name])
+        values[spec.name], why = survived
         if why:
             provenance[spec.name] = why
-    _override_children(DOMAINS[domain], values, provenance, by_path.values())
-    return Survived(values, provenance)
+    _override_children(DOMAINS[domain], values, provenance, stewards.values())
+    for spec in DOMAINS[domain].fields:
+        if spec.kind is Kind.CHILDREN and values[spec.name]:
+            values[spec.name] = in_order(spec, values[spec.name])
+    return Survived(values, provenance, beneath)
+
+
+def _latest(overrides: Iterable[OverrideInput], *, hold: bool) -> dict[str, OverrideInput]:
+    return {o.path: o for o in sorted(overrides, key=lambda o: o.at) if o.hold == hold}
 
 
 def comparable(value: Value) -> str:
@@ -103,15 +118,20 @@ def _one(spec: Field, sources: Sequence[SourceInput], policy: Policy) -> tuple[V
     stated = [(s, v) for s in sources if (v := s.says(spec.name)) not in (None, "", [])]
     if not stated:
         return None, {}
-    stated.sort(key=lambda pair: (pair[0].system, comparable(pair[1]), pair[0].source))
-    stated.sort(key=lambda pair: pair[0].at, reverse=True)
-    stated.sort(key=lambda pair: (spec.name in pair[0].invalid, -policy.trust_of(spec.name, pair[0])))
+    _rank(spec, stated, policy)
     winner, value = stated[0]
     others = [_candidate(s, v) for s, v in stated[1:] if comparable(v) != comparable(value)]
     why = _candidate(winner, value) | {"reason": _reason(spec, stated, others, policy)}
     if spec.name in winner.invalid:
         why["invalid"] = winner.invalid[spec.name]
     return value, why | {"others": others}
+
+
+def _rank(spec: Field, stated: list[tuple[SourceInput, Value]], policy: Policy) -> None:
+    """Sort by the order of preference; each sort keeps the order of the one before where it sees no difference."""
+    stated.sort(key=lambda pair: (pair[0].system, comparable(pair[1]), str(pair[1]), pair[0].source))
+    stated.sort(key=lambda pair: pair[0].at, reverse=True)
+    stated.sort(key=lambda pair: (spec.name in pair[0].invalid, -policy.trust_of(spec.name, pair[0])))
 
 
 def _reason(spec: Field, stated: Sequence[tuple[SourceInput, Value]], others: Sequence[object], policy: Policy) -> str:
@@ -130,50 +150,51 @@ def _reason(spec: Field, stated: Sequence[tuple[SourceInput, Value]], others: Se
 
 def _children(spec: Field, sources: Sequence[SourceInput], policy: Policy) -> tuple[Value, dict[str, Any]]:
     """A packaging ladder survives whole from one source, addresses per purpose, supplier parts by union."""
-    ranked = sorted(
-        (s for s in sources if s.says(spec.name)),
-        key=lambda s: (-policy.trust_of(spec.name, s), _latest_first(s.at), s.system, comparable(s.says(spec.name))),
-    )
-    if not ranked:
+    stated = [(s, v) for s in sources if (v := s.says(spec.name))]
+    if not stated:
         return None, {}
+    _rank(spec, stated, policy)
     if spec.name == "packaging":
-        return _whole(spec, ranked)
+        return _whole(spec, stated, policy)
     merged: dict[tuple[Value, ...], dict[str, Value]] = {}
-    for source in ranked:
-        for child in source.says(spec.name):
+    for _, children in stated:
+        for child in children:
             merged.setdefault(child_key(spec, child), child)
-    rows = [merged[key] for key in sorted(merged, key=comparable)]
-    why = _candidate(ranked[0], None) | {"reason": ONLY if len(ranked) == 1 else UNION, "others": []}
-    return rows, why
+    why = _candidate(stated[0][0], None) | {"reason": ONLY if len(stated) == 1 else UNION, "others": []}
+    return list(merged.values()), why
 
 
-def _whole(spec: Field, ranked: Sequence[SourceInput]) -> tuple[Value, dict[str, Any]]:
-    """The fullest ladder of the most trusted: a lone base unit says nothing about packaging."""
-    winner = next((s for s in ranked if len(s.says(spec.name)) > 1), ranked[0])
-    value = winner.says(spec.name)
-    others = [_candidate(s, s.says(spec.name)) for s in ranked if comparable(s.says(spec.name)) != comparable(value)]
-    reason = ONLY if len(ranked) == 1 else AGREE if not others else TRUST
+def _whole(spec: Field, stated: Sequence[tuple[SourceInput, Value]], policy: Policy) -> tuple[Value, dict[str, Any]]:
+    """The first ladder of more than one level: a lone base unit says nothing about packaging."""
+    best = next((pair for pair in stated if len(pair[1]) > 1), stated[0])
+    winner, value = best
+    others = [_candidate(s, v) for s, v in stated if comparable(v) != comparable(value)]
+    reason = _reason(spec, stated, others, policy) if best is stated[0] else FULLEST
     return value, _candidate(winner, None) | {"reason": reason, "others": others}
 
 
 def child_key(spec: Field, child: Mapping[str, Value]) -> tuple[Value, ...]:
     """What tells two children of a record apart."""
     if spec.name == "supplier_parts":
-        return tuple(child.get(k) for k in ("supplier", "number", "uom", "contract", "valid_from"))
+        return tuple(child.get(k) or None for k in ("supplier", "number", "uom", "contract", "valid_from"))
     return (child.get(spec.child_key),)
 
 
-def _latest_first(at: str) -> tuple[int, ...]:
-    return tuple(-ord(c) for c in at)
+def in_order(spec: Field, children: Iterable[Mapping[str, Value]]) -> list[Any]:
+    """Children in the one order that Concord keeps them in: a ladder as it stands, others by what tells them apart."""
+    if spec.name == "packaging":
+        return list(children)
+    return sorted(children, key=lambda child: json.dumps(child_key(spec, child)))
 
 
-def _overridden(survived: tuple[Value, dict[str, Any]], override: OverrideInput | None) -> tuple[Value, dict[str, Any]]:
-    if override is None:
-        return survived
-    value, why = survived
-    others = list(why.get("others", []))
-    if why and why.get("value") is not None and comparable(why["value"]) != comparable(override.value):
-        others.insert(0, {k: why[k] for k in ("value", "source", "system", "at")})
+def overridden(value: Value, why: Mapping[str, Any], override: OverrideInput) -> tuple[Value, dict[str, Any]]:
+    """What an override makes of a value and its provenance: the value it replaces is kept with the losing ones."""
+    beaten = [{"value": value} | {k: why.get(k) for k in ("source", "system", "at")}] if why else []
+    others = [
+        other
+        for other in (*beaten, *why.get("others", []))
+        if other["value"] not in (None, "", []) and comparable(other["value"]) != comparable(override.value)
+    ]
     return override.value, _says_who(override) | {"others": others}
 
 

@@ -1985,7 +1985,12 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("position", models.PositiveSmallIntegerField()),
                 ("uom", models.CharField(max_length=3)),
-                ("quantity", models.PositiveIntegerField(default=1)),
+                (
+                    "quantity",
+                    models.PositiveIntegerField(
+                        help_text="Unknown where no source states it: never guessed.", null=True
+                    ),
+                ),
                 ("gtin", models.CharField(blank=True, max_length=40)),
                 ("orderable", models.BooleanField(null=True)),
                 ("chargeable", models.BooleanField(null=True)),
@@ -2065,7 +2070,12 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name="ID")),
                 ("position", models.PositiveSmallIntegerField()),
                 ("uom", models.CharField(max_length=3)),
-                ("quantity", models.PositiveIntegerField(default=1)),
+                (
+                    "quantity",
+                    models.PositiveIntegerField(
+                        help_text="Unknown where no source states it: never guessed.", null=True
+                    ),
+                ),
                 ("gtin", models.CharField(blank=True, max_length=40)),
                 ("orderable", models.BooleanField(null=True)),
                 ("chargeable", models.BooleanField(null=True)),

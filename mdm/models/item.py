@@ -60,7 +60,7 @@ class PackagingLevel(models.Model):
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="packaging")
     position = models.PositiveSmallIntegerField()
     uom = models.CharField(max_length=3)
-    quantity = models.PositiveIntegerField(default=1)
+    quantity = models.PositiveIntegerField(null=True, help_text="Unknown where no source states it: never guessed.")
     gtin = models.CharField(max_length=40, blank=True)
     orderable = models.BooleanField(null=True)
     chargeable = models.BooleanField(null=True)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from mdm import permissions
-from mdm.canonical import DOMAINS, Kind
+from mdm.canonical import DOMAINS, Field, Kind
 from mdm.changes import Change
 from mdm.exceptions import InvalidValue, MergedRecord, NeedsReason, Refused, Stale
 from mdm.models import (
@@ -20,24 +21,35 @@ from mdm.models import (
     Override,
     SourceRecord,
     User,
+    WorkItem,
 )
-from mdm.services import requests
+from mdm.services import requests, work
 from mdm.services.events import announce
 from mdm.services.requests import approve, withdraw
 from mdm.services.requests import reject as reject_change
 from mdm.services.storage import write
-from mdm.services.survive import recompute
+from mdm.services.survive import SILENCED, recompute
 from mdm.survivorship import CHILD_PATH
 from mdm.values import parse_values
 
-__all__ = ["approve", "override", "reject_change", "retire", "retire_sources", "withdraw", "withdraw_override"]
+__all__ = [
+    "approve",
+    "expire_overrides",
+    "override",
+    "reject_change",
+    "retire",
+    "retire_sources",
+    "withdraw",
+    "withdraw_override",
+]
 
 Status = GoldenRecord.Status
 
 
 def writable(golden: GoldenRecord, expected_version: int | None = None) -> GoldenRecord:
     """The row, locked; refused if it was merged or changed since the caller saw it."""
-    golden = GoldenRecord.objects.select_for_update(of=("self",)).select_related("merged_into").get(pk=golden.pk)
+    rows = GoldenRecord.objects.select_for_update(of=("self",), no_key=True).select_related("merged_into")
+    golden = rows.get(pk=golden.pk)
     if golden.status == Status.MERGED:
         raise MergedRecord(
             f"{golden.public_id} was merged into {golden.survivor.public_id}. Write to that record.",
@@ -66,7 +78,7 @@ def override(
     golden = writable(golden, expected_version)
     value = checked(golden.domain, path, value)
     change = Change.begin(actor, "override", reason)
-    _end(change, golden, path)
+    _end(change, _standing(golden, path))
     row = Override.objects.create(golden=golden, path=path, value=value, author=actor, reason=reason[:500], until=until)
     change.audit(about=row, golden=golden, after={"path": path})
     recompute(change, golden.domain, [golden.pk])
@@ -81,19 +93,29 @@ def checked(domain: str, path: str, value: Any) -> Any:
     spec = DOMAINS[domain].by_name.get(name)
     if spec is None or (found and (spec.kind is not Kind.CHILDREN or not found["field"])):
         raise InvalidValue(f"{path} is no attribute of a {domain}. See the canonical model for the names.")
-    if value in (None, ""):
-        return None
+    if any(child.kind is Kind.REFERENCE for child in spec.children):
+        raise InvalidValue(f"{spec.label} can't be overridden, as each is its source's own. Correct it in the source.")
     if spec.kind is Kind.REFERENCE:
-        return _referenced(spec.domain, value)
-    stated: dict[str, Any] = {path: value}
+        return None if value in (None, "") else _referenced(spec.domain, value)
     if found:
-        stated = {name: [{spec.child_key: found["key"], found["field"]: value}]}
+        return _checked_child(domain, spec, path, found["key"], found["field"], value)
+    return _parsed(domain, path, {path: value}).get(path)
+
+
+def _checked_child(domain: str, spec: Field, path: str, key: str, name: str, value: Any) -> Any:
+    if name == spec.child_key or name not in {child.name for child in spec.children}:
+        raise InvalidValue(f"{path} is no attribute of a {domain} that can be overridden.")
+    child = _parsed(domain, path, {spec.name: [{spec.child_key: key, name: value}]})[spec.name][0]
+    if child[spec.child_key] != key:
+        raise InvalidValue(f"Write {spec.name}[{child[spec.child_key]}].{name}.")
+    return child.get(name)
+
+
+def _parsed(domain: str, path: str, stated: dict[str, Any]) -> dict[str, Any]:
     parsed = parse_values(domain, stated)
     if parsed.problems:
         raise InvalidValue(parsed.problems[0].message, path=path)
-    if not found:
-        return parsed.values.get(path)
-    return parsed.values[name][0].get(found["field"])
+    return parsed.values
 
 
 def _referenced(domain: str, value: Any) -> int:
@@ -108,25 +130,56 @@ def withdraw_override(*, override: Override, actor: User, reason: str) -> Golden
     """Let the sources speak again."""
     permissions.require(actor, permissions.OVERRIDE)
     golden = writable(override.golden.survivor)
+    if override.kind == Override.Kind.HOLD:
+        raise Refused("A hold ends when an approver decides its change request.")
     change = Change.begin(actor, "override.withdrawn", reason)
-    _end(change, override.golden, override.path)
+    if not _end(change, Override.objects.filter(pk=override.pk)):
+        raise Stale("This override was withdrawn or replaced already.")
     recompute(change, golden.domain, [golden.pk])
     golden.refresh_from_db()
     return golden
 
 
-def _end(change: Change, golden: GoldenRecord, path: str, kind: str = Override.Kind.STEWARD) -> None:
-    for row in Override.objects.filter(golden=golden, path=path, kind=kind, withdrawn_at__isnull=True):
+@transaction.atomic
+def expire_overrides(*, now: dt.datetime) -> int:
+    """End the overrides whose time is over and let the sources speak again; returns how many."""
+    over = Override.objects.filter(withdrawn_at__isnull=True, until__lte=now).select_related("golden")
+    goldens = {
+        (row.golden.survivor.domain, row.golden.survivor.pk) for row in over.select_related("golden__merged_into")
+    }
+    change = Change.begin(User.objects.system(), "override.expired")
+    ended = 0
+    for domain in {domain for domain, _ in goldens}:
+        ids = sorted(pk for name, pk in goldens if name == domain)
+        ended += _end(change, over.filter(golden__domain=domain))
+        recompute(change, domain, ids)
+    return ended
+
+
+def _end(change: Change, overrides: QuerySet[Override]) -> int:
+    """Withdraw those of these overrides that are in force; returns how many."""
+    rows = list(overrides.filter(withdrawn_at__isnull=True).select_related("golden"))
+    for row in rows:
         row.withdrawn_at = change.at
         row.save(update_fields=["withdrawn_at"])
-        change.audit(about=row, golden=golden, after={"withdrawn": path})
+        change.audit(about=row, golden=row.golden, after={"withdrawn": row.path})
+    return len(rows)
+
+
+def end_overrides(change: Change, ids: Sequence[int]) -> None:
+    """Withdraw these, without rebuilding."""
+    _end(change, Override.objects.filter(pk__in=ids))
+
+
+def _standing(golden: GoldenRecord, path: str, kind: str = Override.Kind.STEWARD) -> QuerySet[Override]:
+    return Override.objects.filter(golden=golden, path=path, kind=kind)
 
 
 def release_hold(change: Change, request: ChangeRequest) -> None:
     """Approved: what the inputs say takes effect."""
     golden = writable(request.subject) if request.subject else None
     if golden is not None:
-        _end(change, golden, request.path, Override.Kind.HOLD)
+        _end(change, _standing(golden, request.path, Override.Kind.HOLD))
         recompute(change, golden.domain, [golden.pk], approved=[(golden.pk, request.path)])
 
 
@@ -135,13 +188,11 @@ def keep_held(change: Change, request: ChangeRequest) -> None:
     if request.subject is None:
         return
     golden = writable(request.subject)
-    held = Override.objects.filter(
-        golden=golden, path=request.path, kind=Override.Kind.HOLD, withdrawn_at__isnull=True
-    ).first()
+    held = _standing(golden, request.path, Override.Kind.HOLD).filter(withdrawn_at__isnull=True).first()
     if held is None:
         return
-    _end(change, golden, request.path, Override.Kind.HOLD)
-    _end(change, golden, request.path)
+    _end(change, _standing(golden, request.path, Override.Kind.HOLD))
+    _end(change, _standing(golden, request.path))
     Override.objects.create(
         golden=golden, path=request.path, value=held.value, author=change.actor, reason=change.reason
     )
@@ -169,7 +220,8 @@ def apply_retirement(change: Change, golden: GoldenRecord) -> GoldenRecord:
     golden = writable(golden)
     golden.status = Status.RETIRED
     golden.version += 1
-    golden.approved_version = golden.version
+    if golden.is_published:  # targets never heard of a draft
+        golden.approved_version = golden.version
     golden.updated_at = change.at
     write(change, [golden])
     change.audit(golden=golden, version=golden.version, after={"status": golden.status})
@@ -183,27 +235,30 @@ def retire_sources(*, code_system: CodeSystem, codes: Sequence[str], actor: User
     retired, or proposed for retirement where that needs a second person.
     """
     permissions.require(actor, permissions.IMPORT)
-    sources = SourceRecord.objects.select_for_update().filter(code_system=code_system, code__in=codes)
-    sources = sources.exclude(state=SourceRecord.State.RETIRED).order_by("pk")
-    goldens = {s.golden_id for s in sources if s.golden_id is not None}
-    count = sources.update(state=SourceRecord.State.RETIRED)
-    change = Change.begin(actor, "ingest.retire", "No longer in the system's feed")
-    change.audit(about=code_system, after={"retired": count})
-    recompute(change, code_system.domain, goldens, relinked=goldens)
-    spoken_for = set(
-        SourceRecord.objects.filter(golden__in=goldens)
-        .exclude(state=SourceRecord.State.RETIRED)
-        .values_list("golden", flat=True)
-    )
-    for golden in GoldenRecord.objects.filter(pk__in=goldens - spoken_for, status=Status.LIVE).order_by("pk"):
+    found = SourceRecord.objects.select_for_update().filter(code_system=code_system, code__in=codes)
+    sources = list(found.exclude(state=SourceRecord.State.RETIRED).order_by("pk"))
+    ids = [source.pk for source in sources]
+    SourceRecord.objects.filter(pk__in=ids).update(state=SourceRecord.State.RETIRED)
+    change = Change.begin(actor, SILENCED, "No longer in the system's feed")
+    change.audit(about=code_system, after={"retired": len(ids)})
+    work.cancel(change, kind=WorkItem.Kind.POSSIBLE_MATCH, subjects=[f"source:{pk}" for pk in ids])
+    goldens = {source.golden_id for source in sources if source.golden_id is not None}
+    recompute(change, code_system.domain, goldens)
+    _retire_silent(change, goldens)
+    return len(ids)
+
+
+def _retire_silent(change: Change, golden_ids: set[int]) -> None:
+    spoken_for = SourceRecord.objects.filter(golden__in=golden_ids).exclude(state=SourceRecord.State.RETIRED)
+    silent = golden_ids - set(spoken_for.values_list("golden", flat=True))
+    for golden in GoldenRecord.objects.filter(pk__in=silent, status=Status.LIVE).order_by("pk"):
         if golden.criticality == GoldenRecord.Criticality.HIGH:
             requests.propose(
                 kind=ChangeRequest.Kind.RETIRE,
                 subject=golden,
-                actor=actor,
+                actor=change.actor,
                 reason=change.reason,
                 diff={"status": "retired"},
             )
         else:
             apply_retirement(change, golden)
-    return count

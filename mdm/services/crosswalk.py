@@ -6,20 +6,28 @@ Looking codes up is ``mdm.lookup``.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet
 
 from mdm import identifiers
 from mdm.bulk import insert
 from mdm.canonical import DOMAINS
 from mdm.changes import Change
-from mdm.models import CodeSystem, Crosswalk, SourceRecord, SourceSystem, User
+from mdm.models import PRIMARY, CodeSystem, Crosswalk, SourceRecord, SourceSystem, User
 
 PUBLIC = "public"
 NORMALISERS = {"lei": "alnum", "udi_di": "trim"}  # all others are digits
 Entry = tuple[int, str, str]  # code system id, code, unit of measure
+
+# The oldest code of each record, system and unit that has codes but no preferred one.
+LEADERLESS_SQL = """
+SELECT min(id) FROM mdm_crosswalk
+WHERE golden_id = ANY(%s) AND known_to IS NULL AND valid_to IS NULL
+GROUP BY golden_id, code_system_id, uom HAVING NOT bool_or(preferred)
+"""
 
 
 def identifier_systems(domain: str) -> dict[str, CodeSystem]:
@@ -102,26 +110,87 @@ def _preferred(golden_ids: set[int]) -> set[tuple[int, int, str]]:
 
 
 def link_sources(change: Change, sources: Sequence[SourceRecord]) -> list[tuple[int, str]]:
-    """Open a row for each newly linked source record's own code; returns the (code system id, code) opened."""
-    wanted = []
+    """Open a row for each newly linked source record's own code; returns the (code system id, code) opened.
+
+    The same code without a record behind it, as a target once gave it to its copy, gives way. A second record whose
+    code is written otherwise but normalises to the same opens nothing: the first one's meaning stands.
+    """
+    wanted: dict[tuple[int, str], tuple[Entry, int, int | None]] = {}
     for source in sources:
-        code = source.code_system.normalise(source.code)
-        wanted.append(((source.code_system_id, code, source.uom), source.golden_id, source.pk))
-    open_rows(change, wanted)  # type: ignore[arg-type]
-    return [(entry[0], entry[1]) for entry, _, _ in wanted]
+        if source.golden_id is not None:
+            code = source.code_system.normalise(source.code)
+            entry = (source.code_system_id, code, source.uom)
+            wanted.setdefault(entry[:2], (entry, source.golden_id, source.pk))
+    given = []
+    for pk, system, code, source_id in _standing(wanted):
+        if source_id is None:
+            given.append(pk)
+        else:
+            wanted.pop((system, code), None)
+    if given:
+        Crosswalk.objects.filter(pk__in=given).update(known_to=change.at)
+    open_rows(change, wanted.values())
+    return list(wanted)
+
+
+def _standing(codes: Iterable[tuple[int, str]]) -> list[tuple[int, int, str, int | None]]:
+    """(id, code system id, code, source id) of the rows in force for these codes."""
+    by_system: dict[int, list[str]] = defaultdict(list)
+    for system, code in codes:
+        by_system[system].append(code)
+    condition = Q(pk__in=[])
+    for system, values in by_system.items():
+        condition |= Q(code_system=system, code__in=values)
+    live = Crosswalk.objects.filter(condition, known_to__isnull=True, valid_to__isnull=True)
+    return list(live.values_list("pk", "code_system", "code", "source"))
 
 
 def move_sources(change: Change, sources: Sequence[SourceRecord]) -> None:
     """The records moved to another golden record: close what their codes meant and open it there."""
-    live = Crosswalk.objects.filter(source__in=[s.pk for s in sources], known_to__isnull=True)
-    target = {s.pk: s.golden_id for s in sources}
-    rows = [
-        ((row.code_system_id, row.code, row.uom), target[row.source_id], row.source_id)
-        for row in live
-        if row.source_id is not None
-    ]
-    live.update(known_to=change.at)
-    open_rows(change, [(entry, golden, source) for entry, golden, source in rows if golden is not None])
+    target: dict[int | None, int | None] = {s.pk: s.golden_id for s in sources}
+    live = Crosswalk.objects.filter(source__in=target, known_to__isnull=True)
+    _reopen(change, live, lambda row: target[row.source_id])
+
+
+def move_given(change: Change, old: int, new: int, codes: Iterable[tuple[int, str]] | None = None) -> list[list[Any]]:
+    """Move the codes that targets gave their copies of one golden record to another: all, or these (code system id,
+    code). Returns what moved, as JSON.
+    """
+    live = Crosswalk.objects.filter(
+        golden=old, code_system__kind=PRIMARY, source__isnull=True, known_to__isnull=True, valid_to__isnull=True
+    )
+    if codes is not None:
+        wanted = set(codes)
+        live = live.filter(pk__in=[row.pk for row in live if (row.code_system_id, row.code) in wanted])
+    return [[row.code_system_id, row.code] for row in _reopen(change, live, lambda _: new)]
+
+
+def close_identifiers(change: Change, golden_id: int) -> None:
+    """The golden record states no public identifiers any more."""
+    live = Crosswalk.objects.filter(golden=golden_id, source__isnull=True, known_to__isnull=True)
+    live.exclude(code_system__kind=PRIMARY).update(known_to=change.at)
+
+
+def _reopen(change: Change, live: QuerySet[Crosswalk], golden_of: Callable[[Crosswalk], int | None]) -> list[Crosswalk]:
+    """Close these rows and open them at other golden records, preferred ones first."""
+    rows = list(live.order_by("-preferred", "pk"))
+    Crosswalk.objects.filter(pk__in=[row.pk for row in rows]).update(known_to=change.at)
+    found = [((row.code_system_id, row.code, row.uom), golden_of(row), row.source_id) for row in rows]
+    open_rows(change, [(entry, golden, source) for entry, golden, source in found if golden is not None])
+    return rows
+
+
+def prefer(change: Change, golden_ids: Sequence[int]) -> set[int]:
+    """Where the preferred code of a record was closed, the oldest that is left takes its place; returns the records."""
+    if not golden_ids:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(LEADERLESS_SQL, [list(golden_ids)])
+        ids = [row[0] for row in cursor.fetchall()]
+    if not ids:
+        return set()
+    rows = _reopen(change, Crosswalk.objects.filter(pk__in=ids), lambda row: row.golden_id)
+    return {row.golden_id for row in rows}
 
 
 def set_identifiers(
@@ -144,7 +213,8 @@ def set_identifiers(
     ]
     if fresh:
         open_rows(change, fresh)
-    return {golden for golden, entries in wanted.items() if entries != set(have[golden])}
+    changed = {golden for golden, entries in wanted.items() if entries != set(have[golden])}
+    return changed | prefer(change, existing)
 
 
 @transaction.atomic
@@ -154,17 +224,12 @@ def add_target_codes(*, code_system: CodeSystem, codes: Mapping[int, Sequence[tu
     Takes no lock on the golden records and bumps no version. A code that means another record already is left alone:
     the first meaning stands until a steward decides.
     """
-    entries = {
-        (code_system.pk, code_system.normalise(code), uom): golden
-        for golden, pairs in codes.items()
-        for code, uom in pairs
-    }
-    known = set(
-        Crosswalk.objects.filter(
-            code_system=code_system, code__in=[e[1] for e in entries], known_to__isnull=True, valid_to__isnull=True
-        ).values_list("code", flat=True)
-    )
-    fresh = [(entry, golden, None) for entry, golden in entries.items() if entry[1] not in known]
+    given: dict[str, tuple[str, int]] = {}
+    for golden, pairs in codes.items():
+        for code, uom in pairs:
+            given.setdefault(code_system.normalise(code), (uom, golden))
+    known = {code for _, _, code, _ in _standing((code_system.pk, code) for code in given)}
+    fresh = [((code_system.pk, code, uom), golden, None) for code, (uom, golden) in given.items() if code not in known]
     if fresh:
         change = Change.begin(actor, "crosswalk.receipt", "Codes that a target gave")
         open_rows(change, fresh)

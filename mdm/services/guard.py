@@ -5,14 +5,14 @@ Until then an automatic *hold* keeps the old value: one more input to survivorsh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mdm.canonical import DOMAINS
 from mdm.changes import Change
-from mdm.models import ChangeRequest, GoldenRecord, Override, WorkItem
-from mdm.services.work import due
-from mdm.survivorship import HOLD, comparable
+from mdm.models import ChangeRequest, GoldenRecord, Override
+from mdm.services import requests
+from mdm.survivorship import HOLD, OverrideInput, comparable, overridden
 
 if TYPE_CHECKING:
     from mdm.services.survive import Rebuilt
@@ -30,79 +30,71 @@ def hold(change: Change, domain: str, built: Sequence[Rebuilt], *, approved: set
 
 def _check(change: Change, record: Rebuilt, name: str, is_approved: bool) -> None:
     before, after = record.before.get(name), record.survived.values[name]
-    why = record.survived.provenance.get(name, {})
-    if why.get("source") == "hold":
-        _follow(change, record, name, why)
+    if name in record.survived.beneath:
+        _follow(change, record, name)
     elif before not in (None, "") and not is_approved and comparable(before) != comparable(after):
-        _ask(change, record, name, before, after, why)
+        _hold(change, record, name)
 
 
-def _ask(change: Change, record: Rebuilt, name: str, before: Any, after: Any, why: dict[str, Any]) -> None:
-    Override.objects.create(
+def _hold(change: Change, record: Rebuilt, name: str) -> None:
+    survived = record.survived
+    before, after, why = record.before[name], survived.values[name], survived.provenance.get(name, {})
+    row = Override.objects.create(
         golden=record.golden, path=name, value=before, kind=Override.Kind.HOLD, author=change.actor, reason=HOLD
     )
+    _ask(change, record, name, before, after, why)
+    survived.values[name], survived.provenance[name] = overridden(after, why, as_input(row))
+
+
+def _ask(change: Change, record: Rebuilt, name: str, before: Any, after: Any, why: Mapping[str, Any]) -> None:
     label = DOMAINS[record.golden.domain].by_name[name].label
-    request = ChangeRequest.objects.create(
-        kind=ChangeRequest.Kind.GUARDED_VALUE,
-        subject=record.golden,
-        path=name,
-        expected_version=record.golden.version,
-        diff={name: {"before": before, "after": after, "system": why.get("system", "")}},
+    requests.ask(
+        change,
+        ChangeRequest.Kind.GUARDED_VALUE,
+        record.golden,
+        {name: {"before": before, "after": after, "system": why.get("system", "")}},
+        f"{label} of {record.golden.name}",
         reason=why.get("note") or f"{label} changed: {why.get('reason', 'no source states it any more')}",
-        proposer=change.actor,
+        path=name,
     )
-    WorkItem.objects.create(
-        kind=WorkItem.Kind.CHANGE_REQUEST,
-        domain=record.golden.domain,
-        priority=WorkItem.Priority.HIGH,
-        title=f"{label} of {record.golden.name}"[:400],
-        reason="A guarded value of a live record changes",
-        subject=f"change_request:{request.pk}",
-        golden=record.golden,
-        change_request=request,
-        created_at=change.at,
-        due_at=due(record.golden.domain, change.at),
-    )
-    change.audit(about=request, after={"path": name}, action="change_request.proposed", golden=record.golden)
-    others = [{k: why.get(k) for k in ("value", "source", "system", "at")}] if why else []
-    record.survived.values[name] = before
-    record.survived.provenance[name] = {
-        "value": before,
-        "source": "hold",
-        "system": change.actor.display_name,
-        "at": change.at.isoformat(),
-        "reason": HOLD,
-        "note": HOLD,
-        "others": others + list(why.get("others", [])),
-    }
 
 
-def _follow(change: Change, record: Rebuilt, name: str, why: dict[str, Any]) -> None:
-    """The hold stands; keep its request in step with what the inputs now say, or end it when they agree again."""
-    request = ChangeRequest.objects.filter(
-        subject=record.golden, path=name, kind=ChangeRequest.Kind.GUARDED_VALUE, state=ChangeRequest.State.OPEN
-    ).first()
+def _follow(change: Change, record: Rebuilt, name: str) -> None:
+    """The hold stands. Its request ends when the inputs agree with it again, and is asked anew when they say something
+    else than an approver may have seen.
+    """
+    held, (after, why) = record.survived.values[name], record.survived.beneath[name]
+    request = open_request(record.golden, name)
     if request is None:
         return
-    rivals = [o for o in why.get("others", []) if comparable(o.get("value")) != comparable(why["value"])]
-    after = rivals[0]["value"] if rivals else why["value"]
-    if not rivals:
-        _release(change, record, name, request)
+    if comparable(after) == comparable(held):
+        end_hold(change, record.golden, name)
+        requests.end(change, request, "The inputs agree with the held value again")
+        record.survived.values[name], record.survived.provenance[name] = after, why
     elif request.diff[name]["after"] != after:
-        request.diff[name] = {"before": why["value"], "after": after, "system": rivals[0].get("system", "")}
-        request.save(update_fields=["diff"])
-        change.audit(about=request, after=request.diff, action="change_request.updated", golden=record.golden)
+        requests.end(change, request, "The inputs say something else now")
+        _ask(change, record, name, held, after, why)
 
 
-def _release(change: Change, record: Rebuilt, name: str, request: ChangeRequest) -> None:
-    Override.objects.filter(golden=record.golden, path=name, kind=Override.Kind.HOLD, withdrawn_at__isnull=True).update(
+def open_request(golden: GoldenRecord, name: str) -> ChangeRequest | None:
+    return ChangeRequest.objects.filter(
+        subject=golden, path=name, kind=ChangeRequest.Kind.GUARDED_VALUE, state=ChangeRequest.State.OPEN
+    ).first()
+
+
+def end_hold(change: Change, golden: GoldenRecord, name: str) -> None:
+    Override.objects.filter(golden=golden, path=name, kind=Override.Kind.HOLD, withdrawn_at__isnull=True).update(
         withdrawn_at=change.at
     )
-    request.state = ChangeRequest.State.WITHDRAWN
-    request.decision_reason = "The inputs agree with the held value again"
-    request.decided_at = change.at
-    request.save(update_fields=["state", "decision_reason", "decided_at"])
-    request.work_items.filter(state__in=WorkItem.LIVE).update(
-        state=WorkItem.State.CANCELLED, resolved_at=change.at, resolution="withdrawn"
+
+
+def as_input(row: Override) -> OverrideInput:
+    """An override as survivorship takes it."""
+    return OverrideInput(
+        path=row.path,
+        value=row.value,
+        author=row.author.display_name,
+        at=row.created_at.isoformat(),
+        reason=row.reason,
+        hold=row.kind == Override.Kind.HOLD,
     )
-    change.audit(about=request, after={"state": "withdrawn"}, action="change_request.withdrawn", golden=record.golden)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mdm.locks import lock_name
-from mdm.models import ATTRIBUTES
+from mdm.models import ATTRIBUTES, GoldenRecord
 
 if TYPE_CHECKING:
     from mdm.services.survive import Rebuilt
@@ -24,23 +24,29 @@ def break_cycles(domain: str, built: Sequence[Rebuilt]) -> None:
         return
     lock_name("hierarchy", domain)  # two transactions could otherwise close a cycle together
     parents = _stored_parents(domain)
-    for record in built:
-        parents[record.golden.pk] = record.before.get("parent")
     for record in sorted(moved, key=lambda r: r.golden.public_id):
-        wanted = record.survived.values["parent"]
-        if _reaches(parents, wanted, record.golden.pk):
-            record.survived.values["parent"] = record.before.get("parent")
+        golden, wanted = record.golden.pk, record.survived.values["parent"]
+        if _reaches(parents, wanted, golden):
+            record.survived.values["parent"] = _kept(parents, record.before.get("parent"), golden)
             record.survived.provenance.setdefault("parent", {})["refused"] = REASON
         else:
-            parents[record.golden.pk] = wanted
+            parents[golden] = wanted
+
+
+def _kept(parents: Mapping[int, int | None], before: int | None, golden: int) -> int | None:
+    """The parent so far, unless a merge has made it a descendant."""
+    return None if _reaches(parents, before, golden) else before
 
 
 def _stored_parents(domain: str) -> dict[int, int | None]:
-    rows = ATTRIBUTES[domain]._default_manager.filter(parent__isnull=False)
-    return dict(rows.values_list("golden_id", "parent_id"))
+    """{golden id: parent's golden id}; a record that was merged leads to its survivor."""
+    rows = ATTRIBUTES[domain]._default_manager.filter(parent__isnull=False)  # type: ignore[misc]
+    parents: dict[int, int | None] = dict(rows.values_list("golden_id", "parent_id"))  # type: ignore[misc]
+    merged = GoldenRecord.objects.filter(domain=domain, merged_into__isnull=False)
+    return parents | dict(merged.values_list("pk", "merged_into_id"))
 
 
-def _reaches(parents: dict[int, int | None], start: int | None, goal: int) -> bool:
+def _reaches(parents: Mapping[int, int | None], start: int | None, goal: int) -> bool:
     seen: set[int] = set()
     node = start
     while node is not None and node not in seen:

@@ -6,23 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
+from django.db.models import Q
 
 from mdm import permissions
 from mdm.changes import Change
-from mdm.exceptions import MergedRecord, Refused, Stale
-from mdm.models import (
-    ChangeEvent,
-    ChangeRequest,
-    Crosswalk,
-    GoldenRecord,
-    Judgement,
-    SourceRecord,
-    User,
-    WorkItem,
-)
-from mdm.services import crosswalk, requests, work
+from mdm.exceptions import MergedRecord, NeedsReason, Refused, Stale
+from mdm.locks import lock_records
+from mdm.models import ChangeEvent, ChangeRequest, GoldenRecord, Override, SourceRecord, User, WorkItem
+from mdm.rows import load_values
+from mdm.services import crosswalk, quality, requests, work
+from mdm.services.change import checked, override
 from mdm.services.events import announce
+from mdm.services.judgements import members, rejected_between
 from mdm.services.storage import write
 from mdm.services.survive import recompute
 
@@ -37,15 +32,17 @@ def merge(
     actor: User,
     reason: str,
     expected_versions: Mapping[int, int] | None = None,
+    picks: Mapping[str, Any] | None = None,
 ) -> GoldenRecord | ChangeRequest:
     """Make one record of two. Of criticality *high* this is a change request until a second person approves.
 
-    Which of the two survives is not the caller's choice: the published one, else the older. Links, codes and overrides
-    follow; the loser's id redirects for ever.
+    Which of the two survives is not the caller's choice: the live one, else the published one, else the older. Links,
+    codes and overrides follow; the loser's id redirects for ever. ``picks``: {path: value} that should survive instead.
     """
     permissions.require(actor, permissions.CHANGE_IDENTITY)
-    one, two = lock_pair(survivor, loser)
-    survivor, loser = choose(one, two)
+    if not reason.strip():
+        raise NeedsReason
+    survivor, loser = choose(*lock_records(survivor, loser))
     check(survivor, loser, expected_versions)
     if GoldenRecord.Criticality.HIGH in (survivor.criticality, loser.criticality):
         return requests.propose(
@@ -54,20 +51,26 @@ def merge(
             other=loser,
             actor=actor,
             reason=reason,
-            diff={"survivor": survivor.public_id, "loser": loser.public_id},
+            diff={"survivor": survivor.public_id, "loser": loser.public_id} | ({"picks": dict(picks)} if picks else {}),
         )
-    return apply(Change.begin(actor, "merge", reason), survivor, loser)
+    merged = apply(Change.begin(actor, "merge", reason), survivor, loser)
+    return pick(merged, picks or {}, actor=actor, reason=reason)
 
 
-def lock_pair(one: GoldenRecord, two: GoldenRecord) -> tuple[GoldenRecord, GoldenRecord]:
-    """Both rows, locked in primary key order."""
-    rows = {g.pk: g for g in GoldenRecord.objects.select_for_update().filter(pk__in=[one.pk, two.pk]).order_by("pk")}
-    return rows[one.pk], rows[two.pk]
+def pick(survivor: GoldenRecord, picks: Mapping[str, Any], *, actor: User, reason: str) -> GoldenRecord:
+    """Values that a person chose while merging, and that don't survive by themselves, become overrides."""
+    now = load_values(survivor.domain, [survivor.pk])[survivor.pk] if picks else {}
+    for path, value in picks.items():
+        if now.get(path) != checked(survivor.domain, path, value):
+            survivor = override(golden=survivor, path=path, value=value, actor=actor, reason=reason)
+    return survivor
 
 
 def choose(one: GoldenRecord, two: GoldenRecord) -> tuple[GoldenRecord, GoldenRecord]:
-    """(survivor, loser): the published one survives, else the older."""
-    first, second = sorted((one, two), key=lambda g: (not g.is_published, g.created_at, g.pk))
+    """(survivor, loser): the live one survives, else the published one, else the older."""
+    first, second = sorted(
+        (one, two), key=lambda g: (g.status != Status.LIVE, not g.is_published, g.created_at, g.public_id)
+    )
     return first, second
 
 
@@ -82,63 +85,55 @@ def check(survivor: GoldenRecord, loser: GoldenRecord, expected: Mapping[int, in
             raise Stale(f"{golden.public_id} is at version {golden.version} now. Look at it again.")
     if survivor.domain != loser.domain:
         raise Refused(f"{survivor.public_id} and {loser.public_id} belong to different domains.")
-    rejected = Judgement.objects.filter(
-        verdict=Judgement.Verdict.DIFFERENT,
-        reopened_at__isnull=True,
-        first__golden__in=[survivor.pk, loser.pk],
-        second__golden__in=[survivor.pk, loser.pk],
-    )
-    if rejected.exists():
+    if rejected_between(members(survivor), members(loser)):
         raise Refused("A steward said that these are not the same. Reopen that decision first, if it was wrong.")
 
 
 def apply(change: Change, survivor: GoldenRecord, loser: GoldenRecord) -> GoldenRecord:
     """The merge itself; both rows are locked and checked."""
     sources = list(SourceRecord.objects.select_related("code_system").filter(golden=loser).order_by("pk"))
-    SourceRecord.objects.filter(golden=loser).update(golden=survivor)
     for source in sources:
         source.golden_id = survivor.pk
+    SourceRecord.objects.bulk_update(sources, ["golden"])
     crosswalk.move_sources(change, sources)
-    _close_rest(change, loser, survivor)
-    _retire_id(change, survivor, loser, [s.pk for s in sources])
-    recompute(
-        change,
-        survivor.domain,
-        [survivor.pk],
-        relinked=[survivor.pk],
-        kinds={survivor.pk: ChangeEvent.Kind.MERGED},
-    )
-    _close_work(change, survivor, loser)
+    crosswalk.close_identifiers(change, loser.pk)
+    codes = crosswalk.move_given(change, loser.pk, survivor.pk)
+    _end_requests(change, loser)
+    _redirect(change, survivor, loser, {"sources": [s.pk for s in sources], "codes": codes, "was": loser.status})
+    recompute(change, survivor.domain, [survivor.pk], relinked=[survivor.pk])
+    quality.close_all(change, loser.pk)
+    _follow_up(change, survivor, loser)
     survivor.refresh_from_db()
     return survivor
 
 
-def _close_rest(change: Change, loser: GoldenRecord, survivor: GoldenRecord) -> None:
-    """Codes without a source of their own: identifiers are rebuilt, those that targets gave move along."""
-    live = Crosswalk.objects.filter(golden=loser, known_to__isnull=True)
-    given = [
-        ((r.code_system_id, r.code, r.uom), survivor.pk, None)
-        for r in live.filter(code_system__kind="primary", source__isnull=True)
-    ]
-    live.update(known_to=change.at)
-    crosswalk.open_rows(change, given)
-
-
-def _retire_id(change: Change, survivor: GoldenRecord, loser: GoldenRecord, moved: list[int]) -> None:
-    GoldenRecord.objects.filter(merged_into=loser).update(merged_into=survivor)  # kept flat
+def _redirect(change: Change, survivor: GoldenRecord, loser: GoldenRecord, brought: dict[str, Any]) -> None:
+    """The loser's id, and those that led to it, lead to the survivor. What it ``brought`` is kept for an unmerge."""
+    absorbed = GoldenRecord.objects.filter(merged_into=loser)
+    details = {"into": survivor.public_id, **brought, "absorbed": sorted(absorbed.values_list("pk", flat=True))}
+    absorbed.update(merged_into=survivor)  # kept flat
     loser.status, loser.merged_into = Status.MERGED, survivor
     loser.version += 1
-    if loser.approved_version:
+    if loser.is_published:
         loser.approved_version = loser.version
     loser.updated_at = change.at
     write(change, [loser])
-    details: dict[str, Any] = {"into": survivor.public_id, "sources": moved}
     change.audit(golden=loser, version=loser.version, after=details)
     announce(change, [(loser, ChangeEvent.Kind.MERGED, ())])
 
 
-def _close_work(change: Change, survivor: GoldenRecord, loser: GoldenRecord) -> None:
-    """Work about the loser alone is moot; doubtful records that pointed at it now point at the survivor."""
+def _end_requests(change: Change, loser: GoldenRecord) -> None:
+    """Nobody can carry out a change of a record that is no more; its holds end with their requests."""
+    Override.objects.filter(golden=loser, kind=Override.Kind.HOLD, withdrawn_at__isnull=True).update(
+        withdrawn_at=change.at
+    )
+    about = Q(subject=loser) | Q(other=loser)
+    for request in ChangeRequest.objects.filter(about, state=ChangeRequest.State.OPEN).select_related("subject"):
+        requests.end(change, request, f"{loser.public_id} was merged")
+
+
+def _follow_up(change: Change, survivor: GoldenRecord, loser: GoldenRecord) -> None:
+    """The question whether these two are one is answered; doubtful records that pointed at the loser look again."""
     work.cancel(
         change,
         kind=WorkItem.Kind.POSSIBLE_DUPLICATE,
@@ -147,9 +142,6 @@ def _close_work(change: Change, survivor: GoldenRecord, loser: GoldenRecord) -> 
     doubtful = WorkItem.objects.filter(
         kind=WorkItem.Kind.POSSIBLE_MATCH, state__in=WorkItem.LIVE, candidates__contains=[{"golden": loser.pk}]
     )
-    SourceRecord.objects.filter(pk__in=doubtful.values("source"), state=SourceRecord.State.REVIEW).update(
-        state=SourceRecord.State.PENDING
-    )
-    WorkItem.objects.filter(state__in=WorkItem.LIVE, golden=loser).exclude(kind=WorkItem.Kind.POSSIBLE_MATCH).update(
-        state=WorkItem.State.CANCELLED, resolution="merged", resolved_by=change.actor, resolved_at=timezone.now()
-    )
+    waiting = SourceRecord.objects.filter(pk__in=doubtful.values("source"), state=SourceRecord.State.REVIEW)
+    free = waiting.select_for_update(skip_locked=True)  # whoever has one of them is deciding it
+    SourceRecord.objects.filter(pk__in=[source.pk for source in free]).update(state=SourceRecord.State.PENDING)

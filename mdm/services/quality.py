@@ -10,6 +10,7 @@ from django.utils import timezone
 from matching.standardise import items, sizes
 from mdm.bulk import insert
 from mdm.canonical import DOMAINS, Kind
+from mdm.changes import Change
 from mdm.models import PendingReference, QualityIssue
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ def refresh(domain: str, built: Sequence[Rebuilt]) -> None:
     )
 
 
+def close_all(change: Change, golden_id: int) -> None:
+    """The record is no more: nothing about it is left to mend."""
+    QualityIssue.objects.filter(golden=golden_id, closed_at__isnull=True).update(closed_at=change.at)
+
+
 def _close(ids: Sequence[int]) -> None:
     if ids:
         QualityIssue.objects.filter(pk__in=ids).update(closed_at=timezone.now())
@@ -66,7 +72,7 @@ def _ladder(levels: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, str, str
 
 
 def size_attributes(values: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Sizes parsed from the size text and the description, units converted: [{"value": "16", "unit": "fr"}]."""
-    text = " ".join(str(values.get(k) or "") for k in ("size", "description"))
+    """Sizes parsed from the size text, else from the description, units converted: [{"value": "16", "unit": "fr"}]."""
+    text = values.get("size") or values.get("description") or ""
     parts = [sizes.split(size) for size in items.describe(text, whole=True).sizes]
     return [{"value": value, "unit": unit} for value, unit in parts]

@@ -9,6 +9,7 @@ from django.db import transaction
 from mdm import permissions
 from mdm.changes import Change
 from mdm.exceptions import NeedsReason, OwnChange, Refused, Stale
+from mdm.locks import lock_records
 from mdm.models import ChangeRequest, GoldenRecord, User, WorkItem
 from mdm.services import work
 
@@ -30,22 +31,40 @@ def propose(
     standing = ChangeRequest.objects.filter(kind=kind, subject=subject, other=other, path="", state=State.OPEN).first()
     if standing is not None:
         return standing
-    change = Change.begin(actor, "change_request.proposed", reason)
+    title = f"{ChangeRequest.Kind(kind).label}: {subject.name}"
+    return ask(
+        Change.begin(actor, "change_request.proposed", reason), kind, subject, diff, title, reason=reason, other=other
+    )
+
+
+def ask(
+    change: Change,
+    kind: str,
+    subject: GoldenRecord,
+    diff: dict[str, Any],
+    title: str,
+    *,
+    reason: str,
+    other: GoldenRecord | None = None,
+    path: str = "",
+) -> ChangeRequest:
+    """Open a change request with the work item that shows it to approvers."""
     request = ChangeRequest.objects.create(
         kind=kind,
         subject=subject,
         other=other,
+        path=path,
         expected_version=subject.version,
         expected_other_version=other.version if other else None,
         diff=diff,
         reason=reason[:500],
-        proposer=actor,
+        proposer=change.actor,
     )
     item = WorkItem(
         kind=WorkItem.Kind.CHANGE_REQUEST,
         domain=subject.domain,
         priority=WorkItem.Priority.HIGH,
-        title=f"{request.get_kind_display()}: {subject.name}",
+        title=title[:400],
         reason=reason[:500],
         subject=f"change_request:{request.pk}",
         golden=subject,
@@ -53,8 +72,23 @@ def propose(
         change_request=request,
     )
     work.put(change, [item])
-    change.audit(about=request, after={"kind": kind, **diff}, golden=subject)
+    change.audit(about=request, after={"kind": kind, **diff}, golden=subject, action="change_request.proposed")
     return request
+
+
+def end(change: Change, request: ChangeRequest, reason: str) -> None:
+    """Withdraw a request that has lost its point, with its work item."""
+    request.state, request.decided_at, request.decision_reason = State.WITHDRAWN, change.at, reason
+    request.save(update_fields=["state", "decided_at", "decision_reason"])
+    work.close(
+        change,
+        request.work_items.filter(state__in=WorkItem.LIVE),
+        resolution="withdrawn",
+        state=WorkItem.State.CANCELLED,
+    )
+    change.audit(
+        about=request, after={"state": request.state}, golden=request.subject, action="change_request.withdrawn"
+    )
 
 
 @transaction.atomic
@@ -86,23 +120,22 @@ def reject(*, request: ChangeRequest, actor: User, reason: str) -> ChangeRequest
 @transaction.atomic
 def withdraw(*, request: ChangeRequest, actor: User) -> ChangeRequest:
     """The proposer takes it back."""
-    request = ChangeRequest.objects.select_for_update().get(pk=request.pk)
+    request = ChangeRequest.objects.select_for_update(of=("self",)).select_related("subject").get(pk=request.pk)
     if request.state != State.OPEN:
         raise Stale("This request has been decided already.")
     if request.proposer_id != actor.pk:
         raise Refused("Only the one who proposed a change can withdraw it. An approver can reject it.")
     if request.kind == ChangeRequest.Kind.GUARDED_VALUE:
         raise Refused("Withdraw the override itself; its request then ends by itself.")
-    change = Change.begin(actor, "change_request.withdrawn")
-    request.state, request.decided_at = State.WITHDRAWN, change.at
-    request.save(update_fields=["state", "decided_at"])
-    work.close(change, request.work_items.filter(state__in=WorkItem.LIVE), resolution="withdrawn")
-    change.audit(about=request, after={"state": request.state}, golden=request.subject)
+    end(Change.begin(actor, "change_request.withdrawn"), request, "Withdrawn by its proposer")
     return request
 
 
 def _decidable(request: ChangeRequest, actor: User) -> ChangeRequest:
+    """The request, locked after the records that it changes."""
     permissions.require(actor, permissions.APPROVE)
+    request = ChangeRequest.objects.select_related("subject", "other").get(pk=request.pk)
+    lock_records(*(golden for golden in (request.subject, request.other) if golden is not None))
     request = (
         ChangeRequest.objects.select_for_update(of=("self",)).select_related("subject", "other").get(pk=request.pk)
     )
@@ -142,9 +175,9 @@ def _carry_out(change: Change, request: ChangeRequest) -> None:
     if request.subject is None:
         raise Refused("This request names no record.")
     if request.kind == ChangeRequest.Kind.MERGE and request.other is not None:
-        survivor, loser = merge.lock_pair(request.subject, request.other)
-        merge.check(survivor, loser)
-        merge.apply(change, survivor, loser)
+        merge.check(request.subject, request.other)
+        survivor = merge.apply(change, request.subject, request.other)
+        merge.pick(survivor, request.diff.get("picks", {}), actor=request.proposer, reason=request.reason)
     elif request.kind == ChangeRequest.Kind.RETIRE:
         values.apply_retirement(change, request.subject)
     elif request.kind == ChangeRequest.Kind.GUARDED_VALUE:

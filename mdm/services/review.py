@@ -3,50 +3,70 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from mdm import permissions
 from mdm.changes import Change
 from mdm.engine import engine_for
 from mdm.exceptions import NeedsReason, Refused, Stale
-from mdm.locks import lock_keys
+from mdm.locks import lock_keys, lock_records
 from mdm.models import (
     ChangeRequest,
     Comment,
     Crosswalk,
     GoldenRecord,
     Judgement,
+    Override,
     Relation,
     SourceRecord,
     User,
     WorkItem,
 )
-from mdm.rows import load_values
 from mdm.services import change as values
 from mdm.services import crosswalk, merge, references, work
-from mdm.services.split import end_judgement, judge, rejected_between, split, unmerge
+from mdm.services.judgements import end_judgement, judge, members, rejected_between
+from mdm.services.split import split, unmerge
 from mdm.services.storage import new_goldens
 from mdm.services.survive import recompute
 
 Kind, State = WorkItem.Kind, WorkItem.State
 Verdict = Judgement.Verdict
 
+PICKED = "Picked in review"
+DECIDED = ("judgements", "golden", "loser", "survivor", "overrides", "relation", "set_aside")  # details of a decision
+
 
 def _open(item: WorkItem, actor: User, expected_version: int | None) -> WorkItem:
-    """The item, locked and still as the steward saw it."""
+    """The item, locked together with what it is about (in the order of ``mdm.locks``), still as the steward saw it."""
     permissions.require(actor, permissions.DECIDE)
+    _hold(WorkItem.objects.select_related("source", "golden", "other").get(pk=item.pk))
     item = (
-        WorkItem.objects.select_for_update(of=("self",)).select_related("source__code_system", "golden").get(pk=item.pk)
+        WorkItem.objects.select_for_update(of=("self",))
+        .select_related("source__code_system__system", "golden__merged_into", "other__merged_into")
+        .get(pk=item.pk)
     )
     if not item.is_live:
         raise Stale("This was decided already. Take the next one.")
     if expected_version is not None and item.version != expected_version:
         raise Stale("This changed while you looked at it. Look at it again.")
     return item
+
+
+def _hold(item: WorkItem) -> None:
+    """Lock a doubtful record and its keys, so that no twin is created meanwhile; or the golden records in question."""
+    if item.kind == Kind.POSSIBLE_MATCH and item.source is not None:
+        lock_keys(item.domain, engine_for(item.domain).keys(item.source.standardised))
+        rows = SourceRecord.objects.select_for_update(skip_locked=True, of=("self",))
+        if rows.filter(pk=item.source.pk).first() is None:
+            raise Stale("This record is just being looked at anew. Try again in a moment.")
+    elif item.kind in (Kind.POSSIBLE_DUPLICATE, Kind.WEAK_LINK):
+        found = (item.golden, item.other)
+        lock_records(*(golden.survivor for golden in found if golden is not None))
 
 
 def _finish(change: Change, item: WorkItem, resolution: str, **details: Any) -> WorkItem:
@@ -67,44 +87,56 @@ def accept(
     picks: Mapping[str, Any] | None = None,
     reason: str = "",
 ) -> WorkItem:
-    """They are the same. A doubtful record is linked to ``golden`` (default: the best candidate); two golden records are
-    merged, or proposed to be where that needs a second person. ``picks``: {path: value} that should survive instead.
+    """They are the same. A doubtful record is linked to ``golden`` (default: the best candidate); two golden records
+    are merged, or proposed to be where that needs a second person. ``picks``: {path: value} to survive instead.
     """
     item = _open(item, actor, expected_version)
     change = Change.begin(actor, "review.accept", reason)
     if item.kind == Kind.POSSIBLE_MATCH:
-        done = _accept_match(change, item, golden)
-    elif item.kind == Kind.POSSIBLE_DUPLICATE:
-        done = _accept_duplicate(change, item)
-    elif item.kind == Kind.WEAK_LINK and item.source is not None:
-        others = SourceRecord.objects.filter(golden=item.golden).exclude(pk=item.source.pk)
-        judge(change, [item.source], others, Verdict.SAME)
-        done = _finish(change, item, "kept")
-    else:
-        raise Refused(f"A work item of kind {item.get_kind_display()} can't be accepted.")
-    _apply_picks(change, item, picks or {})
-    return done
+        return _accept_match(change, item, golden, picks or {})
+    if item.kind == Kind.POSSIBLE_DUPLICATE:
+        return _accept_duplicate(change, item, picks or {})
+    if item.kind == Kind.WEAK_LINK:
+        source, among = _doubted(item)
+        judged = judge(change, [source.pk], members(among), Verdict.SAME)
+        return _finish(change, item, "kept", judgements=[j.pk for j in judged])
+    raise Refused(f"A work item of kind {item.get_kind_display()} can't be accepted.")
 
 
-def _accept_match(change: Change, item: WorkItem, golden: GoldenRecord | None) -> WorkItem:
+def _accept_match(change: Change, item: WorkItem, golden: GoldenRecord | None, picks: Mapping[str, Any]) -> WorkItem:
     source = _in_review(item)
-    target = GoldenRecord.objects.get(pk=golden.pk if golden else item.candidates[0]["golden"]).survivor
-    target = values.writable(target)
-    members = list(SourceRecord.objects.filter(golden=target))
-    if rejected_between([source.pk], [m.pk for m in members]):
+    target = values.writable(golden or _candidate(item))
+    if target.domain != item.domain:
+        raise Refused(f"{target.public_id} is no {item.domain}. Choose a record of the same domain.")
+    among = members(target)
+    if rejected_between([source.pk], among):
         raise Refused("A steward said that these are not the same. Reopen that decision first, if it was wrong.")
-    found = next((c for c in item.candidates if c["golden"] == target.pk), {})
-    via = [m for m in members if m.pk == found.get("via")] or members[:1]
-    judged = judge(change, [source], via, Verdict.SAME, score=found.get("score"))
+    found: dict[str, Any] = next((c for c in item.candidates if c["golden"] == target.pk), {})
+    via = [found["via"]] if found.get("via") in among else among[:1]
+    judged = judge(change, [source.pk], via, Verdict.SAME, score=found.get("score"))
     _link(change, source, target.pk, score=found.get("score"))
     item.golden = target
     item.save(update_fields=["golden"])
-    return _finish(change, item, "accepted", judgements=[j.pk for j in judged], golden=target.pk)
+    before = set(_overrides(target))
+    merge.pick(target, picks, actor=change.actor, reason=change.reason or PICKED)
+    picked = sorted(set(_overrides(target)) - before)
+    return _finish(change, item, "accepted", judgements=[j.pk for j in judged], golden=target.pk, overrides=picked)
 
 
-def _accept_duplicate(change: Change, item: WorkItem) -> WorkItem:
+def _candidate(item: WorkItem) -> GoldenRecord:
+    """The best candidate, or what it was merged into."""
+    return GoldenRecord.objects.select_related("merged_into").get(pk=item.candidates[0]["golden"]).survivor
+
+
+def _overrides(golden: GoldenRecord) -> QuerySet[Override, int]:
+    standing = Override.objects.filter(golden=golden, kind=Override.Kind.STEWARD, withdrawn_at__isnull=True)
+    return standing.values_list("pk", flat=True)
+
+
+def _accept_duplicate(change: Change, item: WorkItem, picks: Mapping[str, Any]) -> WorkItem:
     one, two = _pair(item)
-    result = merge.merge(survivor=one, loser=two, actor=change.actor, reason=change.reason or "Confirmed in review")
+    reason = change.reason or "Confirmed in review"
+    result = merge.merge(survivor=one, loser=two, actor=change.actor, reason=reason, picks=picks)
     if isinstance(result, ChangeRequest):
         return _finish(change, item, "proposed", change_request=result.pk)
     loser = two if result.pk == one.pk else one
@@ -113,24 +145,29 @@ def _accept_duplicate(change: Change, item: WorkItem) -> WorkItem:
 
 
 def _pair(item: WorkItem) -> tuple[GoldenRecord, GoldenRecord]:
+    """The two golden records, or what they were merged into since."""
     if item.golden is None or item.other is None:
         raise Refused("This item names no two golden records.")
-    return item.golden.survivor, item.other.survivor
+    one, two = item.golden.survivor, item.other.survivor
+    if one.pk == two.pk:
+        raise Stale("These two were merged meanwhile. Take the next one.")
+    return one, two
 
 
 def _in_review(item: WorkItem) -> SourceRecord:
-    """The doubtful record, locked together with its keys, so that no twin is created meanwhile."""
-    if item.source_id is None:
+    """The doubtful record; ``_open`` has locked it."""
+    if item.source is None:
         raise Refused("This item names no source record.")
-    source = (
-        SourceRecord.objects.select_for_update(of=("self",))
-        .select_related("code_system__system")
-        .get(pk=item.source_id)
-    )
-    if source.golden_id is not None:
+    if item.source.golden_id is not None:
         raise Stale("This record was linked meanwhile. Take the next one.")
-    lock_keys(source.domain, engine_for(source.domain).keys(source.standardised))
-    return source
+    return item.source
+
+
+def _doubted(item: WorkItem) -> tuple[SourceRecord, GoldenRecord]:
+    """The record whose link is in doubt, and the golden record that it is linked to now."""
+    if item.source is None or item.source.golden is None:
+        raise Refused("This item names no linked source record.")
+    return item.source, item.source.golden
 
 
 def _link(
@@ -150,20 +187,6 @@ def _link(
         recompute(change, domain, list(ids))
 
 
-def _apply_picks(change: Change, item: WorkItem, picks: Mapping[str, Any]) -> None:
-    """A value that a steward picked and that does not survive by itself becomes an override."""
-    golden = item.golden
-    if golden is None or not picks:
-        return
-    golden = golden.survivor
-    now = load_values(golden.domain, [golden.pk])[golden.pk]
-    for path, value in picks.items():
-        if now.get(path) != values.checked(golden.domain, path, value):
-            values.override(
-                golden=golden, path=path, value=value, actor=change.actor, reason=change.reason or "Picked in review"
-            )
-
-
 @transaction.atomic
 def reject(
     *,
@@ -180,25 +203,43 @@ def reject(
     change = Change.begin(actor, "review.reject", reason)
     if item.kind == Kind.POSSIBLE_DUPLICATE:
         one, two = _pair(item)
-        judged = judge(change, _sources(one), _sources(two), Verdict.DIFFERENT, score=item.score)
+        judged = judge(change, members(one), members(two), Verdict.DIFFERENT, score=item.score)
         return _finish(change, item, "rejected", judgements=[j.pk for j in judged])
-    if item.kind == Kind.WEAK_LINK and item.source is not None and item.golden is not None:
-        fresh = split(golden=item.golden, sources=[item.source], actor=actor, reason=reason or "No longer the same")
+    if item.kind == Kind.WEAK_LINK:
+        source, among = _doubted(item)
+        fresh = split(golden=among, sources=[source], actor=actor, reason=reason or "No longer the same")
         return _finish(change, item, "split", golden=fresh.pk)
     if item.kind != Kind.POSSIBLE_MATCH:
         raise Refused(f"A work item of kind {item.get_kind_display()} can't be rejected.")
+    return _reject_match(change, item, golden)
+
+
+def _reject_match(change: Change, item: WorkItem, golden: GoldenRecord | None) -> WorkItem:
     source = _in_review(item)
-    gone = golden.pk if golden else item.candidates[0]["golden"]
-    judged = judge(change, [source], _members(gone), Verdict.DIFFERENT, score=item.score)
-    left = [c for c in item.candidates if c["golden"] != gone]
+    gone = next((c for c in item.candidates if golden is None or c["golden"] == golden.pk), None)
+    if gone is None:
+        raise Refused("This record is no candidate here. Reject one of those that are shown.")
+    judged = judge(change, [source.pk], _members_of(gone), Verdict.DIFFERENT, score=gone["score"])
+    left = [c for c in item.candidates if c != gone]
+    item.details = item.details | {
+        "judgements": item.details.get("judgements", []) + [j.pk for j in judged],
+        "set_aside": [*item.details.get("set_aside", []), gone],
+    }
     if not left:
-        return _found(change, item, source, [j.pk for j in judged], "rejected")
-    item.candidates, item.golden_id = left, left[0]["golden"]
-    item.score, item.probability = left[0]["score"], left[0]["probability"]
-    item.details = item.details | {"judgements": item.details.get("judgements", []) + [j.pk for j in judged]}
-    item.version += 1
-    item.save(update_fields=["candidates", "golden", "score", "probability", "details", "version"])
+        return _found(change, item, source, "rejected")
+    _show(item, left)
+    item.save(update_fields=["details"])
+    change.audit(about=item, after={"rejected": gone["golden"]})
     return item
+
+
+def _show(item: WorkItem, candidates: list[dict[str, Any]]) -> None:
+    """Put these candidates before the steward, the best first."""
+    best = candidates[0]
+    item.candidates, item.golden_id = candidates, best["golden"]
+    item.score, item.probability = best["score"], best["probability"]
+    item.version += 1
+    item.save(update_fields=["candidates", "golden", "score", "probability", "version"])
 
 
 @transaction.atomic
@@ -210,28 +251,25 @@ def create_new(*, item: WorkItem, actor: User, expected_version: int | None = No
     change = Change.begin(actor, "review.new", reason)
     source = _in_review(item)
     judged = [
-        j.pk
-        for c in item.candidates
-        for j in judge(change, [source], _members(c["golden"]), Verdict.DIFFERENT, score=c["score"])
+        judgement.pk
+        for candidate in item.candidates
+        for judgement in judge(change, [source.pk], _members_of(candidate), Verdict.DIFFERENT, score=candidate["score"])
     ]
-    return _found(change, item, source, judged, "new")
+    item.details = item.details | {"judgements": item.details.get("judgements", []) + judged}
+    return _found(change, item, source, "new")
 
 
-def _found(change: Change, item: WorkItem, source: SourceRecord, judged: Sequence[int], resolution: str) -> WorkItem:
+def _found(change: Change, item: WorkItem, source: SourceRecord, resolution: str) -> WorkItem:
+    """The record becomes a golden record of its own."""
     fresh = new_goldens(source.domain, 1, change)[0]
     _link(change, source, fresh.pk, score=None, fresh=fresh)
-    judgements = item.details.get("judgements", []) + list(judged)
     item.golden_id = fresh.pk
     item.save(update_fields=["golden"])
-    return _finish(change, item, resolution, judgements=judgements, golden=fresh.pk)
+    return _finish(change, item, resolution, **item.details | {"golden": fresh.pk})
 
 
-def _sources(golden: GoldenRecord) -> list[SourceRecord]:
-    return list(SourceRecord.objects.filter(golden=golden))
-
-
-def _members(golden_id: int) -> list[SourceRecord]:
-    return _sources(GoldenRecord.objects.select_related("merged_into").get(pk=golden_id).survivor)
+def _members_of(candidate: Mapping[str, Any]) -> list[int]:
+    return members(GoldenRecord.objects.select_related("merged_into").get(pk=candidate["golden"]).survivor)
 
 
 @transaction.atomic
@@ -239,14 +277,21 @@ def relate(*, item: WorkItem, kind: str, actor: User, expected_version: int | No
     """Not the same, but related: a substitute, or parent and child. Only between two golden records."""
     if not reason.strip():
         raise NeedsReason
+    if kind not in Relation.Kind.values:
+        raise Refused(f"{kind} is no relation. Choose one of {', '.join(Relation.Kind.values)}.")
+    item = _open(item, actor, expected_version)
     if item.kind == Kind.POSSIBLE_DUPLICATE:
         one, two = _pair(item)
-        decided = reject(item=item, actor=actor, expected_version=expected_version, reason=reason)
+        decided = reject(item=item, actor=actor, reason=reason)
     else:
-        candidate = GoldenRecord.objects.get(pk=item.candidates[0]["golden"]).survivor
-        decided = create_new(item=item, actor=actor, expected_version=expected_version, reason=reason)
-        one, two = GoldenRecord.objects.get(pk=decided.details["golden"]), candidate
-    relation = Relation.objects.create(kind=kind, subject=one, object=two, author=actor, reason=reason[:500])
+        two = _candidate(item)
+        decided = create_new(item=item, actor=actor, reason=reason)
+        one = GoldenRecord.objects.get(pk=decided.details["golden"])
+    relation, _ = Relation.objects.get_or_create(
+        kind=kind, subject=one, object=two, valid_from=None, defaults={"author": actor, "reason": reason[:500]}
+    )
+    decided.details = decided.details | {"relation": relation.pk}
+    decided.save(update_fields=["details"])
     Change.begin(actor, "relate", reason).audit(
         about=relation, golden=one, after={"kind": kind, "other": two.public_id}
     )
@@ -257,6 +302,8 @@ def relate(*, item: WorkItem, kind: str, actor: User, expected_version: int | No
 def snooze(*, item: WorkItem, until: dt.datetime, actor: User, expected_version: int | None = None) -> WorkItem:
     """Out of the queue until then."""
     item = _open(item, actor, expected_version)
+    if until <= timezone.now():
+        raise Refused("Choose a time that is still to come.")
     item.state, item.snoozed_until, item.version = State.SNOOZED, until, item.version + 1
     item.save(update_fields=["state", "snoozed_until", "version"])
     Change.begin(actor, "review.snooze").audit(about=item, after={"until": until.isoformat()})
@@ -312,24 +359,46 @@ def reopen(*, judgement: Judgement, actor: User, reason: str) -> Judgement:
 def undo(*, item: WorkItem, actor: User) -> WorkItem:
     """Take the last decision about this item back, as far as nothing else was built on it."""
     permissions.require(actor, permissions.DECIDE)
-    item = WorkItem.objects.select_for_update(of=("self",)).select_related("source__code_system").get(pk=item.pk)
-    if item.is_live:
+    _hold(WorkItem.objects.select_related("source", "golden", "other").get(pk=item.pk))
+    item = (
+        WorkItem.objects.select_for_update(of=("self",)).select_related("source__code_system__system").get(pk=item.pk)
+    )
+    details = item.details
+    if item.is_live and "set_aside" not in details:
         raise Refused("Nothing was decided here yet.")
     change = Change.begin(actor, "review.undo", "Undone")
+    if not item.is_live:
+        _take_back(change, item)
+    for judgement in Judgement.objects.filter(pk__in=details.get("judgements", []), reopened_at__isnull=True):
+        end_judgement(change, judgement)
+    _reopen(item)
+    change.audit(about=item, before={"decided": details}, after={"state": item.state})
+    return item
+
+
+def _take_back(change: Change, item: WorkItem) -> None:
     if item.resolution == "merged":
-        unmerge(loser=GoldenRecord.objects.get(pk=item.details["loser"]), actor=actor, reason="Undone", apart=False)
+        loser = GoldenRecord.objects.get(pk=item.details["loser"])
+        unmerge(loser=loser, actor=change.actor, reason="Undone", apart=False)
     elif item.resolution in ("accepted", "rejected", "new") and item.kind == Kind.POSSIBLE_MATCH:
         _unlink(change, item)
     elif item.resolution not in ("rejected", "kept"):
         raise Refused("This decision can't be undone here. Use split or unmerge on the golden record.")
-    for judgement in Judgement.objects.filter(pk__in=item.details.get("judgements", []), reopened_at__isnull=True):
-        end_judgement(change, judgement)
-    item.state, item.resolution, item.resolved_by, item.resolved_at = State.OPEN, "", None, None
-    item.version += 1
-    item.details = {k: v for k, v in item.details.items() if k not in ("judgements", "golden", "loser", "survivor")}
-    item.save(update_fields=["state", "resolution", "resolved_by", "resolved_at", "version", "details"])
-    change.audit(about=item, after={"state": item.state})
-    return item
+    if relation := Relation.objects.filter(pk=item.details.get("relation")).first():
+        change.audit(about=relation, golden=relation.subject, after={"kind": None})
+        relation.delete()
+
+
+def _reopen(item: WorkItem) -> None:
+    """As it was before anybody decided, with the candidates that were set aside."""
+    item.state, item.resolution, item.resolution_reason = State.OPEN, "", ""
+    item.resolved_by, item.resolved_at, item.snoozed_until = None, None, None
+    set_aside = item.details.get("set_aside", [])
+    candidates = set_aside + [c for c in item.candidates if c not in set_aside]
+    item.details = {k: v for k, v in item.details.items() if k not in DECIDED}
+    item.save()
+    if item.kind == Kind.POSSIBLE_MATCH and candidates:
+        _show(item, candidates)
 
 
 def _unlink(change: Change, item: WorkItem) -> None:
@@ -341,9 +410,10 @@ def _unlink(change: Change, item: WorkItem) -> None:
     source.golden_id, source.state = None, SourceRecord.State.REVIEW
     source.link_reason, source.link_score, source.linked_at = "", None, None
     source.save(update_fields=["golden", "state", "link_reason", "link_score", "linked_at"])
-    Crosswalk.objects.filter(Q(source=source), known_to__isnull=True).update(known_to=change.at)
-    if SourceRecord.objects.filter(golden=golden).exists():
+    Crosswalk.objects.filter(source=source, known_to__isnull=True).update(known_to=change.at)
+    values.end_overrides(change, item.details.get("overrides", []))
+    if members(golden):
         recompute(change, golden.domain, [golden.pk], relinked=[golden.pk])
     else:
-        Crosswalk.objects.filter(golden=golden, known_to__isnull=True).update(known_to=change.at)
+        crosswalk.close_identifiers(change, golden.pk)
         values.apply_retirement(change, golden)

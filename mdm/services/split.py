@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import transaction
-from django.db.models import Q
 
 from mdm import permissions
 from mdm.changes import Change
-from mdm.exceptions import NeedsReason, Refused
-from mdm.models import AuditEntry, ChangeEvent, Crosswalk, GoldenRecord, Judgement, SourceRecord, User
+from mdm.exceptions import NeedsReason, Refused, Stale
+from mdm.locks import lock_records
+from mdm.models import AuditEntry, ChangeEvent, GoldenRecord, Judgement, SourceRecord, User
 from mdm.services import crosswalk
 from mdm.services.change import writable
+from mdm.services.judgements import judge, members
 from mdm.services.storage import new_goldens
 from mdm.services.survive import recompute
-
-Status = GoldenRecord.Status
 
 
 @transaction.atomic
@@ -27,35 +26,50 @@ def unmerge(*, loser: GoldenRecord, actor: User, reason: str, apart: bool = True
     permissions.require(actor, permissions.CHANGE_IDENTITY)
     if not reason.strip():
         raise NeedsReason
-    loser = GoldenRecord.objects.select_related("merged_into").get(pk=loser.pk)
-    if loser.merged_into is None:
-        raise Refused(f"{loser.public_id} is not merged into another record.")
-    survivor = writable(loser.merged_into)
-    brought = _brought(loser)
-    moved = list(
-        SourceRecord.objects.select_related("code_system").filter(pk__in=brought, golden=survivor).order_by("pk")
-    )
+    loser, survivor = _merged_pair(loser)
+    entry = _merge_of(loser)
+    brought = entry.after or {}
+    moved = _with(survivor, brought["sources"])
     if not moved:
         raise Refused(f"None of the sources that {loser.public_id} brought is with {survivor.public_id} any more.")
+    if len(moved) == len(members(survivor)):
+        raise Refused(f"All that is left of {survivor.public_id} came from {loser.public_id}; it would be empty.")
     change = Change.begin(actor, "unmerge", reason)
-    status = Status.LIVE if loser.approved_version else Status.DRAFT
-    GoldenRecord.objects.filter(pk=loser.pk).update(status=status, merged_into=None)
-    _give_back_absorbed(loser, survivor)
-    _move(change, moved, survivor, loser, apart=apart)
+    GoldenRecord.objects.filter(pk=loser.pk).update(status=brought["was"], merged_into=None)
+    GoldenRecord.objects.filter(pk__in=_absorbed(entry), merged_into=survivor).update(merged_into=loser)
+    crosswalk.move_given(change, survivor.pk, loser.pk, [(system, code) for system, code in brought["codes"]])
+    _move(change, moved, survivor, loser, apart=apart, kinds={loser.pk: ChangeEvent.Kind.UNMERGED})
     return GoldenRecord.objects.get(pk=loser.pk)
 
 
-def _brought(loser: GoldenRecord) -> list[int]:
-    entry = AuditEntry.objects.filter(golden=loser, after__has_key="into").order_by("-id").first()
-    if entry is None or entry.after is None:
-        raise Refused(f"No record of how {loser.public_id} was merged. Split the sources off instead.")
-    return list(entry.after["sources"])
+def _merged_pair(loser: GoldenRecord) -> tuple[GoldenRecord, GoldenRecord]:
+    """(loser, survivor), locked."""
+    loser = GoldenRecord.objects.select_related("merged_into").get(pk=loser.pk)
+    if loser.merged_into is None:
+        raise Refused(f"{loser.public_id} is not merged into another record.")
+    loser, survivor = lock_records(loser, loser.merged_into)
+    if loser.merged_into_id != survivor.pk:
+        raise Stale
+    return loser, survivor
 
 
-def _give_back_absorbed(loser: GoldenRecord, survivor: GoldenRecord) -> None:
-    """Records that had been merged into the loser before redirect to it again."""
-    told = AuditEntry.objects.filter(after__into=loser.public_id).values("golden")
-    GoldenRecord.objects.filter(merged_into=survivor, pk__in=told).update(merged_into=loser)
+def _merge_of(golden: GoldenRecord) -> AuditEntry:
+    entry = AuditEntry.objects.filter(golden=golden, after__has_key="into").order_by("-pk").first()
+    if entry is None:
+        raise Refused(f"No record of how {golden.public_id} was merged. Split the sources off instead.")
+    return entry
+
+
+def _absorbed(entry: AuditEntry) -> list[int]:
+    """Records that had been merged into the loser before, and not merged anew since."""
+    found = (entry.after or {})["absorbed"]
+    since = AuditEntry.objects.filter(golden__in=found, after__has_key="into", pk__gt=entry.pk)
+    return sorted(set(found) - set(since.values_list("golden", flat=True)))
+
+
+def _with(golden: GoldenRecord, sources: Iterable[int]) -> list[SourceRecord]:
+    found = SourceRecord.objects.select_related("code_system").filter(pk__in=list(sources), golden=golden)
+    return list(found.order_by("pk"))
 
 
 @transaction.atomic
@@ -64,16 +78,17 @@ def split(*, golden: GoldenRecord, sources: Sequence[SourceRecord], actor: User,
     permissions.require(actor, permissions.CHANGE_IDENTITY)
     if not reason.strip():
         raise NeedsReason
+    lock_records(golden)
     golden = writable(golden)
     wanted = {s.pk for s in sources}
-    moved = list(SourceRecord.objects.select_related("code_system").filter(pk__in=wanted, golden=golden).order_by("pk"))
+    moved = _with(golden, wanted)
     if len(moved) != len(wanted) or not moved:
         raise Refused(f"Choose sources of {golden.public_id}; some of these aren't.")
-    if not SourceRecord.objects.filter(golden=golden).exclude(pk__in=wanted).exists():
+    if len(moved) == len(members(golden)):
         raise Refused("At least one source must stay.")
     change = Change.begin(actor, "split", reason)
     fresh = new_goldens(golden.domain, 1, change)[0]
-    _move(change, moved, golden, fresh, apart=True, is_new=True)
+    _move(change, moved, golden, fresh, apart=True, fresh={fresh.pk: fresh})
     return GoldenRecord.objects.get(pk=fresh.pk)
 
 
@@ -84,69 +99,15 @@ def _move(
     new: GoldenRecord,
     *,
     apart: bool,
-    is_new: bool = False,
+    fresh: Mapping[int, GoldenRecord] | None = None,
+    kinds: Mapping[int, str] | None = None,
 ) -> None:
-    staying = SourceRecord.objects.filter(golden=old).exclude(pk__in=[s.pk for s in moved])
+    leaving = [source.pk for source in moved]
     if apart:
-        judge(change, moved, staying, Judgement.Verdict.DIFFERENT)
+        judge(change, leaving, set(members(old)) - set(leaving), Judgement.Verdict.DIFFERENT)
+    SourceRecord.objects.filter(pk__in=leaving).update(golden=new.pk)
     for source in moved:
         source.golden_id = new.pk
-    SourceRecord.objects.filter(pk__in=[s.pk for s in moved]).update(golden=new.pk)
     crosswalk.move_sources(change, moved)
-    Crosswalk.objects.filter(golden=new.pk, source__isnull=True, known_to__isnull=True).update(known_to=change.at)
-    recompute(
-        change,
-        old.domain,
-        [old.pk, new.pk],
-        fresh={new.pk: new} if is_new else {},
-        relinked=[old.pk, new.pk],
-        kinds={} if is_new else {new.pk: ChangeEvent.Kind.UNMERGED},
-    )
-
-
-def judge(
-    change: Change,
-    some: Iterable[SourceRecord],
-    others: Iterable[SourceRecord],
-    verdict: str,
-    *,
-    score: float | None = None,
-) -> list[Judgement]:
-    """Record what a person decided about each pair. A newer verdict about the same pair ends the older one."""
-    pairs = sorted({(min(a.pk, b.pk), max(a.pk, b.pk)) for a in some for b in list(others) if a.pk != b.pk})
-    made = []
-    for first, second in pairs:
-        standing = Judgement.objects.filter(first=first, second=second, reopened_at__isnull=True).first()
-        if standing is not None and standing.verdict == verdict:
-            made.append(standing)
-            continue
-        if standing is not None:
-            end_judgement(change, standing)
-        made.append(
-            Judgement.objects.create(
-                first_id=first,
-                second_id=second,
-                verdict=verdict,
-                author=change.actor,
-                reason=change.reason,
-                score=score,
-            )
-        )
-    change.audit(action="judgement", after={"verdict": verdict, "pairs": pairs})
-    return made
-
-
-def end_judgement(change: Change, judgement: Judgement) -> None:
-    judgement.reopened_at, judgement.reopened_by = change.at, change.actor
-    judgement.save(update_fields=["reopened_at", "reopened_by"])
-    change.audit(about=judgement, action="judgement.reopened", after={"verdict": judgement.verdict})
-
-
-def rejected_between(some: Iterable[int], others: Iterable[int]) -> bool:
-    """Whether a person said of any pair across that they are not the same."""
-    some, others = list(some), list(others)
-    return Judgement.objects.filter(
-        Q(first__in=some, second__in=others) | Q(first__in=others, second__in=some),
-        verdict=Judgement.Verdict.DIFFERENT,
-        reopened_at__isnull=True,
-    ).exists()
+    both = [old.pk, new.pk]
+    recompute(change, old.domain, both, fresh=fresh, relinked=both, kinds=kinds)

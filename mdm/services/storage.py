@@ -36,11 +36,11 @@ def write(change: Change, rows: Sequence[models.Model], *, created: Collection[i
 
 
 def add_history(change: Change, rows: Sequence[models.Model], kind: str) -> None:
-    """One history row each: "+" created, "~" changed, "-" gone. All rows of a change share its time, for as-of views."""
+    """One history row each: "+" created, "~" changed, "-" gone. Rows of one change share its time, for as-of views."""
     if not rows:
         return
     history: Any = type(rows[0]).history.model  # type: ignore[attr-defined]
-    fields = list(history.tracked_fields)
+    fields = tuple(history.tracked_fields)
     columns = [f.column for f in fields]
     columns += ["history_date", "history_user_id", "history_change_reason", "history_type"]
     about = [change.at, change.actor.pk, str(change.id), kind]
@@ -104,7 +104,6 @@ def _filled(table: ChildTable, row: models.Model, stated: Mapping[str, Any], pos
     fill(row, table.spec.children, stated)
     if table.name == "packaging":
         row.position = position  # type: ignore[attr-defined]
-        row.quantity = stated.get("quantity") or 1  # type: ignore[attr-defined]
     return row
 
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Q
+from django.utils import timezone
 
 from mdm import policies
-from mdm.canonical import DOMAINS, Kind
+from mdm.canonical import DOMAINS
 from mdm.changes import Change, audit_all
-from mdm.models import ChangeEvent, GoldenRecord, Override, SourceRecord
-from mdm.rows import canonical_decimal, load_values
+from mdm.models import AuditEntry, ChangeEvent, CodeSystem, GoldenRecord, Override, SourceRecord
+from mdm.rows import canonical, load_values
 from mdm.services import crosswalk, guard, hierarchy, quality
 from mdm.services.events import announce
 from mdm.services.references import References, store_pending
@@ -27,6 +28,7 @@ from mdm.survivorship import OverrideInput, SourceInput, Survived, survive
 
 Status = GoldenRecord.Status
 Kinds = ChangeEvent.Kind
+SILENCED = "ingest.retire"  # the action that retires what no system speaks for any more
 
 
 @dataclass(slots=True)
@@ -60,19 +62,22 @@ def recompute(
     ``kinds``: the event kind where it isn't created / updated / published / retired, e.g. for merges.
     """
     fresh = fresh or {}
-    existing = sorted(set(golden_ids) - set(fresh))
-    goldens = {g.pk: g for g in GoldenRecord.objects.select_for_update().filter(pk__in=existing).order_by("pk")}
-    goldens = {pk: g for pk, g in goldens.items() if g.status != Status.MERGED} | dict(fresh)
-    built = _rebuild(domain, goldens, set(fresh))
+    existing = _locked(change, set(golden_ids) - set(fresh))
+    built = _rebuild(domain, existing | dict(fresh), set(fresh))
     guard.hold(change, domain, built, approved=set(approved))
     hierarchy.break_cycles(domain, built)
     needed = policies.required(domain)
     codes_changed = crosswalk.set_identifiers(
-        change, domain, {b.golden.pk: b.survived.values for b in built}, existing=existing
+        change,
+        domain,
+        {b.golden.pk: b.survived.values for b in built},
+        existing=[b.golden.pk for b in built if not b.is_new],
     )
+    silenced = _silenced(existing.values())
     written = []
     for record in built:
-        _decide(record, needed, touched=record.golden.pk in relinked or record.golden.pk in codes_changed)
+        touched = record.golden.pk in relinked or record.golden.pk in codes_changed
+        _decide(record, needed, touched=touched, silenced=record.golden.pk in silenced)
         if kinds and record.golden.pk in kinds:
             record.kind = kinds[record.golden.pk]
         if record.kind:
@@ -81,6 +86,35 @@ def recompute(
     _refresh_provenance([b for b in built if not b.kind])
     quality.refresh(domain, built)
     return announce(change, [(r.golden, r.kind, r.changed) for r in written])
+
+
+def _locked(change: Change, golden_ids: Collection[int]) -> dict[int, GoldenRecord]:
+    """The records, locked; of those that were merged meanwhile, the survivors, with the sources linked since."""
+    goldens = _lock(golden_ids)
+    merged = {pk: g.merged_into_id for pk, g in goldens.items() if g.merged_into_id}
+    if not merged:
+        return goldens
+    stray = list(SourceRecord.objects.filter(golden__in=merged).select_related("code_system").order_by("pk"))
+    for source in stray:
+        source.golden_id = merged[source.golden_id or 0]
+    SourceRecord.objects.bulk_update(stray, ["golden"])
+    crosswalk.move_sources(change, stray)
+    goldens = {pk: golden for pk, golden in goldens.items() if pk not in merged}
+    return goldens | _lock({pk for pk in merged.values() if pk not in goldens})
+
+
+def _lock(golden_ids: Collection[int]) -> dict[int, GoldenRecord]:
+    rows = GoldenRecord.objects.select_for_update(no_key=True).filter(pk__in=golden_ids).order_by("pk")
+    return {golden.pk: golden for golden in rows}
+
+
+def _silenced(goldens: Iterable[GoldenRecord]) -> set[int]:
+    """Records that Concord itself retired, because no system spoke for them any more."""
+    retired = [golden.pk for golden in goldens if golden.status == Status.RETIRED]
+    if not retired:
+        return set()
+    entries = AuditEntry.objects.filter(golden__in=retired, after__status=Status.RETIRED).order_by("pk")
+    return {pk for pk, action in dict(entries.values_list("golden", "action")).items() if action == SILENCED}
 
 
 def preview(golden: GoldenRecord, added: Sequence[SourceRecord]) -> Survived:
@@ -104,6 +138,8 @@ def _rebuild(domain: str, goldens: Mapping[int, GoldenRecord], fresh: set[int]) 
     store_pending(references, sources_of, existing=[pk for pk in goldens if pk not in fresh])
     built = []
     for pk, golden in sorted(goldens.items()):
+        if not sources_of[pk]:
+            continue  # nobody ever speaks for it again: it stays as it was last seen
         inputs = [_input(domain, s, references) for s in _speaking(sources_of[pk])]
         survived = survive(domain, inputs, overrides[pk], policy)
         _canonical(domain, survived)
@@ -113,8 +149,9 @@ def _rebuild(domain: str, goldens: Mapping[int, GoldenRecord], fresh: set[int]) 
 
 def _sources(goldens: Iterable[int]) -> dict[int, list[SourceRecord]]:
     found: dict[int, list[SourceRecord]] = {pk: [] for pk in goldens}
-    rows = SourceRecord.objects.filter(golden__in=list(found)).select_related("code_system__system").order_by("pk")
-    for row in rows.defer("raw", "standardised"):
+    rows = list(SourceRecord.objects.filter(golden__in=list(found)).defer("raw", "standardised").order_by("pk"))
+    CodeSystem.objects.attach(rows)
+    for row in rows:
         if row.golden_id is not None:
             found[row.golden_id].append(row)
     return found
@@ -138,55 +175,37 @@ def _input(domain: str, source: SourceRecord, references: References) -> SourceI
 
 
 def _overrides(goldens: Mapping[int, GoldenRecord]) -> dict[int, list[OverrideInput]]:
-    """Live overrides; a survivor also reads those of the records merged into it, its own going first."""
+    """Overrides in force. A survivor also reads those of the records merged into it, where it has none of its own; a
+    hold belongs to the record that it was made for.
+    """
     rows = Override.objects.filter(
-        Q(golden__in=list(goldens)) | Q(golden__merged_into__in=list(goldens)), withdrawn_at__isnull=True
+        Q(golden__in=list(goldens)) | Q(golden__merged_into__in=list(goldens), kind=Override.Kind.STEWARD),
+        Q(until__isnull=True) | Q(until__gt=timezone.now()),
+        withdrawn_at__isnull=True,
     ).select_related("author", "golden")
-    found: dict[int, list[OverrideInput]] = defaultdict(list)
+    found: dict[int, dict[tuple[str, str], OverrideInput]] = defaultdict(dict)
     for row in sorted(rows, key=lambda r: (r.golden.merged_into_id is None, r.created_at)):
         owner = row.golden.merged_into_id or row.golden_id
-        entry = OverrideInput(
-            path=row.path,
-            value=row.value,
-            author=row.author.display_name,
-            at=row.created_at.isoformat(),
-            reason=row.reason,
-            hold=row.kind == Override.Kind.HOLD,
-        )
-        inherited = row.golden_id != owner
-        if not (inherited and entry.hold):  # a hold belongs to the record that it was made for
-            found[owner].append(entry)
-    return defaultdict(list, found)
+        found[owner][row.path, row.kind] = guard.as_input(row)
+    return defaultdict(list, {owner: list(rows.values()) for owner, rows in found.items()})
 
 
 def _canonical(domain: str, survived: Survived) -> None:
     """Write values the way they will be read back, so that equal values compare equal."""
     for spec in DOMAINS[domain].fields:
-        value = survived.values[spec.name]
-        if spec.kind is Kind.CHILDREN and value:
-            survived.values[spec.name] = [
-                {
-                    c.name: canonical_decimal(row.get(c.name))
-                    if c.kind is Kind.DECIMAL
-                    else row.get(c.name) or _no(c.kind, row.get(c.name))
-                    for c in spec.children
-                }
-                for row in value
-            ]
-        elif value in ("", []):
-            survived.values[spec.name] = None
+        survived.values[spec.name] = canonical(spec, survived.values[spec.name])
 
 
-def _no(kind: Kind, value: Any) -> Any:
-    return value if kind in (Kind.BOOLEAN, Kind.INTEGER) else None
+def _decide(record: Rebuilt, needed: tuple[str, ...], *, touched: bool, silenced: bool) -> None:
+    """What happens to the record: its changed attributes, its status and the kind of event; kind "" means nothing.
 
-
-def _decide(record: Rebuilt, needed: tuple[str, ...], *, touched: bool) -> None:
-    """What happens to the record: its changed attributes, its status and the kind of event; kind "" means nothing."""
+    A record that fell silent lives again when a system speaks for it; one that a person retired does not.
+    """
     golden, values = record.golden, record.survived.values
     record.changed = tuple(sorted(k for k, v in values.items() if v != record.before.get(k)))
     record.status = golden.status
-    if golden.status == Status.DRAFT and record.sources and policies.gate_is_open(needed, values):
+    heard = silenced and any(s.state != SourceRecord.State.RETIRED for s in record.sources)
+    if heard or (golden.status == Status.DRAFT and policies.gate_is_open(needed, values)):
         record.status = Status.LIVE
     if record.is_new:
         record.kind = Kinds.CREATED

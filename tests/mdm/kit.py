@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import Group
+from django.db import connections, transaction
+from django.db.models import Model
 
+from mdm.canonical import DOMAINS
+from mdm.changes import Change
 from mdm.models import CodeSystem, GoldenRecord, Ingest, SourceRecord, SourceSystem, User, WorkItem
-from mdm.services import ingest, resolve
+from mdm.services import ingest, merge, resolve, survive, work
+from mdm.signals import GoldenChange
 
 CATHETER = {
     "description": "CATHETER FOLEY 16FR 5CC SILICONE COATED",
@@ -67,7 +75,8 @@ def land(system: str, records: dict[str, dict[str, Any]], domain: str = "item", 
     """Land {code: values} from a system; nothing is resolved yet."""
     run = ingest.begin(code_system=code_system(system, domain, **options), channel="file", actor=User.objects.system())
     rows = [
-        ingest.Row(number=n, code=code, values=values, raw=values) for n, (code, values) in enumerate(records.items(), 2)
+        ingest.Row(number=n, code=code, values=values, raw=values)
+        for n, (code, values) in enumerate(records.items(), 2)
     ]
     ingest.land(ingest=run, rows=rows)
     return ingest.finish(ingest=run)
@@ -100,3 +109,83 @@ def doubtful(system: str = "scm", code: str = "D1") -> WorkItem:
     feed("erp", {"E1": CATHETER})
     feed(system, {code: SAME_CATHETER | {"description": "Foley catheter, 18 Fr, 5 mL, silicone-coated"}})
     return review(system, code)
+
+
+def twins(first: dict[str, Any] = CATHETER, second: dict[str, Any] = STAPLER) -> tuple[GoldenRecord, GoldenRecord]:
+    """Two golden records, of erp E1 and scm S1, in that order."""
+    feed("erp", {"E1": first})
+    feed("scm", {"S1": second})
+    one, two = golden("erp", "E1"), golden("scm", "S1")
+    assert one != two
+    return one, two
+
+
+def merged(first: dict[str, Any] = CATHETER, second: dict[str, Any] = STAPLER) -> tuple[GoldenRecord, GoldenRecord]:
+    """(survivor, loser) of a merge of twins."""
+    survivor, loser = twins(first, second)
+    merge.merge(survivor=survivor, loser=loser, actor=steward(), reason="One thing")
+    return fresh(survivor), fresh(loser)
+
+
+def duplicate(one: GoldenRecord, two: GoldenRecord) -> WorkItem:
+    """The question whether two golden records are one."""
+    item = WorkItem(
+        kind=WorkItem.Kind.POSSIBLE_DUPLICATE,
+        domain=one.domain,
+        subject=f"golden:{min(one.pk, two.pk)}/{max(one.pk, two.pk)}",
+        title=one.name,
+        golden=one,
+        other=two,
+        score=5.0,
+        probability=0.97,
+    )
+    work.put(Change.begin(User.objects.system(), "test"), [item])
+    return WorkItem.objects.get(kind=item.kind, subject=item.subject, state=WorkItem.State.OPEN)
+
+
+Row = TypeVar("Row", bound=Model)
+
+
+def fresh(row: Row) -> Row:
+    """The row as it is now, with nothing cached."""
+    return type(row)._default_manager.get(pk=row.pk)
+
+
+def codes(golden: GoldenRecord) -> dict[str, list[str]]:
+    """A golden record's codes in force, by code system, the preferred one first."""
+    rows = golden.codes.filter(known_to__isnull=True).order_by("code_system__slug", "-preferred", "code")
+    found: dict[str, list[str]] = {}
+    for slug, code in rows.values_list("code_system__slug", "code"):
+        found.setdefault(slug, []).append(code)
+    return found
+
+
+def versions(golden: GoldenRecord) -> list[tuple[int, str]]:
+    """(version, kind) of every event."""
+    return list(golden.events.order_by("version").values_list("version", "kind"))
+
+
+def rebuild() -> list[GoldenChange]:
+    """Recompute every golden record from its inputs; returns what changed."""
+    changes = []
+    with transaction.atomic():
+        for domain in DOMAINS:
+            ids = GoldenRecord.objects.filter(domain=domain).values_list("pk", flat=True)
+            changes += survive.recompute(Change.begin(User.objects.system(), "rebuild"), domain, list(ids))
+    return changes
+
+
+def in_threads(*jobs: Callable[[], object]) -> list[object]:
+    """Run the jobs at once, each in its own thread and connection; returns what each gave or raised."""
+    barrier = threading.Barrier(len(jobs))
+
+    def run(job: Callable[[], object]) -> object:
+        try:
+            barrier.wait(timeout=30)
+            return job()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(jobs)) as threads:
+        futures = [threads.submit(run, job) for job in jobs]
+        return [future.exception(timeout=60) or future.result() for future in futures]
