@@ -40,6 +40,17 @@ class Candidate:
     version: int
 
 
+def keys(sources: Sequence[int]) -> dict[int, list[int]]:
+    """The blocking keys that source records were stored with."""
+    found: dict[int, list[int]] = {source: [] for source in sources}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT source_id, array_agg(key) FROM mdm_matchkey WHERE source_id = ANY(%s) GROUP BY 1", [list(sources)]
+        )
+        found.update(cursor.fetchall())
+    return found
+
+
 def find(keys: Mapping[int, Sequence[int]]) -> tuple[Ints, Ints]:
     """Pairs (record, candidate) of source ids for records given with their keys; a record is no candidate of itself."""
     owners: dict[int, list[int]] = {}

@@ -6,12 +6,13 @@ twins make one golden record; what happened is then written set-wise.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import connection, transaction
 
+from matching import Comparison
 from matching.records import probability
 from mdm import candidates as pool
 from mdm import permissions, policies
@@ -19,7 +20,7 @@ from mdm.changes import Change
 from mdm.engine import Engine, count_frequencies, engine_for
 from mdm.exceptions import Forbidden
 from mdm.locks import lock_keys
-from mdm.models import GoldenRecord, SourceRecord, User, WorkItem
+from mdm.models import CodeSystem, GoldenRecord, SourceRecord, User, WorkItem
 from mdm.partition import Edge, Outcome, Target, partition
 from mdm.services import crosswalk, references, scoring, work
 from mdm.services.scoring import Scored
@@ -81,19 +82,15 @@ def resolve_pending(*, domain: str, actor: User, ids: Sequence[int] | None = Non
     pending = SourceRecord.objects.filter(domain=domain, state=State.PENDING)
     if ids is not None:
         pending = pending.filter(pk__in=ids)
-    batch = list(
-        pending.select_for_update(skip_locked=True, of=("self",))
-        .select_related("code_system__system")
-        .defer("raw")
-        .order_by("pk")[: limit + 1]
-    )
+    batch = list(pending.select_for_update(skip_locked=True).defer("raw", "standardised").order_by("pk")[: limit + 1])
     counts = ResolveCounts(left=len(batch) > limit)
     batch = batch[:limit]
     if not batch:
         return counts
     change = Change.begin(User.objects.system(), "resolve")  # the engine decides, whoever brought the records
     engine = engine_for(domain)
-    keys = {source.pk: engine.keys(source.standardised) for source in batch}
+    CodeSystem.objects.attach(batch)
+    keys = pool.keys([source.pk for source in batch])
     lock_keys(domain, (key for own in keys.values() for key in own))
     _resolve(change, engine, batch, keys, counts)
     return counts
@@ -197,10 +194,11 @@ def _write_reviews(
         return
     SourceRecord.objects.filter(pk__in=[s.pk for s in sources]).update(state=State.REVIEW)
     goldens_of = {source.pk: golden for source, golden, *_ in links.rows}
+    shown = {source.pk: _shown(outcomes[source.pk].candidates, goldens_of) for source in sources}
+    explained = _explained(engine, scored, shown)
     items = []
     for source in sources:
-        outcome = outcomes[source.pk]
-        found = _candidates(engine, source, outcome.candidates, scored, goldens_of)
+        outcome, found = outcomes[source.pk], explained[source.pk]
         items.append(
             WorkItem(
                 kind=WorkItem.Kind.POSSIBLE_MATCH,
@@ -226,21 +224,20 @@ def _priority(domain: str, source: SourceRecord) -> int:
     return WorkItem.Priority.HIGH if critical else WorkItem.Priority.NORMAL
 
 
-def _candidates(
-    engine: Engine,
-    source: SourceRecord,
-    likely: Sequence[tuple[Target, Edge]],
-    scored: Scored,
-    goldens_of: Mapping[int, int],
-) -> list[dict[str, object]]:
-    """The best candidates by golden record, with the evidence of the score that was used."""
-    found: dict[int, dict[str, object]] = {}
+def _shown(likely: Sequence[tuple[Target, Edge]], goldens_of: Mapping[int, int]) -> list[tuple[int, Edge]]:
+    """The best candidates by golden record; a peer stands for the golden record that it became or joined."""
+    found: dict[int, Edge] = {}
     for target, edge in likely:
         golden = target.golden or goldens_of.get(target.peer)
-        if golden is None or golden in found or len(found) == SHOWN:
-            continue
-        comparison = scoring.explain(engine, scored.rows, source.pk, edge.via)
-        found[golden] = {
+        if golden is not None and len(found) < SHOWN:
+            found.setdefault(golden, edge)
+    return list(found.items())
+
+
+def _candidates(shown: Sequence[tuple[int, Edge]], compared: Sequence[Comparison]) -> list[dict[str, Any]]:
+    """Candidates as stored on a work item, with the evidence of the score that was used."""
+    return [
+        {
             "golden": golden,
             "via": edge.via,
             "score": round(edge.score, 3),
@@ -249,7 +246,17 @@ def _candidates(
             "vetoed": edge.vetoed,
             "evidence": scoring.evidence(comparison),
         }
-    return list(found.values())
+        for (golden, edge), comparison in zip(shown, compared, strict=True)
+    ]
+
+
+def _explained(
+    engine: Engine, scored: Scored, shown: Mapping[int, Sequence[tuple[int, Edge]]]
+) -> dict[int, list[dict[str, Any]]]:
+    """The candidates of each source, compared in full together."""
+    pairs = [(source, edge.via) for source, found in shown.items() for _, edge in found]
+    compared = iter(scoring.explain_all(engine, scored.rows, pairs))
+    return {source: _candidates(found, [next(compared) for _ in found]) for source, found in shown.items()}
 
 
 def _ask_about(
@@ -259,23 +266,19 @@ def _ask_about(
     """Doubts that stop nothing: links that have become weak, and new golden records that resemble another."""
     goldens_of = {source.pk: golden for source, golden, *_ in links.rows}
     items = [item for source in known if (item := _weak_link(engine, source, scored))]
-    by_golden: dict[int, list[SourceRecord]] = defaultdict(list)
+    alike = {
+        source.pk: [pair for pair in _shown(outcomes[source.pk].candidates, goldens_of) if pair[0] != golden]
+        for source, golden, *_ in links.rows
+        if outcomes[source.pk].candidates
+    }
+    explained = _explained(engine, scored, alike)
     for source, golden, *_ in links.rows:
-        if outcomes[source.pk].candidates:
-            by_golden[golden].append(source)
-    for golden, sources in by_golden.items():
-        for source in sources:
-            found = [
-                c
-                for c in _candidates(engine, source, outcomes[source.pk].candidates, scored, goldens_of)
-                if c["golden"] != golden
-            ]
-            if found:
-                items.append(duplicate_item(engine, golden, found, policies.label(engine.domain, source.values)))
+        if found := explained.get(source.pk):
+            items.append(duplicate_item(engine, golden, found, policies.label(engine.domain, source.values)))
     work.put(change, list({item.subject: item for item in items}.values()))
 
 
-def duplicate_item(engine: Engine, golden: int, found: Sequence[Mapping[str, object]], title: str) -> WorkItem:
+def duplicate_item(engine: Engine, golden: int, found: Sequence[Mapping[str, Any]], title: str) -> WorkItem:
     """Ask whether two golden records are the same."""
     other = int(str(found[0]["golden"]))
     return WorkItem(

@@ -176,8 +176,14 @@ def _unseen_members(
 
 def explain(engine: Engine, rows: Mapping[int, Candidate], one: int, two: int) -> Comparison:
     """The full comparison behind a score."""
-    a, b = standardised.load([rows[one], rows[two]])
-    return engine.recipe.compare(a, b, engine.statistics, engine.policy)
+    return explain_all(engine, rows, [(one, two)])[0]
+
+
+def explain_all(engine: Engine, rows: Mapping[int, Candidate], pairs: Pairs) -> list[Comparison]:
+    """Full comparisons of pairs of source records, together."""
+    left = standardised.load([rows[one] for one, _ in pairs])
+    right = standardised.load([rows[two] for _, two in pairs])
+    return engine.recipe.compare_all(list(zip(left, right, strict=True)), engine.statistics, engine.policy)
 
 
 def evidence(comparison: Comparison) -> list[dict[str, Any]]:
