@@ -29,6 +29,8 @@ YEARS = range(1800, 2200)
 NO_DATE = re.compile(r"0+([-/.]0+)*|.*\b(?:9999|2999)\b.*|9999\d{4}|2999\d{4}")  # "never" and "no end" of ERPs
 MONTHS = {name: n for n, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
 
+_QUOTED_FORMULA = re.compile(r'="([^"]*)"')  # ="00123" is how exports keep a spreadsheet from dropping zeros
+_FORMULA = re.compile(r"=\s*(?:[A-Z][A-Z.]+\(.*|\$?[A-Z]{1,3}\$?\d+(?:[-+*/&:^].*)?|[\d.]+(?:[-+*/^][\d.]+)+)")
 _SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+\d{2,3}", re.IGNORECASE)
 _ISO = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ].*)?")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:\d{2,6})?")
@@ -58,7 +60,17 @@ def clean(cell: Cell) -> str:
     text = " ".join(text.split())
     if text in ERRORS:
         raise Unreadable(f"the cell holds the spreadsheet's error {text}: mend its formula, or empty the cell")
+    if text.startswith("="):
+        text = _without_formula(text)
     return "" if is_placeholder(text) else text
+
+
+def _without_formula(text: str) -> str:
+    if match := _QUOTED_FORMULA.fullmatch(text):
+        return match[1].strip()
+    if _FORMULA.fullmatch(text):
+        raise Unreadable("the cell holds a formula, not its result: save the file with values and send it again")
+    return text  # such as a device identifier of ICCBBA
 
 
 def _printable(text: str) -> str:

@@ -10,10 +10,10 @@ from sync.inbound import lease, runner
 from sync.models.feed import FeedRun
 
 SECONDS = 40.0  # of work per task, so that other tasks get their turn; a large file takes many
-LIMIT = 900  # seconds, for the survey of a huge file comes on top. The lease keeps a redelivered task from joining in
+LIMIT = 900  # seconds, as the survey of a huge file comes on top; the sweep finds what a dead worker left
 
 
-@shared_task(name="sync.import_feed", soft_time_limit=LIMIT, time_limit=LIMIT + 60)
+@shared_task(name="sync.import_feed", acks_late=False, soft_time_limit=LIMIT, time_limit=LIMIT + 60)
 def import_feed(run_id: int) -> None:
     """Do a slice of a run; ask for the next one, or for the run that waited for this one."""
     run = runner.run(run_id, seconds=SECONDS)

@@ -76,6 +76,16 @@ def test_a_spreadsheets_error_is_refused(error: str) -> None:
     assert error in problem("description", error)
 
 
+@pytest.mark.parametrize("formula", ["=VLOOKUP(A2,Sheet2!A:B,2,0)", "=A1", "=$B$2+C3", "=1+1", "=SUM(A1:A9"])
+def test_a_formula_instead_of_its_result_is_refused(formula: str) -> None:
+    assert "formula" in problem("description", formula)
+
+
+def test_a_code_that_an_export_guards_with_a_formula_is_unwrapped() -> None:
+    assert value("catalogue_number", '="00123"') == "00123"
+    assert value("udi_di", "=A9999XYZ100T0944") == "=A9999XYZ100T0944"
+
+
 @pytest.mark.parametrize("text", ["Y", "yes", "TRUE", "t", "1", "X", True, 1, 1.0])
 def test_yes_in_all_its_forms(text: Any) -> None:
     assert value("implant", text) is True

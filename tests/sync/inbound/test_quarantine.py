@@ -14,7 +14,7 @@ from sync.models import FeedRun, QuarantinedRow
 from tests.mdm import kit as masters
 from tests.sync.inbound.kit import ROWS, Sender, csv_bytes
 
-BAD = [("400", "Dietary", "A", "soon"), ("", "Nobody", "A", ""), ("500", "=1+1", "purple", "")]
+BAD = [("400", "Dietary", "A", "soon"), ("", "Nobody", "A", ""), ("500", "=-O2 Unit", "purple", "")]
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_the_download_has_row_column_reason_and_the_row_itself(run: FeedRun) -> 
 
 
 def test_no_cell_of_the_download_is_run_by_a_spreadsheet(run: FeedRun) -> None:
-    assert download(run)[2]["Name"] == "'=1+1"
+    assert download(run)[2]["Name"] == "'=-O2 Unit"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252"])
@@ -61,7 +61,7 @@ def test_mended_rows_are_taken_and_the_others_stay(erp: Sender, run: FeedRun, en
     assert states(run) == ["resubmitted", "open", "resubmitted"]
     assert erp.codes() == {"100", "200", "300", "400", "500"}
     names = {r.code: r.values["name"] for r in erp.code_system.records.all()}
-    assert (names["400"], names["500"]) == ("Diététique", "=1+1")
+    assert (names["400"], names["500"]) == ("Diététique", "=-O2 Unit")
 
 
 def test_what_is_still_wrong_is_put_aside_again(erp: Sender, run: FeedRun) -> None:
