@@ -144,15 +144,15 @@ async def _start(program: Program) -> tuple[Process, asyncio.StreamReader]:
             stdout=write_end,
             stderr=STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent if LINUX else None,
+            preexec_fn=die_with_parent,
         )
     finally:
         os.close(write_end)
     return process, output
 
 
-def _die_with_parent() -> None:
-    """In the child, before exec: have the kernel send SIGTERM when the supervisor is gone."""
+def die_with_parent() -> None:
+    """In the child, before exec: have the kernel, where it is Linux, send SIGTERM when the parent is gone."""
     if _prctl:
         _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 

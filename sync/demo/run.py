@@ -1,4 +1,4 @@
-"""The main job, once, unattended: feeds in, the same things recognised, doubts decided, targets in step and read back."""
+"""The main job, once, unattended: feeds in, the same recognised, doubts decided, targets in step and read back."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from django.db import connections
 from mdm.canonical import DOMAINS
 from mdm.models import GoldenRecord, SourceRecord, SourceSystem, User
 from mdm.services import events
+from mdm.supervisor import die_with_parent
 from sync import gates, reconcile, status
 from sync.demo import generator, report, watch, world
 from sync.demo.stewards import Stewards
@@ -146,7 +147,14 @@ def services(directory: Path) -> Iterator[None]:
     directory.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "manage.py", "up", "--web", "0", "--workers", "1", "--sandbox"]
     with (directory / "services.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=settings.BASE_DIR, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            cwd=settings.BASE_DIR,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
         try:
             _await(facts, process)
             yield

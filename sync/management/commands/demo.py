@@ -28,8 +28,8 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         if not run.is_demo():
             raise CommandError(
-                "This database holds other records than the demo's, and the demo begins by emptying it. Unset DATABASE_URL "
-                "to use the embedded database, or name an empty one."
+                "This database holds other records than the demo's, and the demo begins by emptying it. "
+                "Name an empty database, or unset DATABASE_URL and let CONCORD_VAR name another directory."
             )
         if options["open"] and run.has_records():
             world.targets(run.sandbox().targets)
