@@ -22,6 +22,7 @@ class Documentation(SpectacularSwaggerSplitView):
 
     permission = access.SIGNED_IN
     url_name = "api:schema"
+    template_name = "api/docs.html"
 
 
 @csrf_exempt
