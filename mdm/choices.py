@@ -1,4 +1,4 @@
-"""What systems write where Concord has a choice: their letters, words and phrases, per field."""
+"""What systems write where Concord has a choice or a country code: their letters, words and phrases."""
 
 from __future__ import annotations
 
@@ -89,3 +89,35 @@ def choice(field: Field, text: str) -> str | None:
         labels = ", ".join(label for _value, label in field.choices)
         raise Unreadable(f"this is none of the choices: write one of {labels}")
     return value or None
+
+
+COUNTRIES = {
+    spelt: code
+    for code, spellings in {
+        "US": "USA|UNITED STATES|UNITED STATES OF AMERICA|840",
+        "CA": "CAN|CANADA",
+        "MX": "MEX|MEXICO",
+        "GB": "GBR|UK|UNITED KINGDOM|GREAT BRITAIN|ENGLAND",
+        "IE": "IRL|IRELAND",
+        "DE": "DEU|GERMANY",
+        "FR": "FRA|FRANCE",
+        "CH": "CHE|SWITZERLAND",
+        "IT": "ITA|ITALY",
+        "NL": "NLD|NETHERLANDS",
+        "BE": "BEL|BELGIUM",
+        "SE": "SWE|SWEDEN",
+        "DK": "DNK|DENMARK",
+        "JP": "JPN|JAPAN",
+        "CN": "CHN|CHINA",
+        "IN": "IND|INDIA",
+        "IL": "ISR|ISRAEL",
+        "PR": "PRI|PUERTO RICO",
+    }.items()
+    for spelt in spellings.split("|")
+}
+
+
+def country(text: str) -> str:
+    """ISO 3166 alpha-2 for the usual spellings of the countries that hospitals buy from; others as they are."""
+    plain = text.upper().replace(".", "")
+    return COUNTRIES.get(plain, plain)

@@ -16,7 +16,7 @@ from rapidfuzz import process
 
 from mdm import identifiers, scalars
 from mdm.canonical import DOMAINS, Domain, Field, Kind
-from mdm.choices import choice
+from mdm.choices import choice, country
 from mdm.scalars import Cell, Unreadable
 from mdm.units import nearby, normalise_uom
 
@@ -292,35 +292,3 @@ def _fitting(text: str, length: int) -> str:
 def _listed(text: str) -> list[str]:
     entries = [entry.strip() for entry in text.replace("|", ";").split(";")]
     return [_fitting(entry, TEXT_LENGTH) for entry in entries if not scalars.is_placeholder(entry)]
-
-
-COUNTRIES = {
-    spelt: code
-    for code, spellings in {
-        "US": "USA|UNITED STATES|UNITED STATES OF AMERICA|840",
-        "CA": "CAN|CANADA",
-        "MX": "MEX|MEXICO",
-        "GB": "GBR|UK|UNITED KINGDOM|GREAT BRITAIN|ENGLAND",
-        "IE": "IRL|IRELAND",
-        "DE": "DEU|GERMANY",
-        "FR": "FRA|FRANCE",
-        "CH": "CHE|SWITZERLAND",
-        "IT": "ITA|ITALY",
-        "NL": "NLD|NETHERLANDS",
-        "BE": "BEL|BELGIUM",
-        "SE": "SWE|SWEDEN",
-        "DK": "DNK|DENMARK",
-        "JP": "JPN|JAPAN",
-        "CN": "CHN|CHINA",
-        "IN": "IND|INDIA",
-        "IL": "ISR|ISRAEL",
-        "PR": "PRI|PUERTO RICO",
-    }.items()
-    for spelt in spellings.split("|")
-}
-
-
-def country(text: str) -> str:
-    """ISO 3166 alpha-2 for the usual spellings of the countries that hospitals buy from; others as they are."""
-    plain = text.upper().replace(".", "")
-    return COUNTRIES.get(plain, plain)
