@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from mdm.exceptions import ConcordError
-from mdm.models import PRIMARY, CodeSystem, DomainName, SourceSystem, User
+from mdm.models import CodeSystem, SourceSystem, User
 from sync.inbound import lease, services
 from sync.inbound.mapping import SURE, Suggestion
 from sync.inbound.preview import DryRun
@@ -185,9 +185,4 @@ def _create(slug: str, domain: str, kind: str) -> None:
     """The system and its own codes of the domain, where they don't exist."""
     system, _ = SourceSystem.objects.get_or_create(code=slug, defaults={"name": slug, "kind": kind})
     if domain != GL_ACCOUNT:
-        CodeSystem.objects.get_or_create(
-            system=system,
-            domain=DomainName(domain),
-            kind=PRIMARY,
-            defaults={"slug": f"{slug}-{domain.replace('_', '-')}"},
-        )
+        CodeSystem.objects.own(system, domain)
