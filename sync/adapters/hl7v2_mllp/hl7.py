@@ -71,14 +71,15 @@ class Segment:
         self.fields.setdefault(number, [])
 
     def encode(self) -> str:
-        last = max(self.fields, default=0)
-        cells = (self._cell(self.fields.get(n)) for n in range(1, last + 1))
+        cells = [""] * max(self.fields, default=0)
+        for number, repetitions in self.fields.items():
+            cells[number - 1] = self._cell(repetitions)
         return "|".join((self.name, *cells))
 
-    def _cell(self, repetitions: list[list[str]] | None) -> str:
-        if repetitions is None:
-            return ""
-        return "~".join("^".join(escape(c) for c in r).rstrip("^") for r in repetitions) or NULL
+    def _cell(self, repetitions: list[list[str]]) -> str:
+        if len(repetitions) == 1 and len(repetitions[0]) == 1:
+            return escape(repetitions[0][0])
+        return "~".join("^".join([escape(c) for c in r]).rstrip("^") for r in repetitions) or NULL
 
 
 def decode(line: str) -> Segment:

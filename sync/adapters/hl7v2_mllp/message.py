@@ -57,8 +57,16 @@ def _versions(message: Message) -> Segment:
     return segment
 
 
+class Segments(dict[str, Segment]):
+    """Segments by name, in the order in which they were first written to."""
+
+    def __missing__(self, name: str) -> Segment:
+        self[name] = Segment(name)
+        return self[name]
+
+
 def _record(layout: Layout, record: str, values: Values, names: Mapping[str, str]) -> list[Segment]:
-    segments: dict[str, Segment] = {}
+    segments = Segments()
     texts = {"id": record, "location_type": str(values.get("location_type") or "NA")}
     _fix(segments, layout.fixed, texts)
     for place in layout.places:
@@ -71,21 +79,21 @@ def _record(layout: Layout, record: str, values: Values, names: Mapping[str, str
 
 def _children(group: Group, rows: Iterable[Values], names: Mapping[str, str]) -> Iterable[Segment]:
     for n, row in enumerate(rows, start=1):
-        segments: dict[str, Segment] = {}
+        segments = Segments()
         _fix(segments, group.fixed, {"n": str(n)})
         for place in group.places:
             _put(segments, place, row.get(place.field), names)
         yield from segments.values()
 
 
-def _fix(segments: dict[str, Segment], fixed: Sequence[tuple[str, str]], texts: Mapping[str, str]) -> None:
+def _fix(segments: Segments, fixed: Sequence[tuple[str, str]], texts: Mapping[str, str]) -> None:
     for where, text in fixed:
         _at(segments, where, text.format_map(texts))
 
 
-def _put(segments: dict[str, Segment], place: Place, value: Any, names: Mapping[str, str]) -> None:
+def _put(segments: Segments, place: Place, value: Any, names: Mapping[str, str]) -> None:
     at = address(place.at)
-    segment = segments.setdefault(at.segment, Segment(at.segment))
+    segment = segments[at.segment]
     if value is None:
         return
     for n, one in enumerate(value if place.repeats else (value,)):
@@ -96,9 +104,9 @@ def _put(segments: dict[str, Segment], place: Place, value: Any, names: Mapping[
         _at(segments, place.name_at, names[value])
 
 
-def _at(segments: dict[str, Segment], where: str, text: str) -> None:
+def _at(segments: Segments, where: str, text: str) -> None:
     at = address(where)
-    segments.setdefault(at.segment, Segment(at.segment)).put(at.field, at.component, text)
+    segments[at.segment].put(at.field, at.component, text)
 
 
 def _names(attributes: Mapping[str, Any]) -> dict[str, str]:

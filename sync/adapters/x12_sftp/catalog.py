@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -14,7 +13,7 @@ from sync.adapters.base import InvalidForTarget, Message, TargetRecord, Values, 
 from sync.adapters.base import Kind as Change
 from sync.adapters.values import at, comparable, texts
 
-from . import mapping
+from . import mapping, templates
 from .x12 import Segment, encode, fitting
 
 MAINTENANCE = {  # data element 875
@@ -53,16 +52,16 @@ def _controls(values: Values, segments: Sequence[Segment]) -> list[str]:
 
 
 def _loop(message: Message, values: Values) -> Iterator[Segment]:
-    head = list(_write(mapping.ITEM, {**_texts(FIELDS, values), **_about(message)}))
+    head = list(templates.write(mapping.ITEM, {**_texts(FIELDS, values), **_about(message)}))
     head[2:2] = [["REF", "IX", code["code"]] for code in own_codes(message)[1:]]  # LIN SK has the first one
     yield from head
     for row in values["supplier_parts"] or ():
-        yield from _write(mapping.SUPPLIER_PART, _texts(PARTS, row))
+        yield from templates.write(mapping.SUPPLIER_PART, _texts(PARTS, row))
     if values["preferred_supplier"]:
-        yield from _write(mapping.PREFERRED, _texts(FIELDS, values))
+        yield from templates.write(mapping.PREFERRED, _texts(FIELDS, values))
     for n, row in enumerate(values["packaging"] or (), start=1):
         level = _texts(LEVELS, row)
-        yield from _write(mapping.PACKAGING, {**level, "n": str(n), "quantity": level["quantity"] or "0"})
+        yield from templates.write(mapping.PACKAGING, {"quantity": "0", **level, "n": str(n)})
 
 
 def _about(message: Message) -> dict[str, str]:
@@ -82,18 +81,15 @@ def _about(message: Message) -> dict[str, str]:
 
 
 def _texts(fields: Mapping[str, Field], values: Mapping[str, Any]) -> dict[str, str]:
-    return {name: _text(f, values.get(name)) for name, f in fields.items() if f.kind is not Kind.CHILDREN}
+    """The values that are stated, as X12 writes them."""
+    stated = ((name, fields[name].kind, value) for name, value in values.items() if value is not None)
+    return {name: _text(kind, value) for name, kind, value in stated if kind is not Kind.CHILDREN}
 
 
-def _text(field: Field, value: Any) -> str:
-    if value is None:
-        return ""
-    match field.kind:
-        case Kind.BOOLEAN:
-            return "Y" if value else "N"
-        case Kind.DATE:
-            return str(value).replace("-", "")
-    return str(value)
+def _text(kind: Kind, value: Any) -> str:
+    if kind is Kind.BOOLEAN:
+        return "Y" if value else "N"
+    return str(value).replace("-", "") if kind is Kind.DATE else str(value)
 
 
 def _value(field: Field, text: str) -> Any:
@@ -109,48 +105,6 @@ def _value(field: Field, text: str) -> Any:
     return text
 
 
-def _write(templates: Iterable[str], texts: Mapping[str, str]) -> Iterator[Segment]:
-    for position, template in enumerate(templates):
-        marks = _marks(template)
-        names = [mark.name for mark in marks if mark.name]
-        if position and not any(texts.get(name) for name in names):
-            continue  # the first segment opens the loop and is always written
-        for piece in _pieces(template, texts):
-            yield [_element(marks, n, piece) for n in range(len(marks))]
-
-
-def _pieces(template: str, texts: Mapping[str, str]) -> list[Mapping[str, str]]:
-    """The texts once, or once for each 80 characters of a PID's description."""
-    mark = _marks(template)[5] if template.startswith("PID") and len(_marks(template)) == 6 else None
-    if mark is None:
-        return [texts]
-    text, step = texts[mark.name], mapping.CONTINUED
-    return [{mark.name: text[start : start + step]} for start in range(0, len(text), step)]
-
-
-class Mark:
-    """One element of a template: a value's name, a constant, or a constant that goes with the value after it."""
-
-    __slots__ = ("constant", "name", "optional")
-
-    def __init__(self, text: str) -> None:
-        self.name = text[1:-1] if text.startswith("{") else ""
-        self.optional = text.endswith("?")
-        self.constant = "" if self.name else text.removesuffix("?")
-
-
-@cache
-def _marks(template: str) -> tuple[Mark, ...]:
-    return tuple(Mark(text) for text in template.split("*"))
-
-
-def _element(marks: Sequence[Mark], n: int, texts: Mapping[str, str]) -> str:
-    mark = marks[n]
-    if mark.name:
-        return texts.get(mark.name, "")
-    return "" if mark.optional and not texts.get(marks[n + 1].name) else mark.constant
-
-
 def keys(segments: Iterable[Segment]) -> list[str]:
     """The idempotency keys of a file's records."""
     return [s[2] for s in segments if s[:2] == ["REF", "TN"]]
@@ -160,7 +114,7 @@ def read(segments: Iterable[Segment]) -> Iterator[TargetRecord]:
     """The items of a catalogue, in comparable values."""
     for loop in _loops(segments, "LIN"):
         head = _until(loop, ("CTP", "N1", "SLN"))
-        found = _read(mapping.ITEM + mapping.PREFERRED, [*head, *(s for s in loop if s[0] == "N1")])
+        found = templates.read(mapping.ITEM + mapping.PREFERRED, [*head, *(s for s in loop if s[0] == "N1")])
         values: Values = {name: _value(f, found.get(name, "")) for name, f in FIELDS.items()}
         values["supplier_parts"] = [_row(mapping.SUPPLIER_PART, PARTS, s) for s in _loops(loop, "CTP", "N1", "SLN")]
         values["packaging"] = [_row(mapping.PACKAGING, LEVELS, s) for s in _loops(loop, "SLN")]
@@ -169,8 +123,8 @@ def read(segments: Iterable[Segment]) -> Iterator[TargetRecord]:
         yield TargetRecord(found["id"], *versions, active, comparable("item", values))
 
 
-def _row(templates: Sequence[str], fields: Mapping[str, Field], segments: Sequence[Segment]) -> Values:
-    found = _read(templates, segments)
+def _row(wanted: Sequence[str], fields: Mapping[str, Field], segments: Sequence[Segment]) -> Values:
+    found = templates.read(wanted, segments)
     return {name: _value(f, found.get(name, "")) for name, f in fields.items()}
 
 
@@ -192,25 +146,3 @@ def _loops(segments: Iterable[Segment], start: str, *ends: str) -> list[list[Seg
 def _until(loop: Sequence[Segment], ends: Sequence[str]) -> list[Segment]:
     stop = next((n for n, s in enumerate(loop) if s[0] in ends), len(loop))
     return list(loop[:stop])
-
-
-def _read(templates: Iterable[str], segments: Sequence[Segment]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for template in templates:
-        marks = _marks(template)
-        for segment in segments:
-            if _matches(marks, segment):
-                for mark, text in zip(marks, segment, strict=False):
-                    if mark.name:
-                        found[mark.name] = found.get(mark.name, "") + text
-    return found
-
-
-def _matches(marks: Sequence[Mark], segment: Segment) -> bool:
-    """Same segment, same constants; a constant that is optional or empty in the template says nothing."""
-    if segment[0] != marks[0].constant:
-        return False
-    for n, mark in enumerate(marks):
-        if mark.constant and not mark.optional and (segment[n] if n < len(segment) else "") != mark.constant:
-            return False
-    return True

@@ -34,7 +34,7 @@ def test_an_item_is_written_as_the_standard_has_it() -> None:
     assert ["PID", "S", "", "ZZ", "IMPLANT", "", "", "", "N"] in found
     assert ["CTP", "", "CON", "120.50", "1", "BX"] in found
     assert ["DTM", "092", "20260101"] in found
-    assert ["SLN", "1", "", "I", "10", "BX"] in found
+    assert ["SLN", "2", "", "I", "10", "BX"] in found
 
 
 def test_a_value_that_is_not_stated_leaves_no_segment() -> None:
