@@ -46,7 +46,7 @@ function switchTheme(event, form) {
   form.querySelector("button").setAttribute("aria-label", `Theme: ${next}. Switch`);
   const data = new FormData(form);
   data.set("theme", next);
-  fetch(form.action, { method: "POST", body: data, redirect: "manual" });
+  fetch(form.action, { method: "POST", body: data, headers: { "HX-Request": "true" } });
 }
 
 /** Rows with other values are closed at first; without JavaScript they stay open. */

@@ -6,7 +6,9 @@ document.addEventListener("change", (event) => {
   const row = radio.closest("tr");
   const value = row.querySelector(".cmp-value");
   const why = row.querySelector(".cmp-why");
-  value.textContent = radio.closest(".pick").querySelector(".pick-value").innerText.trim();
-  why.textContent = "Your pick, overrides the rule";
-  why.classList.add("cmp-why--mine");
+  const byRule = radio.defaultChecked;
+  why.dataset.rule ??= why.textContent;
+  value.textContent = byRule ? value.dataset.result : radio.closest(".pick").querySelector(".pick-value").innerText.trim();
+  why.textContent = byRule ? why.dataset.rule : "Your pick, overrides the rule";
+  why.classList.toggle("cmp-why--mine", !byRule);
 });

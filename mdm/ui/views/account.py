@@ -13,7 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from mdm.access import public, signed_in
-from mdm.ui.pages import Request
+from mdm.ui.pages import Request, is_fragment
 
 THEMES = ("auto", "light", "dark")
 
@@ -58,5 +58,7 @@ def keys(request: Request) -> HttpResponse:
 def _remember(request: Request, name: str, value: str) -> HttpResponse:
     request.user.preferences[name] = value
     request.user.save(update_fields=["preferences"])
+    if is_fragment(request):
+        return HttpResponse(status=204)  # the page has changed itself already
     back = request.POST.get("next", "/")
     return redirect(back if url_has_allowed_host_and_scheme(back, allowed_hosts=None) else "/")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from mdm.ui import charts
@@ -25,7 +27,7 @@ def test_the_waterfall_ends_at_the_score():
 
 def test_every_step_starts_where_the_one_before_ended():
     steps = charts.waterfall(EVIDENCE).steps[:-1]
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         assert before.end in (pytest.approx(after.start, abs=0.2), pytest.approx(after.start + after.width, abs=0.2))
 
 

@@ -1,0 +1,158 @@
+"""The main job in a browser: log in, decide by keyboard, see the golden record change and the target confirm it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from mdm.models import GoldenRecord, SourceSystem, WorkItem
+from sync.models import Lane, Target
+from sync.sandbox.launch import Sandbox
+from tests.mdm import kit
+
+PASSWORD = "a long enough password"
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    with Sandbox(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def erp(sandbox: Sandbox) -> Target:
+    """The sandbox's ERP, subscribed to items."""
+    found = sandbox.targets["erp"]
+    kit.code_system("erp")
+    target = Target(code="erp", name="Ledger", adapter=found["adapter"], config=found["config"], pace=0.02)
+    target.system, target.subscriptions = SourceSystem.objects.get(code="erp"), {"item": {}}
+    target.secrets = found["secrets"]
+    target.save()
+    return target
+
+
+def sign_in(page: Page, server: LiveServer, *roles: str) -> None:
+    user = kit.person("maria", *roles)
+    user.set_password(PASSWORD)
+    user.save()
+    page.goto(server.url)
+    page.get_by_label("User name").fill("maria")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Good")
+
+
+def deliver() -> None:
+    call_command("deliver", until_idle=True, seconds=30)
+
+
+def test_a_review_decided_by_keyboard_reaches_the_target(page, live_server, sandbox, erp, complaints):
+    item = kit.doubtful()
+    golden = kit.golden("erp", "E1")
+    deliver()
+    sign_in(page, live_server, "steward")
+
+    page.keyboard.press("g")
+    page.keyboard.press("r")
+    expect(page.get_by_role("heading", level=1)).to_have_text(item.title)
+    page.keyboard.press("d")  # differences only
+    page.keyboard.press("a")  # the golden record's own description…
+    expect(page.locator(".cmp-why--mine").first).to_be_visible()
+    page.keyboard.press("b")  # …no, the incoming one, as the rule has it
+    expect(page.locator(".cmp-why--mine")).to_have_count(0)
+    page.keyboard.press("m")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Queue is clear")
+    expect(page.locator("#messages")).to_contain_text(f"Matched with {golden.public_id}")
+
+    deliver()
+    page.goto(f"{live_server.url}/items/{golden.public_id}/")
+    golden = GoldenRecord.objects.get(pk=golden.pk)
+    expect(page.locator("#sources")).to_contain_text("D1")
+    expect(page.locator("#attributes")).to_contain_text("Foley catheter, 18 Fr, 5 mL, silicone-coated")
+    expect(page.locator("#sync")).to_contain_text(f"v{golden.version}")
+    assert Lane.objects.get(target=erp, record=golden).in_step
+    held = next(row for row in sandbox.state("erp", "item") if row["id"] == golden.public_id)
+    assert "18 Fr" in str(held)
+    assert not complaints
+
+
+def test_a_decision_is_taken_back_with_one_key(page, live_server, complaints):
+    item = kit.doubtful()
+    sign_in(page, live_server, "steward")
+    page.goto(f"{live_server.url}/review/{item.pk}/")
+    page.keyboard.press("n")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Queue is clear")
+    page.keyboard.press("z")
+    expect(page.get_by_role("heading", level=1)).to_have_text(item.title)
+    item.refresh_from_db()
+    assert item.state == WorkItem.State.OPEN
+    assert not complaints
+
+
+def test_keys_rest_while_one_types_and_when_turned_off(page, live_server):
+    item = kit.doubtful()
+    sign_in(page, live_server, "steward")
+    page.goto(f"{live_server.url}/review/{item.pk}/")
+    page.get_by_label("Reason").fill("")
+    page.get_by_label("Reason").press_sequentially("mnz")
+    item.refresh_from_db()
+    assert item.state == WorkItem.State.OPEN
+    page.get_by_role("heading", level=1).focus()
+    page.keyboard.press("?")
+    page.get_by_role("button", name="Turn single keys off").click()
+    page.get_by_role("heading", level=1).focus()
+    page.keyboard.press("m")
+    page.wait_for_timeout(300)
+    item.refresh_from_db()
+    assert item.state == WorkItem.State.OPEN
+
+
+def test_no_page_breaks_the_content_security_policy_or_asks_another_host(page, live_server, erp, complaints):
+    item = kit.doubtful()
+    golden = kit.golden("erp", "E1")
+    hosts: set[str] = set()
+    page.on("request", lambda request: hosts.add(re.sub(r"^(\w+://[^/]+).*", r"\1", request.url)))
+    sign_in(page, live_server, "steward", "approver", "administrator")
+    record = f"/items/{golden.public_id}/"
+    for address in ("/", "/items/", record, f"{record}edit/", f"/review/{item.pk}/", "/work/", "/approvals/", "/audit/",
+                    "/sync/", "/imports/", "/imports/new/", "/search/?q=foley"):  # fmt: skip
+        page.goto(live_server.url + address)
+        page.wait_for_load_state("networkidle")
+    assert hosts == {live_server.url}
+    assert not complaints
+
+
+def test_the_theme_changes_at_once_and_is_remembered(page, live_server, complaints):
+    sign_in(page, live_server, "viewer")
+    for expected in ("light", "dark"):
+        with page.expect_response("**/preferences/theme/"):
+            page.get_by_role("button", name=re.compile("^Theme")).click()
+        expect(page.locator("html")).to_have_attribute("data-theme", expected)
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert not complaints
+
+
+def test_the_essential_paths_work_without_javascript(browser, live_server):
+    item = kit.doubtful()
+    golden = kit.golden("erp", "E1")
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, live_server, "steward")
+    page.goto(f"{live_server.url}/review/{item.pk}/")
+    page.get_by_role("button", name=re.compile("^Match")).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Queue is clear")
+    page.goto(f"{live_server.url}/items/{golden.public_id}/edit/")
+    page.get_by_label("Brand").fill("Flowline")
+    page.get_by_label("Reason").fill("Printed on the pack")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#attributes")).to_contain_text("Flowline")
+    context.close()

@@ -1,0 +1,174 @@
+"""Importing by hand: upload, map, try, run, report, mend."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from mdm.models import SourceRecord
+from sync.inbound import services
+from sync.models import Feed, FeedRun, QuarantinedRow
+from tests.mdm import kit
+
+HX = {"HX-Request": "true"}
+GOOD = b"Code,Cost Center Name,Status,Effective From\n100,Surgery,Active,2026-01-01\n200,Radiology,Active,2026-01-01\n"
+BAD = GOOD + b"300,Linen,Active,not a date\n"
+
+
+def text_of(answer) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", unescape(answer.content.decode())).split())
+
+
+def upload(client, content: bytes = GOOD, name: str = "departments.csv", **data: object):
+    kit.code_system("erp", "cost_center")
+    file = SimpleUploadedFile(name, content)
+    return client.post("/imports/new/", {"file": file, "brings": "erp/cost_center", **data})
+
+
+def draft(client, content: bytes = GOOD) -> FeedRun:
+    answer = upload(client, content)
+    assert answer.status_code == 302, text_of(answer)
+    return FeedRun.objects.get(pk=int(answer["Location"].strip("/").rpartition("/")[2]))
+
+
+def form_of(client, run: FeedRun) -> dict[str, str]:
+    """The mapping as the page suggests it."""
+    page = client.get(f"/imports/{run.pk}/")
+    chosen = {column.input: column.path for column in page.context["mapping"].columns}
+    return {"missing": "ignore", "date_order": "", "save_as": ""} | chosen
+
+
+def started(client, content: bytes = GOOD, **changed: str) -> FeedRun:
+    run = draft(client, content)
+    client.post(f"/imports/{run.pk}/start/", form_of(client, run) | changed)
+    run.refresh_from_db()
+    return run
+
+
+def done(client, content: bytes = GOOD, **changed: str) -> FeedRun:
+    run = started(client, content, **changed)
+    services.run(run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def test_an_upload_leads_to_its_columns_with_paths_suggested(steward):
+    run = draft(steward)
+    mapping = steward.get(f"/imports/{run.pk}/").context["mapping"]
+    paths = {column.name: column.path for column in mapping.columns}
+    assert paths["Cost Center Name"] == "name"
+    assert paths["Effective From"] == "effective_from"
+    assert "Surgery" in text_of(steward.get(f"/imports/{run.pk}/"))
+    assert not SourceRecord.objects.exists()
+
+
+def test_a_dry_run_says_what_would_happen_and_writes_nothing(steward):
+    run = draft(steward, BAD)
+    answer = steward.post(f"/imports/{run.pk}/check/", form_of(steward, run), headers=HX)
+    assert b"<html" not in answer.content
+    text = text_of(answer)
+    assert "3 rows read" in text
+    assert "New 2" in text
+    assert "Put aside 1" in text
+    assert "row 4" in text
+    assert not SourceRecord.objects.exists()
+    run.refresh_from_db()
+    assert run.state == "draft"
+
+
+def test_a_mapping_without_the_code_is_refused_with_the_reason(steward):
+    run = draft(steward)
+    without = form_of(steward, run) | {"column.Code": "$ignore"}
+    assert "$code" in text_of(steward.post(f"/imports/{run.pk}/check/", without, headers=HX))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_started_import_is_queued_and_its_progress_shown(steward, queued):
+    run = started(steward)
+    assert run.state == "queued"
+    assert queued == [run.pk]
+    page = steward.get(f"/imports/{run.pk}/")
+    assert b"every 2s" in page.content
+    assert steward.get(f"/imports/{run.pk}/", headers=HX).status_code == 200
+
+
+def test_the_report_ends_the_polling_and_gives_the_figures(steward):
+    run = done(steward)
+    fragment = steward.get(f"/imports/{run.pk}/", headers=HX)
+    assert fragment.status_code == 286
+    assert "2 rows in" in text_of(fragment)
+    assert b"every 2s" not in steward.get(f"/imports/{run.pk}/").content
+    assert "departments.csv" in text_of(steward.get("/imports/"))
+
+
+def test_a_mapping_can_be_saved_for_the_next_file(steward):
+    done(steward, save_as="ERP departments")
+    feed = Feed.objects.get()
+    assert feed.mapping["Cost Center Name"] == "name"
+    answer = upload(steward, brings="", feed=feed.pk)
+    page = steward.get(answer["Location"])
+    assert all(column.saved for column in page.context["mapping"].columns)
+
+
+def test_rows_put_aside_are_shown_downloaded_and_mended_on_the_page(steward):
+    run = done(steward, BAD)
+    page = steward.get(f"/imports/{run.pk}/")
+    assert "Rows put aside" in text_of(page)
+    csv = steward.get(f"/imports/{run.pk}/quarantine.csv")
+    assert "attachment" in csv["Content-Disposition"]
+    assert "Linen" in csv.content.decode()
+    row = QuarantinedRow.objects.get()
+    answer = steward.post(f"/imports/{run.pk}/resubmit/", {f"cell.{row.row_number}.{row.column}": "2026-02-01"})
+    again = FeedRun.objects.latest("pk")
+    assert answer["Location"] == f"/imports/{again.pk}/"
+    services.run(again.pk)
+    assert SourceRecord.objects.filter(code="300").exists()
+
+
+def test_a_mended_file_is_sent_again(steward):
+    run = done(steward, BAD)
+    mended = steward.get(f"/imports/{run.pk}/quarantine.csv").content.replace(b"not a date", b"2026-02-01")
+    steward.post(f"/imports/{run.pk}/resubmit/", {"file": SimpleUploadedFile("mended.csv", mended)})
+    services.run(FeedRun.objects.latest("pk").pk)
+    assert SourceRecord.objects.filter(code="300").exists()
+
+
+def test_sending_nothing_again_is_refused(steward):
+    run = done(steward, BAD)
+    assert steward.post(f"/imports/{run.pk}/resubmit/", {}).status_code == 422
+
+
+def test_a_waiting_import_can_be_cancelled(steward):
+    run = started(steward)
+    steward.post(f"/imports/{run.pk}/cancel/")
+    run.refresh_from_db()
+    assert run.cancel_requested
+
+
+@pytest.mark.parametrize(
+    ("content", "name"), [(b"%PDF-1.7 not a table", "x.pdf"), (b"\x89PNG\r\n", "x.png"), (b"{}", "x.json")]
+)
+def test_a_file_of_the_wrong_kind_is_told_by_name(steward, content, name):
+    answer = upload(steward, content, name)
+    assert "can’t be read" in text_of(steward.get(answer["Location"]))
+
+
+def test_an_empty_file_is_refused_at_once(steward):
+    answer = upload(steward, b"")
+    assert answer.status_code == 422
+    assert "empty" in text_of(answer)
+
+
+def test_a_file_without_a_system_is_asked_for_one(steward):
+    answer = upload(steward, brings="")
+    assert answer.status_code == 422
+    assert "Choose a saved feed" in text_of(answer)
+
+
+def test_cells_with_markup_are_shown_as_text(steward):
+    run = draft(steward, b"Code,Name\n1,<script>alert(1)</script>\n")
+    page = steward.get(f"/imports/{run.pk}/").content.decode()
+    assert "<script>alert" not in page
