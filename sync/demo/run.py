@@ -95,9 +95,9 @@ class Demo:
 
     def _bring_in(self, domain: str, manifest: generator.Manifest) -> None:
         actor = User.objects.system()
-        for feed, path in world.saved_feeds(manifest, actor):
-            if feed.domain != domain:
-                continue
+        wanted = [(feed, path) for feed, path in world.saved_feeds(manifest, actor) if feed.domain == domain]
+        wanted.sort(key=lambda pair: -pair[0].system.trust_in(domain))  # the richest first: others are compared to it
+        for feed, path in wanted:
             with self._step(f"import {domain}"), path.open("rb") as file:
                 draft = feeds.start_run(file=file, name=path.name, actor=actor, feed=feed, enqueue=False)
                 done = run_feed(draft.pk)
