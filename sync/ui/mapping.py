@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -12,11 +12,11 @@ from mdm.models import User
 from mdm.values import CODE, IGNORE, UOM, UPDATED_AT, paths
 from sync.inbound import services
 from sync.inbound.domains import domain_of
-from sync.inbound.mapping import SURE
+from sync.inbound.mapping import SURE, Suggestion, pairs
 from sync.models import FeedRun
 
-PSEUDO = {CODE: "The record’s own code", UOM: "Unit of the code", UPDATED_AT: "Changed at", IGNORE: "Leave out"}
-PREFIX = "column."
+PSEUDO = {IGNORE: "Leave out", UOM: "Unit of the code", UPDATED_AT: "Changed at"}
+PREFIX, OWN = "column.", "code"  # fields of the form: where each column goes, and which one is the record's own code
 Choices = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]  # group, ((path, label), …)
 
 
@@ -28,14 +28,15 @@ class Column:
     path: str
     confidence: float
     saved: bool
+    is_code: bool  # the record's own code in its system; may be an attribute besides
 
     @property
     def left_out(self) -> bool:
-        return self.path == IGNORE
+        return self.path == IGNORE and not self.is_code
 
     @property
     def unsure(self) -> bool:
-        return not self.saved and not self.left_out and self.confidence < SURE
+        return not self.saved and self.path != IGNORE and self.confidence < SURE
 
     @property
     def input(self) -> str:
@@ -68,27 +69,38 @@ def mapping_of(run: FeedRun, user: User) -> MappingTable:
         seen = services.inspect(run=run, actor=user)
     except ConcordError as error:
         return MappingTable(error=error.message)
+    own = _own_code(run, seen.suggestions)
     columns = tuple(
-        _column(
-            run, number, suggestion.column, suggestion.path, suggestion.confidence, [r[number] for r in seen.sample]
-        )
+        _column(run, number, suggestion, [row[number] for row in seen.sample], is_code=suggestion.column == own)
         for number, suggestion in enumerate(seen.suggestions)
     )
     return MappingTable(columns, choices(run.domain))
 
 
-def _column(run: FeedRun, number: int, name: str, path: str, confidence: float, samples: list[str]) -> Column:
+def _own_code(run: FeedRun, suggestions: Sequence[Suggestion]) -> str:
+    """The column of the record's own code: the saved one, else the one whose heading says so or says "code"."""
+    kept = [column for column, path in pairs(run.mapping) if path == CODE]
+    hinted = [s.column for wanted in (CODE, "code") for s in suggestions if s.path == wanted]
+    return next(iter(kept or hinted), "")
+
+
+def _column(run: FeedRun, number: int, offer: Suggestion, samples: list[str], *, is_code: bool) -> Column:
     shown = tuple(dict.fromkeys(text.strip()[:60] for text in samples if text and text.strip()))[:3]
-    if not run.mapping:
-        return Column(name, number, shown, path, confidence, saved=False)
-    kept = run.mapping.get(name, IGNORE)
-    return Column(name, number, shown, kept if isinstance(kept, str) else kept[0], 1.0, saved=name in run.mapping)
+    path = offer.path if offer.path != CODE else IGNORE
+    if run.mapping:
+        kept = [to for column, to in pairs(run.mapping) if column == offer.column and to != CODE]
+        path = kept[0] if kept else IGNORE
+    saved = offer.column in run.mapping
+    return Column(offer.column, number, shown, path, offer.confidence, saved=saved, is_code=is_code)
 
 
-def chosen(posted: Mapping[str, str]) -> dict[str, str]:
-    """Column heading to path, as posted; columns left out are left out."""
+def chosen(posted: Mapping[str, str]) -> dict[str, list[str]]:
+    """Column heading to paths, as posted; columns left out are left out."""
     picked = {name.removeprefix(PREFIX): path for name, path in posted.items() if name.startswith(PREFIX)}
-    return {name: path for name, path in picked.items() if path and path != IGNORE}
+    mapping = {name: [path] for name, path in picked.items() if path and path != IGNORE}
+    if own := posted.get(OWN):
+        mapping[own] = [CODE, *mapping.get(own, [])]
+    return mapping
 
 
 @cache
@@ -97,7 +109,7 @@ def choices(domain: str) -> Choices:
     model = domain_of(domain)
     grouped: dict[str, list[tuple[str, str]]] = {"Record": [(path, PSEUDO[path]) for path in PSEUDO]}
     for path in paths(model):
-        if path not in PSEUDO:
+        if path not in (CODE, *PSEUDO):
             spec = model.by_name[path.partition(".")[0]]
             grouped.setdefault(spec.group, []).append((path, _label(model, spec, path)))
     return tuple((group, tuple(found)) for group, found in grouped.items())

@@ -37,8 +37,9 @@ def draft(client, content: bytes = GOOD) -> FeedRun:
 def form_of(client, run: FeedRun) -> dict[str, str]:
     """The mapping as the page suggests it."""
     page = client.get(f"/imports/{run.pk}/")
-    chosen = {column.input: column.path for column in page.context["mapping"].columns}
-    return {"missing": "ignore", "date_order": "", "save_as": ""} | chosen
+    columns = page.context["mapping"].columns
+    own = next((column.name for column in columns if column.is_code), "")
+    return {"missing": "ignore", "date_order": "", "save_as": "", "code": own} | {c.input: c.path for c in columns}
 
 
 def started(client, content: bytes = GOOD, **changed: str) -> FeedRun:
@@ -81,7 +82,7 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(steward):
 
 def test_a_mapping_without_the_code_is_refused_with_the_reason(steward):
     run = draft(steward)
-    without = form_of(steward, run) | {"column.Code": "$ignore"}
+    without = form_of(steward, run) | {"code": ""}
     assert "$code" in text_of(steward.post(f"/imports/{run.pk}/check/", without, headers=HX))
 
 
@@ -107,7 +108,8 @@ def test_the_report_ends_the_polling_and_gives_the_figures(steward):
 def test_a_mapping_can_be_saved_for_the_next_file(steward):
     done(steward, save_as="ERP departments")
     feed = Feed.objects.get()
-    assert feed.mapping["Cost Center Name"] == "name"
+    assert feed.mapping["Cost Center Name"] == ["name"]
+    assert feed.mapping["Code"] == ["$code", "code"]
     answer = upload(steward, brings="", feed=feed.pk)
     page = steward.get(answer["Location"])
     assert all(column.saved for column in page.context["mapping"].columns)
