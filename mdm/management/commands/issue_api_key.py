@@ -31,11 +31,10 @@ class Command(BaseCommand):
             raise CommandError(f"There is no user {username}. Make one: manage.py create_user {username} --no-login.")
         expires_at = timezone.now() + dt.timedelta(days=days)
         wanted = [f"mdm.{scope}" for scope in scopes]
+        system = User.objects.system()
         try:
-            token = auth.issue(
-                user=user, name=name, scopes=wanted, expires_at=expires_at, actor=User.objects.system()
-            )[1]
+            issued = auth.issue(user=user, name=name, scopes=wanted, expires_at=expires_at, actor=system)
         except ConcordError as error:
             raise CommandError(error.message) from None
-        self.stdout.write(token)
+        self.stdout.write(issued[1])
         self.stderr.write(f"Valid until {expires_at:%Y-%m-%d}. Store it now; it can't be shown again.")
