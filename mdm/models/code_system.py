@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mdm.models.source import SourceRecord
 
 PRIMARY = "primary"
+GTIN_LENGTHS = (8, 12, 13, 14)
 
 
 class SourceSystem(models.Model):
@@ -73,7 +74,14 @@ class CodeSystem(models.Model):
     slug = models.SlugField(max_length=80, unique=True, help_text="How the API names it, e.g. erp-item or gtin.")
     uri = models.CharField(max_length=200, blank=True)
     normaliser = models.CharField(
-        max_length=20, default="trim", choices=[("trim", "Trim"), ("alnum", "Letters and digits"), ("digits", "Digits")]
+        max_length=20,
+        default="trim",
+        choices=[
+            ("trim", "Trim"),
+            ("alnum", "Letters and digits"),
+            ("digits", "Digits"),
+            ("gtin", "GTIN, padded to 14 digits"),
+        ],
     )
     unique = models.BooleanField(
         default=True,
@@ -98,8 +106,9 @@ class CodeSystem(models.Model):
 
     def normalise(self, code: str) -> str:
         text = code.strip()
-        if self.normaliser == "digits":
-            return "".join(c for c in text if c.isdigit())
+        if self.normaliser in ("digits", "gtin"):
+            digits = "".join(c for c in text if c.isdigit())
+            return digits.zfill(14) if self.normaliser == "gtin" and len(digits) in GTIN_LENGTHS else digits
         if self.normaliser == "alnum":
             return "".join(c for c in text if c.isalnum()).upper()
         return text

@@ -19,7 +19,7 @@ from mdm.changes import Change
 from mdm.models import PRIMARY, CodeSystem, Crosswalk, SourceRecord, SourceSystem, User
 
 PUBLIC = "public"
-NORMALISERS = {"lei": "alnum", "udi_di": "trim"}  # all others are digits
+NORMALISERS = {"gtin": "gtin", "lei": "alnum", "udi_di": "trim"}  # all others are digits
 Entry = tuple[int, str, str]  # code system id, code, unit of measure
 
 # The oldest code of each record, system and unit that has codes but no preferred one.
