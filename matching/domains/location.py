@@ -50,7 +50,7 @@ WEIGHTS = {
     **weigh("postcode", rarity=0.4, different=-0.5),
     **weigh("area", rarity=0.0, different=-3.0),
     **weigh("phone", rarity=1.0, different=-1.5),
-    **weigh("gln", rarity=1.2, cap=20.0, different=-4.0),
+    **weigh("gln", rarity=1.2, different=-4.0),
     **weigh("npi", rarity=0.9, different=-3.0),
     **weigh("wing", agree=0.5, conflict=-3.0, extra=-0.3),
     **weigh("kind", rarity=0.2, different=-8.0),

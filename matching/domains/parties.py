@@ -54,11 +54,7 @@ def address_columns(places: Iterable[Mapping[str, Any]], phones: Iterable[object
     postcodes = unique(addresses.postcode(p.get("postcode")) for p in places)
     return {
         "street": unique(token for p in places for token in addresses.street(p.get("line1"), p.get("line2"))),
-        "street.whole": unique(
-            f"{whole(addresses.street(p.get('line1'), p.get('line2')))} {p.get('postcode') or ''}"[:60]
-            for p in places
-            if p.get("line1")
-        ),
+        "street.whole": unique(_whole_address(place) for place in places),
         "city": unique(addresses.city(p.get("city")) for p in places),
         "state": unique(addresses.state(p.get("state")) for p in places),
         "postcode": postcodes,
@@ -67,6 +63,11 @@ def address_columns(places: Iterable[Mapping[str, Any]], phones: Iterable[object
         "street=": unique(f for p in places for f in fingerprint(p.get("line1"), p.get("line2"))),
         "phone=": unique(f for number in phones for f in fingerprint(number)),
     }
+
+
+def _whole_address(place: Mapping[str, Any]) -> str:
+    tokens = addresses.street(place.get("line1"), place.get("line2"))
+    return whole([*tokens, addresses.postcode(place.get("postcode"))]) if tokens else ""
 
 
 def sites(values: Iterable[object]) -> list[str]:

@@ -86,7 +86,7 @@ def _parts_in_or_out(text: str) -> list[str]:
 
 
 def _spelt_out(chunks: list[str]) -> list[str]:
-    """Short forms whose meaning depends on the place: "8mm lg" is a length, "glove lg" large; "med" first is medical."""
+    """Short forms whose meaning depends on the place: "8mm lg" is a length, "glove lg" large; "med" often medium."""
     spelt = list(chunks)
     for position, chunk in enumerate(chunks):
         if chunk == "lg":

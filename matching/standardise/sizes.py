@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 
 from .dictionaries import dictionary
 
-_NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+\.\d+|\.\d+|\d+)(?:[- ]?\d+/\d+|/\d+(?!\.?\d*[a-z\"]*/))?|\d+/\d+"
+_NUMBER = r"\d+[- ]\d+/\d+(?![\d.])|\d+/\d+(?![\d.])|\d{1,3}(?:,\d{3})+|\d*\.\d+|\d+"
 _DENOMINATORS = {2, 3, 4, 8, 16, 32, 64}
 _SPACED_UNITS = (
     "mm|cm|fr|french|f|ga|gauge|g|ml|cc|deg|degrees?|inch(?:es)?|in|mg|mcg|gm|kg|oz|holes?|feet|ft|lbs?|liters?|tests?|yds?|yards?|mic|"
@@ -46,13 +46,12 @@ def tidy(text: str) -> str:
 
 
 def _value(number: str) -> list[float]:
-    """The number or numbers written: "1-1/2" → 1.5, "2.0/2.4" → 2.0 and 2.4."""
-    number = number.replace(",", "")
-    whole, slash, below = number.rpartition("/")
+    """The number or numbers written: "1-1/2" → 1.5; "10/100", which is no fraction of an inch → 10 and 100."""
+    above, slash, below = number.replace(",", "").rpartition("/")
     if not slash:
-        return [float(number)]
-    lead, above = re.fullmatch(r"(?:(.*\d)[- ])?([\d.]+)", whole).groups()  # type: ignore[union-attr]
-    if int(below) in _DENOMINATORS and above.isdigit() and int(above) < int(below):
+        return [float(below)]
+    lead, _, above = above.replace(" ", "-").rpartition("-")
+    if int(below) in _DENOMINATORS and int(above) < int(below):
         return [float(lead or 0) + int(above) / int(below)]
     return [float(part) for part in (lead, above, below) if part]
 

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from typing import Any
+
+from matching import Comparison, Statistics, recipe_for
+
+RECIPE = recipe_for("cost_center")
+ERP = {
+    "code": "30-62100",
+    "name": "OPERATING ROOMS",
+    "legal_entity": "SAINT ORLANE HOSPITAL",
+    "department": "OPERATING ROOMS",
+}
+
+
+def compare(a: dict[str, Any], b: dict[str, Any]) -> Comparison:
+    return RECIPE.compare(RECIPE.standardise(a), RECIPE.standardise(b), Statistics(), RECIPE.policy)
+
+
+def level(comparison: Comparison, field: str) -> str:
+    return next(e.level for e in comparison.evidence if e.field == field)
+
+
+def test_one_department_of_one_entity_in_two_systems_is_linked() -> None:
+    found = compare(ERP, {"code": "30.62100", "name": "SOH OR", "department": "Operating Rooms"})
+    assert level(found, "code") == "reformatted"
+    assert level(found, "initials_of_site") == "reformatted"
+    assert found.score > RECIPE.policy.auto_bits
+
+
+def test_the_same_department_of_another_entity_is_not() -> None:
+    found = compare(ERP, {"code": "20.62100", "name": "PLH Operating Rooms", "department": "Operating Rooms"})
+    assert found.score < RECIPE.policy.auto_bits
+
+
+def test_a_code_without_its_entity_is_a_part_not_another_code() -> None:
+    found = compare(ERP, {"code": "62100", "name": "SOH Operating Rooms"})
+    assert level(found, "code") == "empty"
+    assert level(found, "segments") == "reformatted"
+
+
+def test_twins_share_a_key() -> None:
+    other = {"code": "62100", "name": "SOH OR"}
+    assert set(RECIPE.keys(RECIPE.standardise(ERP))) & set(RECIPE.keys(RECIPE.standardise(other)))

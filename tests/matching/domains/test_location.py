@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from matching import Comparison, Statistics, recipe_for
+
+RECIPE = recipe_for("location")
+SITE = {
+    "line1": "2601 East Roosevelt Street",
+    "city": "Phoenix",
+    "state": "AZ",
+    "postcode": "85008",
+    "phone": "602-344-5011",
+}
+
+
+def compare(a: dict[str, Any], b: dict[str, Any]) -> Comparison:
+    return RECIPE.compare(RECIPE.standardise(a), RECIPE.standardise(b), Statistics(), RECIPE.policy)
+
+
+def test_a_renamed_hospital_with_its_address_and_phone_is_still_the_same() -> None:
+    found = compare({"name": "Maricopa Medical Center", **SITE}, {"name": "Valleywise Health", **SITE})
+    assert found.score > RECIPE.policy.auto_bits
+    assert not found.vetoes
+
+
+def test_one_unit_in_two_spellings_is_one_unit() -> None:
+    unit = {"location_type": "unit", "parent_name": "Saint Jude Hospital", **SITE}
+    found = compare({"name": "4W Telemetry", **unit}, {"name": "4 West Tele", **unit})
+    assert found.score > RECIPE.policy.auto_bits
+    assert not found.vetoes
+
+
+@pytest.mark.parametrize(("a", "b"), [("ICU 2", "ICU 3"), ("Room A121", "Room A122"), ("4 North", "5 North"), ("Bed A", "Bed B"), ("4 North", "4 South")])  # fmt: skip
+def test_numbers_and_directions_tell_units_of_one_site_apart(a: str, b: str) -> None:
+    assert compare({"name": a, **SITE}, {"name": b, **SITE}).vetoes
+
+
+def test_a_site_named_by_initials_is_that_site() -> None:
+    found = compare({"name": "Room A122 - Harrow Falls Medical Center"}, {"name": "HFMC Rm A122"})
+    assert not found.vetoes
+    assert all(e.bits >= 0 for e in found.evidence if e.field not in ("prior",))
+
+
+def test_a_room_is_no_building() -> None:
+    found = compare({"name": "Oncology", "location_type": "room"}, {"name": "Oncology", "location_type": "building"})
+    assert found.vetoes == ("types differ",)
+
+
+def test_twins_share_a_key() -> None:
+    for a, b in [
+        ({"name": "St Joseph Hospital", "city": "Phoenix"}, {"name": "Saint Joseph Hosp", "city": "PHOENIX"}),
+        ({"name": "A", **SITE}, {"name": "B", **SITE, "phone": ""}),
+        ({"name": "HFMC Rm A122", "city": "Harrow"}, {"name": "Harrow Falls Room A122", "city": "Harrow"}),
+    ]:
+        assert set(RECIPE.keys(RECIPE.standardise(a))) & set(RECIPE.keys(RECIPE.standardise(b)))

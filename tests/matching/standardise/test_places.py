@@ -1,0 +1,26 @@
+import pytest
+
+from matching.standardise.places import place
+
+
+@pytest.mark.parametrize("name", ["4W Telemetry", "4 West Tele", "4th West Telem", "4-W TELEMETRY"])
+def test_four_west_telemetry_is_one_place(name: str) -> None:
+    found = place(name)
+    assert sorted(found.words) == ["telemetry", "west"]
+    assert found.numbers == ["4"]
+
+
+def test_units_expand_to_the_same_words() -> None:
+    assert place("Med/Surg 3N").words == place("Medical Surgical 3 North").words
+    assert place("L&D").words == place("Labor and Delivery").words
+    assert place("OR 03").numbers == place("Operating Room 3").numbers == ["3"]
+
+
+def test_rooms_and_beds_are_numbers() -> None:
+    assert place("HFMC Room A322 Bed B").numbers == ["a322", "b"]
+
+
+def test_a_site_is_known_by_the_initials_of_its_name() -> None:
+    assert "hfmc" in place("Room A122 - Harrow Falls Medical Center").runs
+    assert place("HFMC Rm A122").acronyms == ["hfmc"]
+    assert place("ICU 2").acronyms == []

@@ -1,0 +1,67 @@
+from importlib import resources
+
+import pytest
+
+from matching.standardise import dictionaries
+from matching.standardise.text import alnum, expand, fold, skeleton, spell, stated, unique, words
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", " ", None, "N/A", "n.a.", "MISC", "NOT AVAILABLE", "Do Not Use", "UNKNOWN", "000", "00000000", "9999999", "XXX", "-", "TBD"],
+)  # fmt: skip
+def test_a_placeholder_states_nothing(value: object) -> None:
+    assert stated(value) == ""
+
+
+@pytest.mark.parametrize("value", ["0", "10", "MISC SYRINGE", "x-ray", "900", "No. 5"])
+def test_what_only_resembles_a_placeholder_is_stated(value: str) -> None:
+    assert stated(value) == fold(value)
+
+
+def test_marks_and_accents_fold_but_signs_that_carry_meaning_are_spelt_out() -> None:
+    assert fold("STARFIRE™  Pédicle 5 ° ½”") == 'starfire pedicle 5 deg 1/2"'
+    assert fold("Ørvofield Straße") == "orvofield strasse"
+
+
+def test_british_american_and_plural_forms_are_spelt_alike() -> None:
+    assert spell("haemodialysis") == spell("hemodialysis")
+    assert spell("orthopaedic") == spell("orthopedic")
+    assert spell("screws") == "screw"
+    assert spell("glass") == "glass"
+
+
+def test_abbreviations_expand_to_the_same_words() -> None:
+    assert words("strl cath scr", "abbreviations") == words("sterile catheter screw", "abbreviations")
+
+
+def test_a_hospital_can_add_its_own_words() -> None:
+    before = dict(dictionaries._EXTENSIONS)
+    try:
+        dictionaries.extend("abbreviations", {"zzq": "quux widget"})
+        assert words("zzq", "abbreviations") == ["quux", "widget"]
+    finally:
+        dictionaries._EXTENSIONS.clear()
+        dictionaries._EXTENSIONS.update(before)
+        dictionaries.dictionary.cache_clear()
+        expand.cache_clear()
+
+
+def test_a_skeleton_survives_swapped_and_missing_vowels() -> None:
+    assert skeleton("stent") == skeleton("stnet") == "stnt"
+    assert skeleton("nitinol") == skeleton("niitnol")
+
+
+def test_alnum_keeps_letters_and_digits_only() -> None:
+    assert alnum("um180-00 / 20") == "UM1800020"
+
+
+def test_unique_keeps_the_order_and_drops_blanks() -> None:
+    assert unique(["b", "", "a", "b"]) == ["b", "a"]
+
+
+@pytest.mark.parametrize("name", ["abbreviations", "units", "packs", "variants", "streets", "states", "legal_forms"])
+def test_every_dictionary_names_its_source(name: str) -> None:
+    first = resources.files("matching.standardise").joinpath("data", f"{name}.tsv").read_text().splitlines()[0]
+    assert first.startswith("#")
+    assert "Source:" in first

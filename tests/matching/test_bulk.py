@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import random
+
+from matching import decide, recipe_for
+from matching.bulk import dedupe, link
+from matching.decide import Ranked
+from matching.evaluate import quality
+
+RECIPE = recipe_for("item")
+GOLDEN = [
+    {"description": f"{kind} {size} Fr {volume} mL", "manufacturer": maker, "catalogue_number": f"{maker[:2].upper()}-{n}{size}{volume:02}"}
+    for n, (kind, maker) in enumerate([("Foley catheter", "Medix"), ("Suction catheter", "Ortana"), ("Feeding tube", "Velva")])
+    for size in (8, 10, 12, 14, 16, 18) for volume in (5, 10, 30)
+]  # fmt: skip
+ERP = [
+    {"description": f"{v['description'].upper().replace('CATHETER', 'CATH')} STRL", "manufacturer": f"{v['manufacturer'].upper()} INC",
+     "catalogue_number": str(v["catalogue_number"]).replace("-", "")}
+    for v in GOLDEN
+]  # fmt: skip
+
+
+def test_a_whole_table_links_to_the_right_rows() -> None:
+    found = link(RECIPE, ERP, GOLDEN)
+    result = quality(found.links, [(i, i) for i in range(len(ERP))])
+    assert result.precision == 1.0
+    assert result.recall > 0.9
+
+
+def test_rows_that_are_new_are_not_linked_to_their_siblings() -> None:
+    kept = [i for i in range(len(GOLDEN)) if i % 3]
+    found = link(RECIPE, ERP, [GOLDEN[i] for i in kept])
+    assert all(kept[right] == left for left, right in found.links)
+
+
+def test_bulk_decides_as_one_by_one() -> None:
+    found = link(RECIPE, ERP[:12], GOLDEN)
+    stds = [RECIPE.standardise(v) for v in GOLDEN]
+    for row, values in enumerate(ERP[:12]):
+        candidates = found.right[found.left == row].tolist()
+        judged = RECIPE.judge(
+            RECIPE.standardise(values), [stds[i] for i in candidates], found.statistics, RECIPE.policy
+        )
+        ranked = [
+            Ranked(i, s, ("vetoed",) if v else ())
+            for i, s, v in zip(candidates, judged.bits.tolist(), judged.vetoed.tolist(), strict=True)
+        ]
+        assert decide(ranked, RECIPE.policy).outcome == found.decisions[row].outcome
+        assert sorted(judged.bits.tolist()) == sorted(found.bits[found.left == row].tolist())
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    order = list(range(len(GOLDEN)))
+    random.Random(1).shuffle(order)
+    straight = {(left, right) for left, right in link(RECIPE, ERP, GOLDEN).links}
+    shuffled = {(left, order[right]) for left, right in link(RECIPE, ERP, [GOLDEN[i] for i in order]).links}
+    assert straight == shuffled
+
+
+def test_one_to_one_gives_a_right_row_to_one_left_row_at_most() -> None:
+    twice = [*ERP, ERP[0] | {"description": "FOLEY CATH"}]
+    links = link(RECIPE, twice, GOLDEN, one_to_one=True).links
+    assert len({right for _, right in links}) == len(links)
+
+
+def test_duplicates_of_a_table_are_found_and_siblings_are_not() -> None:
+    found = dedupe(RECIPE, [*GOLDEN, *ERP])
+    half = len(GOLDEN)
+    result = quality(found.pairs, [(i, i + half) for i in range(half)])
+    assert result.precision == 1.0
+    assert result.recall > 0.9
+
+
+def test_empty_tables_are_no_error() -> None:
+    assert link(RECIPE, [], GOLDEN).links == []
+    assert link(RECIPE, ERP[:1], []).decisions[0].outcome == "new"
+    assert dedupe(RECIPE, []).clusters == []
