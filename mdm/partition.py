@@ -64,6 +64,7 @@ class _Clusters:
         self._sources: list[set[int]] = []
         self._clean: list[set[int]] = []
         self.golden: list[int] = []
+        self.ties = {query.source: query.tie for query in queries}
         for query in queries:
             clean = {query.code_system} if query.deduplicated else set()
             self._add(Target(peer=query.source), {query.source}, clean, 0)
@@ -107,9 +108,9 @@ Edges = Mapping[int, Mapping[Target, Edge]]  # query source id → its targets
 
 def partition(queries: Sequence[Query], edges: Edges, facts: Facts, policy: Policy) -> dict[int, Outcome]:
     """An outcome for every query. ``edges`` must be symmetric between queries; those of other records don't count."""
-    ties = {query.source: query.tie for query in queries}
-    edges = {source: targets for source, targets in edges.items() if source in ties}
     clusters = _Clusters(queries, facts)
+    ties = clusters.ties
+    edges = {source: targets for source, targets in edges.items() if source in ties}
     outcomes: dict[int, Outcome] = {}
     for source, golden in sorted(facts.same.items(), key=lambda pair: ties[pair[0]]):
         here, there = clusters.find(Target(peer=source)), clusters.find(Target(golden=golden))
@@ -170,7 +171,7 @@ def _settle(
     queries: Sequence[Query], edges: Edges, ties: Mapping[int, str], clusters: _Clusters, policy: Policy,
     doubts: Mapping[int, str], outcomes: dict[int, Outcome],
 ) -> None:  # fmt: skip
-    """Linked, new or doubtful: golden records first, then joined queries, then singles in the order of their content."""
+    """Linked, new or doubtful: golden records first, then joined queries, then singles in order of their content."""
     groups: dict[int, list[int]] = {}
     for query in sorted(queries, key=lambda q: q.tie):
         groups.setdefault(clusters.find(Target(peer=query.source)), []).append(query.source)
@@ -209,14 +210,14 @@ def _likely(edges: Edges, source: int, clusters: _Clusters, policy: Policy) -> l
         and clusters.find(target) != here
         and not clusters.conflict(here, clusters.find(target))
     ]
-    return sorted(found, key=lambda pair: (-round(pair[1].score, 6), pair[0].golden, pair[0].peer))
+    return sorted(found, key=lambda p: (-round(p[1].score, 6), p[0].golden, clusters.ties.get(p[0].peer, "")))
 
 
 def _review(
     source: int, edges: Edges, clusters: _Clusters, policy: Policy, doubts: Mapping[int, str],
     outcomes: dict[int, Outcome],
 ) -> bool:  # fmt: skip
-    """Send a single to review if something settled is like it: a golden record, or a query that becomes or joins one."""
+    """Send a single to review if something settled is like it: a golden record, or a query that is new or joins one."""
     settled = [
         (target, edge)
         for target, edge in _likely(edges, source, clusters, policy)

@@ -105,10 +105,12 @@ def checked(domain: str, path: str, value: Any) -> Any:
 def _checked_child(domain: str, spec: Field, path: str, key: str, name: str, value: Any) -> Any:
     if name == spec.child_key or name not in {child.name for child in spec.children}:
         raise InvalidValue(f"{path} is no attribute of a {domain} that can be overridden.")
-    child = _parsed(domain, path, {spec.name: [{spec.child_key: key, name: value}]})[spec.name][0]
-    if child[spec.child_key] != key:
-        raise InvalidValue(f"Write {spec.name}[{child[spec.child_key]}].{name}.")
-    return child.get(name)
+    stated = _parsed(domain, path, {spec.name: [{spec.child_key: key, name: value}]}).get(spec.name)
+    if not stated:
+        raise InvalidValue(f"{path} names no {spec.label.lower()}.")
+    if stated[0][spec.child_key] != key:
+        raise InvalidValue(f"Write {spec.name}[{stated[0][spec.child_key]}].{name}.")
+    return stated[0].get(name)
 
 
 def _parsed(domain: str, path: str, stated: dict[str, Any]) -> dict[str, Any]:
