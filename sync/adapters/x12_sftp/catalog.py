@@ -123,7 +123,7 @@ def read(segments: Iterable[Segment]) -> Iterator[TargetRecord]:
         yield TargetRecord(found["id"], *versions, active, comparable("item", values))
 
 
-def _row(wanted: Sequence[str], fields: Mapping[str, Field], segments: Sequence[Segment]) -> Values:
+def _row(wanted: tuple[str, ...], fields: Mapping[str, Field], segments: Sequence[Segment]) -> Values:
     found = templates.read(wanted, segments)
     return {name: _value(f, found.get(name, "")) for name, f in fields.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable
@@ -17,6 +18,7 @@ from .config import X12Config
 
 T = TypeVar("T")
 RESTED = 0.1  # seconds
+GOODBYE = 2.0  # seconds that a peer has to close the connection from its side
 logging.getLogger("asyncssh").setLevel(logging.WARNING)  # it logs every channel at INFO
 
 
@@ -142,8 +144,10 @@ class Sftp:
     async def _goodbye(self) -> None:
         if self._ssh is not None:
             self._ssh.close()
-            await self._ssh.wait_closed()
-        self._ssh = self._client = None
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GOODBYE):
+                    await self._ssh.wait_closed()
+        self._forget()
 
 
 def _options(config: X12Config, secrets: Secrets) -> dict[str, Any]:

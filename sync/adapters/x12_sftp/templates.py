@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from .mapping import CONTINUED
@@ -20,7 +20,8 @@ class Template:
         self._blank = ["" if mark[:1] == "{" or mark[-1:] == "?" else mark for mark in marks]
         self._values = [(n, mark[1:-1]) for n, mark in enumerate(marks) if mark[:1] == "{"]
         self._paired = [(n, m[:-1], marks[n + 1][1:-1]) for n, m in enumerate(marks) if m[-1:] == "?"]
-        self._constants = [(n, mark) for n, mark in enumerate(self._blank) if mark]
+        self.places = tuple(n for n, mark in enumerate(self._blank) if mark)
+        self.constants = tuple(mark for mark in self._blank if mark)
         self._continued = self._values[-1][1] if marks[0] == "PID" and self._values[-1][0] == PID05 else ""
 
     def write(self, texts: Texts, *, always: bool = False) -> Iterator[Segment]:
@@ -37,10 +38,6 @@ class Template:
                 segment[n] = constant if texts.get(name) else ""
             yield segment
 
-    def matches(self, segment: Segment) -> bool:
-        """Same segment, same constants."""
-        return all(n < len(segment) and segment[n] == constant for n, constant in self._constants)
-
     def read(self, segment: Segment) -> Iterator[tuple[str, str]]:
         """(name, text) of every value that the segment has."""
         return ((name, segment[n]) for n, name in self._values if n < len(segment))
@@ -55,12 +52,25 @@ def write(templates: Iterable[str], texts: Texts) -> Iterator[Segment]:
         yield from template(text).write(texts, always=not position)
 
 
-def read(templates: Iterable[str], segments: Sequence[Segment]) -> dict[str, str]:
+Index = dict[str, dict[tuple[int, ...], dict[tuple[str, ...], Template]]]
+
+
+@cache
+def _index(templates: tuple[str, ...]) -> Index:
+    """Segment -> the places of constants -> the constants there -> template: no template is tried in vain."""
+    index: Index = {}
+    for one in map(template, templates):
+        index.setdefault(one.constants[0], {}).setdefault(one.places, {})[one.constants] = one
+    return index
+
+
+def read(templates: tuple[str, ...], segments: Iterable[Segment]) -> dict[str, str]:
     """The texts of one loop; what stands in several segments is put together again."""
     found: dict[str, str] = {}
-    for text in templates:
-        for segment in segments:
-            if template(text).matches(segment):
-                for name, value in template(text).read(segment):
+    for segment in segments:
+        for places, by_constants in _index(templates).get(segment[0], {}).items():
+            constants = tuple(segment[n] for n in places if n < len(segment))
+            if one := by_constants.get(constants):
+                for name, value in one.read(segment):
                     found[name] = found.get(name, "") + value
     return found
