@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import uuid
+from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import orjson
 import structlog
 from django.db import connection
 from django.utils import timezone
@@ -26,9 +27,9 @@ log = structlog.get_logger(__name__)
 # Only while the lane is still the claimer's: a late worker must not replace what a newer one is sending.
 STORE_SQL = """
 INSERT INTO sync_letter (lane_id, key, version, generation, kind, payload, body, rendered_at)
-SELECT n.lane, n.key, n.version, n.generation, n.kind, n.payload::jsonb, n.body, clock_timestamp()
-FROM unnest(%s::bigint[], %s::bigint[], %s::uuid[], %s::int[], %s::int[], %s::text[], %s::text[], %s::bytea[])
-     AS n(lane, fence, key, version, generation, kind, payload, body)
+SELECT n.lane, n.key, n.version, n.generation, n.kind, n.payload, decode(n.body, 'base64'), clock_timestamp()
+FROM jsonb_to_recordset(%s::jsonb) AS n(lane bigint, fence bigint, key uuid, version int, generation int, kind text,
+                                        payload jsonb, body text)
 JOIN sync_lane l ON l.id = n.lane AND l.fence = n.fence
 ON CONFLICT (lane_id) DO UPDATE SET key = excluded.key, version = excluded.version, generation = excluded.generation,
     kind = excluded.kind, payload = excluded.payload, body = excluded.body, rendered_at = excluded.rendered_at
@@ -145,19 +146,20 @@ def _store(shipments: Sequence[Shipment]) -> set[int]:
     """Keep the letters; returns the lanes that are still ours."""
     if not shipments:
         return set()
+    # one JSON document: arrays of texts would be escaped character by character
     rows = [
-        (
-            s.claim.lane,
-            s.claim.fence,
-            s.letter.key,
-            s.letter.version,
-            s.letter.generation,
-            s.letter.kind,
-            json.dumps(s.letter.payload),
-            s.letter.body,
-        )
+        {
+            "lane": s.claim.lane,
+            "fence": s.claim.fence,
+            "key": s.letter.key,
+            "version": s.letter.version,
+            "generation": s.letter.generation,
+            "kind": s.letter.kind,
+            "payload": s.letter.payload,
+            "body": b64encode(s.letter.body).decode(),
+        }
         for s in shipments
     ]
     with connection.cursor() as cursor:
-        cursor.execute(STORE_SQL, [list(column) for column in zip(*rows, strict=True)])
+        cursor.execute(STORE_SQL, [orjson.dumps(rows).decode()])
         return {row[0] for row in cursor.fetchall()}

@@ -30,7 +30,8 @@ GROUP BY t.code ORDER BY t.code
 BEHIND_SQL = """
 UPDATE sync_lane l SET head = g.approved_version, due_at = coalesce(l.due_at, clock_timestamp())
 FROM mdm_goldenrecord g, sync_target t
-WHERE g.id = l.record_id AND t.id = l.target_id AND t.active AND l.head < g.approved_version
+WHERE g.id = l.record_id AND t.id = l.target_id AND t.active AND jsonb_exists(t.subscriptions, g.domain)
+  AND l.head < g.approved_version
 RETURNING t.code
 """
 

@@ -12,12 +12,13 @@ import structlog
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from mdm.bulk import insert
 from mdm.changes import Change, audit_all
 from mdm.models import PRIMARY, CodeSystem, GoldenRecord, User, WorkItem
 from mdm.services import crosswalk, publish, work
 from sync import breaker, gates
 from sync.locking import with_lanes
-from sync.models import Attempt, Lane, Target
+from sync.models import Lane, Target
 from sync.verdicts import Verdict
 
 log = structlog.get_logger(__name__)
@@ -71,7 +72,7 @@ def _write(target: Target, verdicts: Sequence[Verdict]) -> set[int]:
     valid = [verdict for verdict in verdicts if verdict.claim.lane in states]
     finished = timezone.now()
     attempts = [attempt for verdict in valid if (attempt := verdict.attempt(target, finished))]
-    Attempt.objects.bulk_create(attempts, batch_size=1000)
+    insert(attempts)
     done = [verdict for verdict in valid if verdict.done]
     _remember(target, done)
     if done:

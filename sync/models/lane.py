@@ -80,6 +80,7 @@ class Lane(models.Model):
         indexes = [
             models.Index(fields=["target", "due_at"], name="lane_due", condition=Q(due_at__isnull=False)),
             models.Index(fields=["target", "waits_for"], name="lane_held", condition=Q(state="held")),
+            models.Index(fields=["target"], name="lane_sent", condition=Q(state="sent")),
             models.Index(fields=["target", "error_class"], name="lane_dead", condition=Q(state="dead")),
         ]
 

@@ -10,13 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import structlog
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection
+from django.db import OperationalError, connection
 
 from sync import outbox, targets
 from sync.adapters.base import AdapterError
 from sync.models import Target
 from sync.sealed import SealBroken
+
+log = structlog.get_logger(__name__)
 
 PAUSE = 0.2  # seconds between two looks at a target that has nothing due
 Report = tuple[str, outbox.Tally, str]
@@ -67,22 +70,34 @@ def stopped_by_signal() -> Iterator[threading.Event]:
 
 def run(target: Target, patience: str, stop: threading.Event, end: float) -> Report:
     """Deliver to one target: "once" what is due, until "idle", or "forever"."""
-    total = outbox.Tally()
+    total, problem = outbox.Tally(), ""
     try:
-        adapter = targets.adapter_of(target)
-        while True:
-            total += outbox.deliver(target, adapter, seconds=end - time.monotonic(), stop=stop.is_set)
-            collected = outbox.collect(target, adapter)
-            total.outcomes["collected"] += collected
-            if not collected and (_finished(target, patience) or time.monotonic() > end or stop.wait(PAUSE)):
+        while not _round(target, patience, stop, end, total) and time.monotonic() < end:
+            if stop.wait(PAUSE):
                 break
     except (AdapterError, SealBroken) as error:
-        return target.code, total, str(error)
+        problem = str(error)
     finally:
         targets.forget_all()
         connection.close()
-    total.outcomes += type(total.outcomes)()  # drops zeros
-    return target.code, total, ""
+    return target.code, total, problem
+
+
+def _round(target: Target, patience: str, stop: threading.Event, end: float, total: outbox.Tally) -> bool:
+    """Deliver, and look for late answers; True when that was all."""
+    try:
+        adapter = targets.adapter_of(target)
+        total += outbox.deliver(target, adapter, seconds=end - time.monotonic(), stop=stop.is_set)
+        if collected := outbox.collect(target, adapter):
+            total.outcomes["collected"] += collected
+            return False
+        return _finished(target, patience)
+    except OperationalError as error:
+        if patience == "once":
+            raise
+        log.warning("database unreachable", target=target.code, error=type(error).__name__)
+        connection.close()  # the next round opens another; the lanes come due again
+        return False
 
 
 def _finished(target: Target, patience: str) -> bool:
