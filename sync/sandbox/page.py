@@ -11,7 +11,8 @@ body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem
 h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem } p { color: #52606d; margin: .25rem 0 1rem }
 table { border-collapse: collapse; width: 100%; font-size: .875rem }
 th, td { text-align: left; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid #e4e7eb; vertical-align: top }
-th { color: #52606d; font-weight: 600 } td.n { font-variant-numeric: tabular-nums; text-align: right }
+th { color: #52606d; font-weight: 600 } .n { font-variant-numeric: tabular-nums; text-align: right }
+td.id { white-space: nowrap } table + table { margin-top: 1rem }
 code { font-size: .85em; word-break: break-word } .off { color: #9aa5b1 } .bad { color: #b42318; font-weight: 600 }
 a { color: #0b5fa5 }
 """
@@ -48,7 +49,7 @@ def _overview(name: str, counterpart: Any, about: Mapping[str, Any]) -> str:
     return (
         f"<h2>{escape(about.get('title', name))}</h2>"
         f"<p>{escape(about.get('address', ''))} · faults: {escape(faults)}</p>"
-        "<table><tr><th>Domain<th>Records<th>Active<th>Effects<th>Repeated effects</tr>"
+        "<table><tr><th>Domain<th class=n>Records<th class=n>Active<th class=n>Effects<th class=n>Repeated effects</tr>"
         f"{rows or '<tr><td colspan=5>Nothing received yet.</td></tr>'}</table>"
         f"<table><tr><th>Time (UTC)<th>Event<th>Record<th>Detail</tr>{log}</table>"
     )
@@ -57,7 +58,8 @@ def _overview(name: str, counterpart: Any, about: Mapping[str, Any]) -> str:
 def _records(name: str, counterpart: Any, domain: str, after: str) -> str:
     rows = counterpart.store.page(domain, after, SHOWN)
     body = "".join(
-        f'<tr class="{"" if r["active"] else "off"}"><td>{escape(r["code"])}</td><td>{escape(r["id"])}</td>'
+        f'<tr class="{"" if r["active"] else "off"}"><td class="id">{escape(r["code"])}</td>'
+        f'<td class="id">{escape(r["id"])}</td>'
         f"<td>{r['version']}.{r['generation']}</td><td><code>{escape(_short(r['fields']))}</code></td></tr>"
         for r in rows
     )
@@ -69,4 +71,9 @@ def _records(name: str, counterpart: Any, domain: str, after: str) -> str:
 
 
 def _short(fields: Mapping[str, Any]) -> str:
-    return ", ".join(f"{k}={v}" for k, v in fields.items() if v not in (None, "", []))[:600]
+    """``NAME: value · NAME: value``, lists of rows at the end."""
+    given = {name: value for name, value in fields.items() if value not in (None, "", [])}
+    rows = {n: v for n, v in given.items() if isinstance(v, list) and isinstance(v[0], Mapping)}
+    plain = [f"{name}: {value}" for name, value in given.items() if name not in rows]
+    nested = [f"{name} {n}: ({_short(row)})" for name, v in rows.items() for n, row in enumerate(v, start=1)]
+    return " · ".join(plain + nested)
