@@ -8,16 +8,25 @@ from matching.decide import Ranked
 from matching.evaluate import quality
 
 RECIPE = recipe_for("item")
+KINDS = [("Foley catheter", "Medix"), ("Suction catheter", "Ortana"), ("Feeding tube", "Velva")]
 GOLDEN = [
-    {"description": f"{kind} {size} Fr {volume} mL", "manufacturer": maker, "catalogue_number": f"{maker[:2].upper()}-{n}{size}{volume:02}"}
-    for n, (kind, maker) in enumerate([("Foley catheter", "Medix"), ("Suction catheter", "Ortana"), ("Feeding tube", "Velva")])
-    for size in (8, 10, 12, 14, 16, 18) for volume in (5, 10, 30)
-]  # fmt: skip
+    {
+        "description": f"{kind} {size} Fr {volume} mL",
+        "manufacturer": maker,
+        "catalogue_number": f"{maker[:2].upper()}-{number}{size}{volume:02}",
+    }
+    for number, (kind, maker) in enumerate(KINDS)
+    for size in (8, 10, 12, 14, 16, 18)
+    for volume in (5, 10, 30)
+]
 ERP = [
-    {"description": f"{v['description'].upper().replace('CATHETER', 'CATH')} STRL", "manufacturer": f"{v['manufacturer'].upper()} INC",
-     "catalogue_number": str(v["catalogue_number"]).replace("-", "")}
+    {
+        "description": f"{v['description'].upper().replace('CATHETER', 'CATH')} STRL",
+        "manufacturer": f"{v['manufacturer'].upper()} INC",
+        "catalogue_number": v["catalogue_number"].replace("-", ""),
+    }
     for v in GOLDEN
-]  # fmt: skip
+]
 
 
 def test_a_whole_table_links_to_the_right_rows() -> None:

@@ -20,7 +20,7 @@ def test_a_column_expands_to_the_tokens_it_was_built_from(lists: list[list[str]]
     rows, ids = column.expand(np.arange(len(lists)))
     names = vocabulary.tokens
     assert [(int(r), names[i]) for r, i in zip(rows, ids, strict=True)] == [
-        (r, t) for r, l in enumerate(lists) for t in l
+        (row, token) for row, tokens_ in enumerate(lists) for token in tokens_
     ]
 
 

@@ -76,7 +76,7 @@ def test_scores_of_many_are_the_scores_of_each(domain: str, data: st.DataObject)
 def test_pairs_of_tables_score_as_one_by_one(domain: str, data: st.DataObject) -> None:
     recipe = recipe_for(domain)
     stds, stats = learned(recipe, data.draw(records(domain, 3)))
-    left, right = (x.ravel() for x in np.meshgrid(np.arange(len(stds)), np.arange(len(stds))))
+    left, right = np.array([0, 1, 2, 2, 1]), np.array([1, 0, 2, 0, 2])
     both = recipe.score_pairs(recipe.tables(stds, stds, stats), left, right, stats, recipe.policy)
     for k in range(len(left)):
         assert both.bits[k] == recipe.compare(stds[left[k]], stds[right[k]], stats, recipe.policy).score

@@ -7,13 +7,32 @@ def alike(a: str, b: str) -> bool:
     return bool(alike_words([a], [b]))
 
 
-@pytest.mark.parametrize(("a", "b"), [("stent", "stnet"), ("needle", "needles"), ("straig", "straight"), ("hndl", "handle"), ("craniofacial", "craiofacial")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("stent", "stnet"),
+        ("needle", "needles"),
+        ("straig", "straight"),
+        ("hndl", "handle"),
+        ("craniofacial", "craiofacial"),
+    ],
+)
 def test_slips_cuts_and_contractions_resemble_the_word(a: str, b: str) -> None:
     assert alike(a, b)
     assert alike(b, a)
 
 
-@pytest.mark.parametrize(("a", "b"), [("left", "right"), ("superior", "inferior"), ("cuff", "cuffless"), ("absorbable", "nonabsorbable"), ("plate", "screw"), ("rb", "bv")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("left", "right"),
+        ("superior", "inferior"),
+        ("cuff", "cuffless"),
+        ("absorbable", "nonabsorbable"),
+        ("plate", "screw"),
+        ("rb", "bv"),
+    ],
+)
 def test_opposites_and_other_words_do_not(a: str, b: str) -> None:
     assert not alike(a, b)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,9 +12,14 @@ from matching.decide import Ranked
 
 RECIPE = recipe_for("item")
 FAMILY = [
-    {"description": f"Foley catheter {size} Fr {balloon} mL", "manufacturer": "Medix", "catalogue_number": f"FC-{size}{balloon:03}"}
-    for size in (12, 14, 16, 18, 20, 22, 24) for balloon in (5, 30)
-]  # fmt: skip
+    {
+        "description": f"Foley catheter {size} Fr {balloon} mL",
+        "manufacturer": "Medix",
+        "catalogue_number": f"FC-{size}{balloon:03}",
+    }
+    for size in (12, 14, 16, 18, 20, 22, 24)
+    for balloon in (5, 30)
+]
 STATS = Statistics.collect(RECIPE, [RECIPE.standardise(v) for v in FAMILY])
 
 
@@ -124,8 +130,6 @@ def test_two_equal_siblings_are_ambiguous() -> None:
 
 
 def test_a_standardised_item_is_small() -> None:
-    import json
-
     std = RECIPE.standardise(
         FAMILY[0] | {"long_description": "catheter for the urinary bladder " * 20, "size": "16 Fr"}
     )

@@ -33,7 +33,16 @@ def test_one_unit_in_two_spellings_is_one_unit() -> None:
     assert not found.vetoes
 
 
-@pytest.mark.parametrize(("a", "b"), [("ICU 2", "ICU 3"), ("Room A121", "Room A122"), ("4 North", "5 North"), ("Bed A", "Bed B"), ("4 North", "4 South")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("ICU 2", "ICU 3"),
+        ("Room A121", "Room A122"),
+        ("4 North", "5 North"),
+        ("Bed A", "Bed B"),
+        ("4 North", "4 South"),
+    ],
+)
 def test_numbers_and_directions_tell_units_of_one_site_apart(a: str, b: str) -> None:
     assert compare({"name": a, **SITE}, {"name": b, **SITE}).vetoes
 

@@ -5,11 +5,10 @@ import pytest
 from matching.standardise import dictionaries
 from matching.standardise.text import alnum, expand, fold, skeleton, spell, stated, unique, words
 
+PLACEHOLDERS = "|N/A|n.a.|MISC|NOT AVAILABLE|Do Not Use|UNKNOWN|000|00000000|9999999|XXX|-|TBD".split("|")
 
-@pytest.mark.parametrize(
-    "value",
-    ["", " ", None, "N/A", "n.a.", "MISC", "NOT AVAILABLE", "Do Not Use", "UNKNOWN", "000", "00000000", "9999999", "XXX", "-", "TBD"],
-)  # fmt: skip
+
+@pytest.mark.parametrize("value", [None, " ", *PLACEHOLDERS])
 def test_a_placeholder_states_nothing(value: object) -> None:
     assert stated(value) == ""
 
