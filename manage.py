@@ -2,6 +2,7 @@
 """Concord's command line. Starts the embedded PostgreSQL and Redis first where no URL of another one is set."""
 
 import os
+import signal
 import sys
 
 # These say something without a database, or find out for themselves what is wrong with it.
@@ -9,6 +10,8 @@ WITHOUT_SERVERS = {"help", "--help", "-h", "version", "--version", "collectstati
 
 
 def main() -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))  # so that what was begun is put away
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mdm.settings")
     from django.core.management import execute_from_command_line
 

@@ -145,7 +145,7 @@ def services(directory: Path) -> Iterator[None]:
     facts.unlink(missing_ok=True)
     connections.close_all()
     directory.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "manage.py", "up", "--web", "0", "--workers", "1", "--sandbox"]
+    command = [sys.executable, "manage.py", "up", "--web", "0", "--workers", "1", "--sandbox", "--until-parent-exits"]
     with (directory / "services.log").open("wb") as log:
         process = subprocess.Popen(
             command,

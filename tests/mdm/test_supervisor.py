@@ -198,6 +198,29 @@ def test_up_runs_web_worker_and_beat_and_leaves_nothing_behind(environment: dict
         assert alive(started) == []
 
 
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells children of their parent's death on Linux only")
+def test_up_can_end_with_the_process_that_started_it(environment: dict[str, str], tmp_path: Path) -> None:
+    up = ["manage.py", "up", "--web", "0", "--workers", "0", "--sandbox", "--until-parent-exits"]
+    code = f"import subprocess, sys; subprocess.run([sys.executable, *{up!r}])"
+    with running([sys.executable, "-c", code], **environment, CONCORD_VAR=str(tmp_path)) as parent:
+        assert eventually((tmp_path / "sandbox/sandbox.json").exists, seconds=60)
+        started = psutil.Process(parent.pid).children(recursive=True)
+        parent.kill()
+        assert eventually(lambda: not alive(started))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_told_to_stop_puts_away_what_it_began(number: signal.Signals, environment: dict[str, str]) -> None:
+    code = "import time\ntry: print('begun', flush=True); time.sleep(60)\nfinally: print('put away')"
+    with running([sys.executable, "manage.py", "shell", "--no-imports", "-c", code], **environment) as process:
+        read_until(process, "begun")
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=20)
+        assert (out, process.returncode) == ("put away\n", 128 + number)
+
+
 def _doctor_finds_everything_at_work(manage: list[str], env: dict[str, str]) -> bool:
     said = subprocess.run([*manage, "doctor"], env={**os.environ, **env}, capture_output=True, text=True).stdout
     return "✓ worker" in said and "✓ beat" in said
