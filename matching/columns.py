@@ -52,6 +52,10 @@ class Column:
         ids = vocabulary.intern(token for tokens in lists for token in tokens)
         return cls(offsets, np.asarray(ids, dtype=np.int64))
 
+    @property
+    def is_empty(self) -> bool:
+        return not len(self.ids)
+
     @cached_property
     def counts(self) -> Ints:
         return np.diff(self.offsets)
@@ -72,7 +76,7 @@ class Column:
 
     def contains(self, rows: Ints, tokens: Ints) -> Bools:
         """Whether row ``rows[i]`` has the token ``tokens[i]``."""
-        if not len(self.keys):
+        if self.is_empty:
             return np.zeros(len(rows), dtype=np.bool_)
         wanted = rows * self.stride + tokens
         found = np.searchsorted(self.keys, wanted)
@@ -120,6 +124,12 @@ class Overlap:
     more: Floats  # … the larger
     literal: Bools  # all agreement is literal, none by resemblance
     stated: Bools  # both sides have tokens
+
+    @classmethod
+    def nothing(cls, size: int) -> Overlap:
+        """The overlap of pairs of which one side states nothing."""
+        zero, no = np.zeros(size), np.zeros(size, dtype=np.bool_)
+        return cls(zero, zero, zero, no, no)
 
     @property
     def similarity(self) -> Floats:
@@ -177,6 +187,12 @@ class Tables:
             self._weights[space] = self._weigh(space, self.tokens(space))
         return self._weights[space]
 
+    def groups(self, name: str, prefix: str) -> Ints:
+        """A number per token of the space of column ``name``: equal for tokens alike before ``prefix``."""
+        numbers: dict[str, int] = {}
+        heads = (token.partition(prefix)[0] for token in self.tokens(self._spaces[name]))
+        return np.array([numbers.setdefault(head, len(numbers)) for head in heads], dtype=np.int64)
+
     def relation(self, name: str, resemblance: Resemblance) -> tuple[Relation, Relation]:
         """Left → right and right → left resemblance of the tokens of column ``name``."""
         if (name, resemblance) not in self._relations:
@@ -214,6 +230,19 @@ class Pairs:
         both: Bools = (a.counts[self.left] > 0) & (b.counts[self.right] > 0)
         return both
 
+    def count_shared(self, name: str, prefix: str = "") -> Floats:
+        """How many tokens of the column both sides have; those with the same text before ``prefix`` count once."""
+        a, b = self.tables.column(name)
+        if a.is_empty or b.is_empty:
+            return np.zeros(len(self))
+        pair, token = a.expand(self.left)
+        hit = b.contains(self.right[pair], token)
+        pair, token = pair[hit], token[hit]
+        if prefix:
+            groups = self.tables.groups(name, prefix)
+            pair = np.unique(np.stack([pair, groups[token]]), axis=1)[0]
+        return np.bincount(pair, minlength=len(self)).astype(np.float64)
+
     def lone(self, name: str) -> Bools:
         """Exactly one side has something in the column."""
         a, b = self.tables.column(name)
@@ -223,9 +252,11 @@ class Pairs:
     def shared_weight(self, name: str, other: str | None = None) -> Floats:
         """Weight of the rarest token that the left side has in column ``name`` and the right side in ``other``."""
         a, b = self.tables.column(name)[0], self.tables.column(other or name)[1]
+        best = np.zeros(len(self), dtype=np.float64)
+        if a.is_empty or b.is_empty:
+            return best
         pair, token = a.expand(self.left)
         hit = b.contains(self.right[pair], token)
-        best = np.zeros(len(self), dtype=np.float64)
         np.maximum.at(best, pair[hit], self.tables.weights(name)[token[hit]])
         return best
 
@@ -246,6 +277,8 @@ class Pairs:
         ``context``: a column whose tokens may be matched but are not missed when they are absent.
         """
         a, b = self.tables.column(name)
+        if a.is_empty or b.is_empty:
+            return Overlap.nothing(len(self))
         behind = self.tables.column(context) if context else (None, None)
         relations = self.tables.relation(name, resemblance) if resemblance else (None, None)
         weights = self.tables.weights(name)

@@ -8,7 +8,7 @@ nothing: 0 bits. Agreement is weighed by rarity: a word that few records have is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -232,9 +232,8 @@ class Same:
 class Axes:
     """Words that tell siblings apart ("side:left"): two values of one axis on the two sides conflict.
 
-    Weights: ``<field>.agree`` (per shared value) ``.conflict`` (per axis on which they differ) ``.extra`` (per axis
-    that only one side mentions). Columns: the field
-    (axis:value) and ``<field>.axes`` (axis).
+    Columns: the field (axis:value) and ``<field>.axes`` (axis). Weights, in bits per axis: ``<field>.agree .conflict``,
+    and ``.extra`` where only one side says anything (a doubt: the other may be a sibling).
     """
 
     field: str
@@ -242,22 +241,23 @@ class Axes:
     conflict: str = ""
 
     def find(self, pairs: Pairs, weights: Weights) -> Finding:
-        shared = _count_shared(pairs, self.field)
-        clashes = np.maximum(_count_shared(pairs, f"{self.field}.axes") - shared, 0.0)
+        weigh = {name: weights[f"{self.field}.{name}"] for name in ("agree", "conflict", "extra")}
         a, b = pairs.tables.column(f"{self.field}.axes")
-        alone = a.counts[pairs.left] + b.counts[pairs.right] - 2.0 * _count_shared(pairs, f"{self.field}.axes")
+        common = pairs.count_shared(f"{self.field}.axes")
+        agreed = pairs.count_shared(self.field, prefix=":")
+        clashes = common - agreed
         level = no_levels(len(pairs))
-        level[shared > 0] = REFORMATTED
+        level[agreed > 0] = REFORMATTED
         level[clashes > 0] = DIFFERENT
-        bits = shared * weights[f"{self.field}.agree"] + clashes * weights[f"{self.field}.conflict"]
-        bits = bits + alone * weights[f"{self.field}.extra"]
-        level[(level == EMPTY) & (bits != 0.0)] = SIMILAR
-        total = np.maximum(shared + clashes, 1.0)
-        return finding(bits, level, shared / total, (clashes > 0) if self.conflict else None)
+        bits = agreed * weigh["agree"] + clashes * weigh["conflict"]
+        similarity = np.divide(agreed, common, out=np.zeros(len(pairs)), where=common > 0)
+        found = finding(bits, level, similarity, (clashes > 0) if self.conflict else None)
+        alone = a.counts[pairs.left] + b.counts[pairs.right] - 2.0 * common
+        return replace(found, bits=np.round(found.bits + alone * weigh["extra"], 3))
 
     def note(self, level: int, veto: bool, a: Std, b: Std) -> str:
         if level == EMPTY:
-            return "not stated on both sides"
+            return unstated(tokens_of(a, self.field), tokens_of(b, self.field))
         mine, theirs = _by_axis(a.get(self.field, ())), _by_axis(b.get(self.field, ()))
         clash = [
             f"{'/'.join(mine[x])} against {'/'.join(theirs[x])}"
@@ -276,10 +276,3 @@ def _by_axis(tokens: list[str]) -> dict[str, list[str]]:
         axis, _, value = token.partition(":")
         axes.setdefault(axis, []).append(value)
     return axes
-
-
-def _count_shared(pairs: Pairs, name: str) -> Floats:
-    a, b = pairs.tables.column(name)
-    pair, token = a.expand(pairs.left)
-    hit = b.contains(pairs.right[pair], token)
-    return np.bincount(pair[hit], minlength=len(pairs)).astype(np.float64)
