@@ -114,7 +114,7 @@ def _resolve(
     _write_reviews(change, engine, reviews, outcomes, scored, links)
     _rebuild(change, engine.domain, links, known)
     _ask_about(change, engine, known, outcomes, scored, links)
-    _look_again(scored, links)
+    counts.left = _look_again(scored, links) or counts.left
     counts.linked += len(links.rows) - len(links.fresh)
     counts.created += len(links.fresh)
     counts.reviewed += len(reviews)
@@ -321,7 +321,9 @@ def _weak_link(engine: Engine, source: SourceRecord, scored: Scored) -> WorkItem
     )  # fmt: skip
 
 
-def _look_again(scored: Scored, links: _Links) -> None:
-    """Records in review that resemble what has just been linked get their candidates looked up anew."""
-    if links.rows and scored.doubtful:
-        SourceRecord.objects.filter(pk__in=scored.doubtful, state=State.REVIEW).update(state=State.PENDING)
+def _look_again(scored: Scored, links: _Links) -> bool:
+    """Records in review that resemble what has just been linked get their candidates looked up anew; True if any."""
+    if not links.rows or not scored.doubtful:
+        return False
+    doubtful = SourceRecord.objects.filter(pk__in=scored.doubtful, state=State.REVIEW)
+    return bool(doubtful.update(state=State.PENDING))
