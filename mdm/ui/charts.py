@@ -58,7 +58,7 @@ class Stacked:
             self._stack(f"{(day + 0.14) * slot:.2f}%", f"{slot * 0.72:.2f}%", values, top)
         every = max(len(self.labels) // 6, 1)
         marked = range(every - 1, len(self.labels), every)
-        self.names = [(f"{(i + 0.5) * slot:.1f}%", self.labels[i]) for i in marked]
+        self.names = [(f"{min((i + 0.5) * slot, 97):.1f}%", self.labels[i]) for i in marked]
 
     def _stack(self, x: str, width: str, values: Sequence[int], top: int) -> None:
         y = self.height - 1.0

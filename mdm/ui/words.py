@@ -152,7 +152,7 @@ ACTIONS = {
     "target.resume": "resumed a target",
     "user.create": "created a user",
     "judgement.reopened": "reopened a decision",
-    "crosswalk.receipt": "kept codes that a target gave",
+    "crosswalk.receipt": "received",
 }
 
 

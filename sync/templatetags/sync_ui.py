@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import template
@@ -69,4 +70,5 @@ def pip_x(position: int) -> int:
 
 @register.filter
 def adapter_short(label: str) -> str:
-    return label.partition(" with ")[0].partition(" files over ")[0].partition(" master files over ")[0]
+    """The protocol alone: "X12 832 and CSV files over SFTP" is X12 832."""
+    return re.split(r" (?:with|and|over|master|files)\b", label)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -181,8 +182,16 @@ class DeadLetter:
         letter = getattr(self.lane, "letter", None)
         if letter is None:
             return []
-        text = bytes(letter.body).decode("utf-8", "replace")[:BODY]
-        return text.replace("\r\n", "\n").replace("\r", "\n").replace("~", "~\n").split("\n")
+        return _lines(bytes(letter.body).decode("utf-8", "replace"))
+
+
+def _lines(text: str) -> list[str]:
+    """JSON indented, HL7 by segment, X12 by segment, CSV by row; the beginning of a long one."""
+    try:
+        text = json.dumps(json.loads(text), indent=1, ensure_ascii=False)
+    except ValueError:
+        text = text.replace("\r\n", "\n").replace("\r", "\n").replace("~", "~\n")
+    return text[:BODY].rstrip("\n").split("\n")
 
 
 def find_dead(pk: int) -> Lane | None:

@@ -27,6 +27,10 @@ def listing(state: str) -> list[ChangeRequest]:
 def rows(request: ChangeRequest) -> list[Change]:
     """What the change does, attribute by attribute: ``diff`` is {path: {before, after}}."""
     fields = DOMAINS[request.subject.domain].by_name if request.subject else {}
+    if request.kind == ChangeRequest.Kind.RETIRE and request.subject:
+        return [Change("Status", request.subject.get_status_display(), "Retired")]
+    if request.kind == ChangeRequest.Kind.MERGE and request.subject and request.other:
+        return [Change(request.other.public_id, "A record of its own", f"Merged into {request.subject.public_id}")]
     return [
         Change(
             fields[path].label if path in fields else path.replace("_", " ").capitalize(),

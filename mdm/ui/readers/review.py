@@ -92,8 +92,16 @@ def _decided_today(user: User) -> int:
     return WorkItem.objects.filter(resolved_at__gte=midnight, resolved_by=user, kind__in=work.REVIEWS).count()
 
 
+def screen_sides(item: WorkItem, text: str) -> str:
+    """The engine's A is the record that was looked up; on the screen A is the golden record and B the incoming one."""
+    if item.kind == WorkItem.Kind.POSSIBLE_DUPLICATE:
+        return text
+    return text.replace("only A", "only \0").replace("only B", "only A").replace("only \0", "only B")
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
+    item: WorkItem
     golden: GoldenRecord
     stored: Mapping[str, Any]
 
@@ -107,7 +115,11 @@ class Candidate:
 
     @property
     def vetoes(self) -> list[str]:
-        return list(self.stored.get("vetoes", []))
+        return [screen_sides(self.item, veto) for veto in self.stored.get("vetoes", [])]
+
+    @property
+    def evidence(self) -> list[dict[str, Any]]:
+        return [e | {"note": screen_sides(self.item, e["note"])} for e in self.stored.get("evidence", [])]
 
 
 class Review:
@@ -121,7 +133,7 @@ class Review:
         """As stored when they were scored, best first; merged ones are shown as their survivor."""
         stored = [c for c in self.item.candidates if c.get("golden")]
         rows = GoldenRecord.objects.select_related("merged_into").in_bulk([c["golden"] for c in stored])
-        return [Candidate(rows[c["golden"]].survivor, c) for c in stored if c["golden"] in rows]
+        return [Candidate(self.item, rows[c["golden"]].survivor, c) for c in stored if c["golden"] in rows]
 
     @cached_property
     def candidate(self) -> Candidate | None:
@@ -137,12 +149,11 @@ class Review:
 
     @cached_property
     def comparison(self) -> Comparison | None:
-        evidence = self.candidate.stored.get("evidence", []) if self.candidate else []
-        return Comparison(self.item, self.golden, evidence) if self.golden else None
+        return Comparison(self.item, self.golden, self.evidence) if self.golden else None
 
     @property
     def evidence(self) -> list[dict[str, Any]]:
-        return list(self.candidate.stored.get("evidence", [])) if self.candidate else []
+        return self.candidate.evidence if self.candidate else []
 
     @property
     def runner_up(self) -> Candidate | None:

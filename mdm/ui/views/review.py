@@ -54,8 +54,9 @@ def decide(request: Request, pk: int) -> HttpResponse:
     except ConcordError as error:
         messages.error(request, error.message)
         return _workplace(request, _queue(request), _find(pk), form.data.get("candidate", ""), status=error.status)
-    request.session[UNDO] = pk
     decided = _find(pk)
+    if decided.state == WorkItem.State.DONE:
+        request.session[UNDO] = pk
     again = decided.state == WorkItem.State.OPEN  # with candidates left, it shows the next one
     return _onward(request, decided if again else found.after(pk) or found.after(pk, -1))
 

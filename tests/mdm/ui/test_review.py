@@ -50,7 +50,9 @@ def test_both_records_are_shown_side_by_side_with_what_would_survive(steward, it
 
 def test_a_veto_is_said_in_words(steward, item):
     text = text_of(steward.get(f"/review/{item.pk}/"))
-    assert all(veto in text for veto in item.candidates[0]["vetoes"])
+    assert "sizes differ" in text
+    assert "only A: 16fr" in text, "A is the golden record, as above its column"
+    assert "only B: 18fr" in text
 
 
 def test_accepting_links_the_record_and_shows_the_next_item(steward, item):
@@ -114,6 +116,18 @@ def test_the_last_decision_can_be_taken_back(steward, item):
     assert item.state == State.OPEN
     assert SourceRecord.objects.get(pk=item.source_id).golden_id is None
     assert item.title in text_of(answer)
+
+
+def test_a_candidate_ruled_out_makes_room_for_the_next(steward, item):
+    second = item.candidates[0] | {"golden": kit.golden("erp", "E1").pk}
+    kit.feed("erp", {"E9": kit.STAPLER})
+    item.candidates = [second, item.candidates[0] | {"golden": kit.golden("erp", "E9").pk}]
+    item.save()
+    answer = decide(steward, item, "reject")
+    item.refresh_from_db()
+    assert item.state == State.OPEN
+    assert len(item.candidates) == 1
+    assert kit.golden("erp", "E9").public_id in text_of(answer)
 
 
 def test_nothing_to_undo_is_said(steward, item):
