@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from mdm.models import AuditEntry, Crosswalk, Delivered, WorkItem
@@ -50,8 +50,6 @@ def test_the_own_code_that_a_target_gave_goes_out_with_the_next_version(target: 
 
 
 def test_nothing_is_sent_while_a_transaction_is_open(target: Target, peer: Peer) -> None:
-    from django.db import transaction
-
     kit.create()
     with pytest.raises(RuntimeError, match="transaction"), transaction.atomic():
         kit.deliver(target)
