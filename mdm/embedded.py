@@ -17,18 +17,20 @@ import select
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager, suppress
+import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 START_SECONDS = 60  # crash recovery of a large database can take long; a normal start takes one second
+STOP_SECONDS = 30
 SOCKET_PATH_BYTES = 100  # the kernel's limit is 108 on Linux, 104 on macOS
 
-_held: dict[Path, IO[bytes]] = {}
+_held: dict[Path, tuple[IO[bytes], subprocess.Popen[bytes] | None]] = {}  # our locks, and the guards we started
 
 
 class EmbeddedError(Exception):
@@ -73,31 +75,40 @@ def use(name: str, var: Path) -> None:
     home.mkdir(parents=True, exist_ok=True)
     users = (home / "users.lock").open("ab")
     fcntl.flock(users, fcntl.LOCK_SH)  # waits while a guard is stopping the server
-    with _locked(home / "start.lock"):
-        if not _guarded(home):
-            try:
-                _start_guard(name, var)
-            except BaseException:
-                users.close()
-                raise
-    _held[home] = users
+    try:
+        with _locked(home / "start.lock"):
+            guard = None if _guarded(home) else _start_guard(name, var)
+    except BaseException:
+        users.close()
+        raise
+    _held[home] = users, guard
     atexit.register(release, name, var)
 
 
 def release(name: str, var: Path) -> None:
     """Leave the server; whoever is the last waits until it has stopped."""
-    users = _held.pop(var / name, None)
-    if users is None:
+    if var / name not in _held:
         return
+    users, guard = _held.pop(var / name)
     with users:
         fcntl.flock(users, fcntl.LOCK_UN)
         last = _try_lock(users, fcntl.LOCK_EX) or not _try_lock(users, fcntl.LOCK_SH)
     if last:
-        with suppress(FileNotFoundError), (var / name / "guard.lock").open("rb") as guard:
-            fcntl.flock(guard, fcntl.LOCK_SH)
+        _await_end(var / name, guard)
+    elif guard:
+        guard.returncode = 0  # it outlives us by design: no ResourceWarning
 
 
-def _start_guard(name: str, var: Path) -> None:
+def _await_end(home: Path, guard: subprocess.Popen[bytes] | None) -> None:
+    """Wait for the guard, but not for ever: somebody may have come to use the server while we left."""
+    until = time.monotonic() + STOP_SECONDS
+    while _guarded(home) and time.monotonic() < until:
+        time.sleep(0.01)
+    if guard and not _guarded(home):
+        guard.wait()
+
+
+def _start_guard(name: str, var: Path) -> subprocess.Popen[bytes]:
     log = var / name / "guard.log"
     with log.open("wb") as errors:
         guard = subprocess.Popen(
@@ -108,15 +119,17 @@ def _start_guard(name: str, var: Path) -> None:
             stderr=errors,
             start_new_session=True,  # Ctrl-C on the terminal is for the user's process, not for the database
         )
-    with guard.stdout as pipe:  # type: ignore[union-attr]
+    with cast(IO[bytes], guard.stdout) as pipe:
         ready = select.select([pipe], [], [], START_SECONDS)[0] and pipe.readline()
-    guard.returncode = 0  # it outlives us by design: no ResourceWarning
     if not ready:
+        guard.terminate()
+        guard.wait()
         reason = log.read_text(errors="replace").strip().splitlines()
         raise EmbeddedError(
             f"The embedded {name} did not start: {reason[-1] if reason else 'no reason given'}\n"
             f"See {log.parent}/*.log, or set {'DATABASE_URL' if name == 'postgres' else 'REDIS_URL'} to use another."
         )
+    return guard
 
 
 def _guarded(home: Path) -> bool:
