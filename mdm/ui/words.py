@@ -121,8 +121,8 @@ ACTIONS = {
     "ingest.land": "took in a feed",
     "review.opened": "asked for a review",
     "review.accept": "matched",
-    "review.reject": "found not a match:",
-    "review.new": "made a record of its own:",
+    "review.reject": "ruled out a match for",
+    "review.new": "made a record of its own of",
     "review.undo": "took back a decision on",
     "merge": "merged",
     "unmerge": "unmerged",
@@ -151,6 +151,7 @@ ACTIONS = {
     "target.pause": "paused a target",
     "target.resume": "resumed a target",
     "user.create": "created a user",
+    "judgement": "judged a pair of records",
     "judgement.reopened": "reopened a decision",
     "crosswalk.receipt": "received",
 }
@@ -165,7 +166,8 @@ def action_words(entry: AuditEntry) -> str:
     after = entry.after if isinstance(entry.after, dict) else {}
     if entry.action == "resolve" and after.get("kind") in EVENTS:
         return EVENTS[after["kind"]]
-    return ACTIONS.get(entry.action, entry.action.replace(".", ": ").replace("_", " "))
+    text = ACTIONS.get(entry.action, entry.action.replace(".", ": ").replace("_", " "))
+    return text if entry.golden else text.removesuffix(" of").removesuffix(" for").removesuffix(" about")
 
 
 def consequence(entry: AuditEntry) -> str:

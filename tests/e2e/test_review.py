@@ -115,6 +115,26 @@ def test_keys_rest_while_one_types_and_when_turned_off(page, live_server):
     assert item.state == WorkItem.State.OPEN
 
 
+def test_a_refused_delivery_is_sent_again_by_keyboard(page, live_server, sandbox, erp, complaints):
+    kit.feed("erp", {"E1": kit.CATHETER, "E9": kit.STAPLER})
+    sandbox.fault("erp", "reject", count=2)
+    deliver()
+    assert Lane.objects.filter(state="dead").count() == 2
+    sign_in(page, live_server, "steward")
+    page.keyboard.press("g")
+    page.keyboard.press("s")
+    expect(page.get_by_role("heading", name="Dead letters")).to_be_visible()
+    page.keyboard.press("j")
+    expect(page.locator("tr[data-lane]").nth(1)).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("p")
+    expect(page.locator("#messages")).to_contain_text("1 delivery sent again")
+    page.keyboard.press("p")
+    expect(page.locator("#dead")).to_contain_text("No dead letters")
+    deliver()
+    assert all(lane.in_step for lane in Lane.objects.all())
+    assert not complaints
+
+
 def test_no_page_breaks_the_content_security_policy_or_asks_another_host(page, live_server, erp, complaints):
     item = kit.doubtful()
     golden = kit.golden("erp", "E1")

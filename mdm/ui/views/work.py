@@ -28,7 +28,8 @@ def item(request: Request, pk: int) -> HttpResponse:
         return redirect("review-item", pk)
     if found.change_request_id:
         return redirect("change", found.change_request_id)
-    return render(request, "work/item.html", {"section": "work", "item": found})
+    closable = found.is_live and found.kind in service.PROBLEMS
+    return render(request, "work/item.html", {"section": "work", "item": found, "closable": closable})
 
 
 @page(DECIDE, POST)

@@ -82,6 +82,19 @@ def test_a_problem_is_listed_opened_and_closed_with_a_reason(steward):
     assert item.resolution_reason == "Sent again"
 
 
+def test_a_failed_delivery_is_dealt_with_among_the_dead_letters_not_closed_here(steward):
+    work.raise_problem(
+        kind=WorkItem.Kind.FAILED_DELIVERY, subject="lane:1", title="Not delivered", reason="EIN is missing",
+        actor=User.objects.system(),
+    )  # fmt: skip
+    item = WorkItem.objects.get(kind=WorkItem.Kind.FAILED_DELIVERY)
+    page = steward.get(f"/work/{item.pk}/").content.decode()
+    assert "/sync/#dead" in page
+    assert "/close/" not in re.sub(r"<form[^>]*>", "", page)
+    assert 'type="submit">' not in page.partition("<h1>")[2]
+    assert steward.post(f"/work/{item.pk}/close/", {"version": item.version, "reason": "x"}).status_code == 422
+
+
 def test_a_problem_that_somebody_else_closed_is_not_closed_twice(steward):
     item = problem()
     said = {"version": item.version, "reason": "Sent again"}
