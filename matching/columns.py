@@ -48,9 +48,10 @@ class Column:
     @classmethod
     def build(cls, vocabulary: Vocabulary, lists: Sequence[Sequence[str]]) -> Column:
         offsets = np.zeros(len(lists) + 1, dtype=np.int64)
-        np.cumsum([len(tokens) for tokens in lists], out=offsets[1:])
+        counts = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
+        counts.cumsum(out=offsets[1:])
         ids = vocabulary.intern(token for tokens in lists for token in tokens)
-        return cls(offsets, np.asarray(ids, dtype=np.int64))
+        return cls(offsets, np.array(ids, dtype=np.int64))
 
     @property
     def is_empty(self) -> bool:
