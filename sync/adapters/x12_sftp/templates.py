@@ -20,6 +20,7 @@ class Template:
         self._blank = ["" if mark[:1] == "{" or mark[-1:] == "?" else mark for mark in marks]
         self._values = [(n, mark[1:-1]) for n, mark in enumerate(marks) if mark[:1] == "{"]
         self._paired = [(n, m[:-1], marks[n + 1][1:-1]) for n, m in enumerate(marks) if m[-1:] == "?"]
+        self._fixed = [(n, name) for n, name in self._values if marks[n - 1][-1:] != "?"]
         self.places = tuple(n for n, mark in enumerate(self._blank) if mark)
         self.constants = tuple(mark for mark in self._blank if mark)
         self._continued = self._values[-1][1] if marks[0] == "PID" and self._values[-1][0] == PID05 else ""
@@ -39,8 +40,12 @@ class Template:
             yield segment
 
     def read(self, segment: Segment) -> Iterator[tuple[str, str]]:
-        """(name, text) of every value that the segment has."""
-        return ((name, segment[n]) for n, name in self._values if n < len(segment))
+        """(name, text) of every value that the segment has. Pairs may stand closer together than they are written."""
+        yield from ((name, segment[n]) for n, name in self._fixed if n < len(segment))
+        for _, constant, name in self._paired:
+            at = next((n for n, _, _ in self._paired if n + 1 < len(segment) and segment[n] == constant), None)
+            if at is not None:
+                yield name, segment[at + 1]
 
 
 template = cache(Template)
