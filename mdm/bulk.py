@@ -86,26 +86,47 @@ def insert(rows: Sequence[M]) -> None:
     copy_rows(meta.db_table, columns(fields), (prepared(fields, row) for row in rows))
 
 
+UPDATE = "UPDATE {table} t SET {sets} FROM {stage} s WHERE t.{key} = s.{key}"
+UPSERT = """
+INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage}
+ON CONFLICT ({unique}) DO UPDATE SET {excluded}
+"""
+
+
 def update(rows: Sequence[M]) -> None:
     """Write all columns of existing rows, by primary key."""
-    if not rows:
-        return
+    if rows:
+        _by_stage(rows, tuple(rows[0]._meta.concrete_fields), UPDATE)
+
+
+def upsert(rows: Sequence[M], *, unique: Sequence[str]) -> None:
+    """Insert rows without keys, or change those that stand under the same values of the unique fields."""
+    if rows:
+        _by_stage(rows, tuple(f for f in rows[0]._meta.concrete_fields if not f.primary_key), UPSERT, unique)
+
+
+def _by_stage(
+    rows: Sequence[M], fields: tuple[models.Field[Any, Any], ...], statement: str, unique: Sequence[str] = ()
+) -> None:
+    """COPY into a temporary table of this session, then one statement from there."""
     meta = rows[0]._meta
-    fields = tuple(meta.concrete_fields)
     stage = f"stage_{meta.db_table}"
-    sets: list[sql.Composable] = [
-        sql.SQL("{0} = s.{0}").format(sql.Identifier(name)) for name in columns(f for f in fields if not f.primary_key)
-    ]
-    names = {
+    every = columns(fields)
+    given = columns(f for f in fields if f.name in unique)
+    own = columns(f for f in fields if not f.primary_key and f.name not in unique)
+    parts = {
         "stage": sql.Identifier(stage),
         "table": sql.Identifier(meta.db_table),
         "key": sql.Identifier(*columns([meta.pk])),
-        "sets": sql.SQL(", ").join(sets),
+        "columns": sql.SQL(", ").join(map(sql.Identifier, every)),
+        "unique": sql.SQL(", ").join(map(sql.Identifier, given)),
+        "sets": sql.SQL(", ").join(sql.SQL("{0} = s.{0}").format(sql.Identifier(c)) for c in own),
+        "excluded": sql.SQL(", ").join(sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(c)) for c in own),
     }
     with connection.cursor() as cursor:
         cursor.execute(
-            sql.SQL("CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table}) ON COMMIT DELETE ROWS").format(**names)
+            sql.SQL("CREATE TEMP TABLE IF NOT EXISTS {stage} AS SELECT * FROM {table} WITH NO DATA").format(**parts)
         )
-        copy_rows(stage, columns(fields), (prepared(fields, row) for row in rows))
-        cursor.execute(sql.SQL("UPDATE {table} t SET {sets} FROM {stage} s WHERE t.{key} = s.{key}").format(**names))
-        cursor.execute(sql.SQL("DELETE FROM {stage}").format(**names))
+        copy_rows(stage, every, (prepared(fields, row) for row in rows))
+        cursor.execute(sql.SQL(statement).format(**parts))
+        cursor.execute(sql.SQL("DELETE FROM {stage}").format(**parts))

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from mdm.bulk import upsert
 from mdm.canonical import DOMAINS, Field, Kind
 from mdm.models import Crosswalk, Delivered, GoldenRecord, SourceSystem
 from mdm.rows import load_values
@@ -97,13 +98,10 @@ def record_delivery(*, system: SourceSystem, versions: Mapping[int, tuple[int, M
     Its own feed repeating these values is echo, not evidence.
     """
     now = timezone.now()
-    Delivered.objects.bulk_create(
+    upsert(
         [
             Delivered(system=system, golden_id=golden, version=version, values=dict(values), delivered_at=now)
             for golden, (version, values) in sorted(versions.items())
         ],
-        batch_size=1000,
-        update_conflicts=True,
-        unique_fields=["system", "golden"],
-        update_fields=["version", "values", "delivered_at"],
+        unique=["system", "golden"],
     )
