@@ -6,10 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 from django.conf import settings
 from django.db import connections
 
@@ -138,6 +139,18 @@ def sandbox() -> SandboxClient:
     return SandboxClient.at(settings.VAR_DIR / "sandbox")
 
 
+def running_sandbox() -> SandboxClient:
+    """The sandbox that somebody else has started or is starting. Raises DemoError when it doesn't answer in time."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        with suppress(OSError, ValueError, httpx.HTTPError):  # no sandbox.json yet, half of one, or an earlier run's
+            client = sandbox()
+            client.counts("ehr")
+            return client
+        time.sleep(0.1)
+    raise DemoError("No sandbox answers; start one with: manage.py up --sandbox")
+
+
 @contextmanager
 def services(directory: Path) -> Iterator[None]:
     """The sandbox targets, a worker and beat for as long as the block runs."""
@@ -145,7 +158,7 @@ def services(directory: Path) -> Iterator[None]:
     facts.unlink(missing_ok=True)
     connections.close_all()
     directory.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "manage.py", "up", "--web", "0", "--workers", "1", "--sandbox", "--until-parent-exits"]
+    command = [sys.executable, "manage.py", "up", "--web", "0", "--workers", "1", "--sandbox"]
     with (directory / "services.log").open("wb") as log:
         process = subprocess.Popen(
             command,

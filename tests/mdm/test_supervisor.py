@@ -202,8 +202,12 @@ def test_up_runs_web_worker_and_beat_and_leaves_nothing_behind(environment: dict
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells children of their parent's death on Linux only")
 def test_up_can_end_with_the_process_that_started_it(environment: dict[str, str], tmp_path: Path) -> None:
-    up = ["manage.py", "up", "--web", "0", "--workers", "0", "--sandbox", "--until-parent-exits"]
-    code = f"import subprocess, sys; subprocess.run([sys.executable, *{up!r}])"
+    up = [sys.executable, "manage.py", "up", "--web", "0", "--workers", "0", "--sandbox"]
+    code = f"""
+import subprocess
+from mdm.supervisor import die_with_parent
+subprocess.run({up!r}, preexec_fn=die_with_parent)
+"""
     with running([sys.executable, "-c", code], **environment, CONCORD_VAR=str(tmp_path)) as parent:
         assert eventually((tmp_path / "sandbox/sandbox.json").exists, seconds=60)
         started = psutil.Process(parent.pid).children(recursive=True)

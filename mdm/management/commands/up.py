@@ -12,7 +12,7 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.db import connections
 
 from mdm import env
-from mdm.supervisor import Program, Supervisor, die_with_parent
+from mdm.supervisor import Program, Supervisor
 
 MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
 
@@ -73,11 +73,8 @@ class Command(BaseCommand):
         parser.add_argument("--workers", type=int, default=2, help="worker processes; 0 for none (%(default)s)")
         parser.add_argument("--sandbox", action="store_true", help="start the sandbox EHR, ERP and supply chain too")
         parser.add_argument("--demo", action="store_true", help="with the sandbox, and demo data where there is none")
-        parser.add_argument("--until-parent-exits", action="store_true", help="stop when the starting process is gone")
 
     def handle(self, **options: Any) -> None:
-        if options["until_parent_exits"]:
-            die_with_parent()
         host, port = options["host"], options["port"]
         if options["web"]:
             require_free(host, port)

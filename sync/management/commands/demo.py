@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from argparse import ArgumentParser
-from contextlib import nullcontext
 from typing import Any
 
 from django.conf import settings
@@ -31,15 +30,25 @@ class Command(BaseCommand):
                 "This database holds other records than the demo's, and the demo begins by emptying it. "
                 "Name an empty database, or unset DATABASE_URL and let CONCORD_VAR name another directory."
             )
-        if options["open"] and run.has_records():
-            world.targets(run.sandbox().targets)
-            self._logins()
+        if options["open"]:
+            self._open(directory, options)
             return
         self._empty()
-        with nullcontext() if options["open"] else run.services(directory):
+        shutil.rmtree(settings.VAR_DIR / "sandbox", ignore_errors=True)
+        with run.services(directory):
             self._run(directory, options)
-        if options["open"]:
-            self._logins()
+
+    def _open(self, directory: Any, options: dict[str, Any]) -> None:
+        try:
+            sandbox = run.running_sandbox()
+        except run.DemoError as error:
+            raise CommandError(str(error)) from None
+        if run.has_records():
+            world.targets(sandbox.targets)
+        else:
+            sandbox.reset()
+            self._run(directory, options)
+        self._logins()
 
     def _run(self, directory: Any, options: dict[str, Any]) -> None:
         demo = run.Demo(
@@ -56,10 +65,9 @@ class Command(BaseCommand):
             raise CommandError("Below what the demo promises:\n  " + "\n  ".join(short))
 
     def _empty(self) -> None:
-        """Begin anew: an earlier demo's records, and what the sandbox had been told."""
+        """Begin anew, without an earlier demo's records."""
         if run.has_records():
             call_command("flush", verbosity=0, interactive=False)
-        shutil.rmtree(settings.VAR_DIR / "sandbox", ignore_errors=True)
 
     def _logins(self) -> None:
         known = world.logins(settings.VAR_DIR / "demo")
