@@ -175,9 +175,9 @@ class Comparison:
         """The engine's own judgement where it compared this field, else a plain comparison."""
         if a in UNSTATED or b in UNSTATED:
             return "empty", LEVEL_WORDS["empty"]
-        if same(a, b):
+        if _trimmed(a) == _trimmed(b):
             return "exact", LEVEL_WORDS["exact"]
-        if _bare(spec, a, self._names) == _bare(spec, b, self._names):
+        if same(a, b) or _bare(spec, a, self._names) == _bare(spec, b, self._names):
             return "reformatted", LEVEL_WORDS["reformatted"]
         name = ENGINE_FIELDS[self.domain.name].get(spec.name, spec.name)
         said = self.evidence.get(name)

@@ -220,6 +220,21 @@ def test_a_value_only_one_side_states_is_no_choice(item):
             assert not row.choice
 
 
+def test_the_same_in_other_letters_is_told_apart_from_the_same(db):
+    kit.feed("erp", {"E1": kit.CATHETER | {"brand": "FLOWLINE"}})
+    kit.feed(
+        "scm",
+        {
+            "D1": kit.SAME_CATHETER
+            | {"description": "Foley catheter, 18 Fr, 5 mL, silicone-coated", "brand": "Flowline"}
+        },
+    )
+    levels = {row.field.name: row.level for row in Review(kit.review("scm", "D1")).comparison.rows}
+    assert levels["brand"] == levels["catalogue_number"] == "reformatted"
+    assert levels["base_uom"] == "exact"
+    assert levels["description"] in ("similar", "different")
+
+
 def test_two_golden_records_are_merged_from_the_queue(steward, db):
     kit.feed("erp", {"E1": kit.CATHETER, "E9": kit.STAPLER})
     one, two = kit.golden("erp", "E1"), kit.golden("erp", "E9")
