@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from mdm.bulk import insert
 from mdm.changes import Change, audit_all
-from mdm.models import PRIMARY, CodeSystem, GoldenRecord, User, WorkItem
+from mdm.models import CodeSystem, GoldenRecord, User, WorkItem
 from mdm.services import crosswalk, publish, work
 from sync import breaker, gates
 from sync.locking import with_lanes
@@ -128,10 +128,9 @@ def _add_codes(target: Target, verdicts: Sequence[Verdict]) -> None:
             if verdict.outcome.target_code not in {entry["code"] for entry in payload["target_codes"]}:
                 codes[payload["domain"]][verdict.claim.record] = [(verdict.outcome.target_code, "")]
     for domain, entries in codes.items():
-        system = CodeSystem.objects.filter(system=target.system_id, domain=domain, kind=PRIMARY).first()
+        system = CodeSystem.objects.own(target.system, domain)
         try:
-            if system is not None:
-                crosswalk.add_target_codes(code_system=system, codes=entries, actor=User.objects.system())
+            crosswalk.add_target_codes(code_system=system, codes=entries, actor=User.objects.system())
         except OperationalError as error:
             log.warning("target codes not kept", target=target.code, records=len(entries), error=type(error).__name__)
 
