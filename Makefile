@@ -1,5 +1,5 @@
 # Concord. Needs make and Python 3.11 or newer, nothing else: PostgreSQL and Redis come from Python wheels.
-# `make PYTHON=/path/to/python demo` chooses the interpreter; ARGS="…" is passed on to demo, run, test and bench.
+# `make PYTHON=/path/to/python demo` chooses the interpreter; ARGS="…" is passed on to demo, run and test.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -41,8 +41,8 @@ format: .venv/dev ## put the code into its standard form
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-bench: .venv/dev ## measure matching, lookups, imports and delivery
-	$(BIN)/python -m tests.bench $(ARGS)
+bench: .venv/dev ## measure what matching and lookups cost on this machine
+	$(BIN)/python -m tests.bench
 
 lock: .venv/dev ## renew requirements/ from pyproject.toml, within its bounds (LOCK="--upgrade" moves every version)
 	$(BIN)/uv pip compile pyproject.toml $(UV) -o requirements/lock.txt
