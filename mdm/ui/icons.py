@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from xml.etree import ElementTree
 
+from defusedxml.ElementTree import fromstring
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from lucide.templatetags.lucide import lucide
@@ -24,7 +25,7 @@ def drawing(name: str) -> SafeString:
     """
     if name == "mark":
         return SafeString(_MARK)
-    svg = ElementTree.fromstring(lucide(name, size=None))  # noqa: S314 - from our own dependency, not from a user
+    svg = fromstring(lucide(name, size=None))
     parts = (ElementTree.tostring(part, encoding="unicode").strip() for part in svg)
     return SafeString("".join(part.replace(" />", "/>") for part in parts))
 
