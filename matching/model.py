@@ -25,6 +25,14 @@ COPIES = 3
 _RARE, _COMMON = 0.5, 20.0  # of the background records, how many have a given token: any, a common word
 
 
+def _background(space: str, token: str) -> float:
+    """How many of the background records would have an unseen token.
+
+    No sample shows how rare a long code is: every second character past the fifth halves the chance of a coincidence.
+    """
+    return _RARE * 0.5 ** (min(max(len(token) - 5, 0), 8) / 2) if space == "code" else _RARE
+
+
 class Statistics:
     """How many records have each token, by space; from which rarity follows. Grows by ``add`` and ``merge``."""
 
@@ -65,7 +73,7 @@ class Statistics:
         """Bits that an agreement on each token is worth by chance alone: log2 of one over its frequency."""
         counts: Mapping[str, int] = self._counts.get(space, {})
         common = word_set("common") if space == "word" else frozenset()
-        have = [max(counts.get(t, 0) - COPIES, 0) + (_COMMON if t in common else _RARE) for t in tokens]
+        have = [max(counts.get(t, 0) - COPIES, 0) + (_COMMON if t in common else _background(space, t)) for t in tokens]
         rarity: Floats = np.log2((self.size + BACKGROUND) / np.asarray(have, dtype=np.float64))
         return np.maximum(rarity, 0.0)
 

@@ -55,7 +55,7 @@ SPACES = {
 # reasons stated; checked against labelled device records. What is learned from a hospital's own data replaces them.
 WEIGHTS = {
     # Words of a description depend on each other (a family shares them all): each counts for less than its rarity.
-    **weigh("words", agree=0.5, miss=0.6, extra=0.08, cap=0.8, floor=-6.0, whole=0.8),
+    **weigh("words", agree=0.5, miss=0.6, extra=0.08, cap=0.85, floor=-5.0, whole=0.8),
     # Sizes tell siblings apart; those of one record are nearly independent of each other.
     **weigh("sizes", agree=0.5, miss=0.4, extra=0.3, cap=0.5, floor=-16.0, conflict=-6.0, lone=-1.0),
     # "Left" against "right" is another item; that one side says neither is a small doubt.
