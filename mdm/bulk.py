@@ -87,46 +87,42 @@ def insert(rows: Sequence[M]) -> None:
 
 
 UPDATE = "UPDATE {table} t SET {sets} FROM {stage} s WHERE t.{key} = s.{key}"
-UPSERT = """
-INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage}
-ON CONFLICT ({unique}) DO UPDATE SET {excluded}
-"""
+UPSERT = "INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} ON CONFLICT ({unique}) DO UPDATE SET {excluded}"
 
 
 def update(rows: Sequence[M]) -> None:
     """Write all columns of existing rows, by primary key."""
-    if rows:
-        _by_stage(rows, tuple(rows[0]._meta.concrete_fields), UPDATE)
+    by_stage(rows, [UPDATE], keyed=True)
 
 
 def upsert(rows: Sequence[M], *, unique: Sequence[str]) -> None:
     """Insert rows without keys, or change those that stand under the same values of the unique fields."""
-    if rows:
-        _by_stage(rows, tuple(f for f in rows[0]._meta.concrete_fields if not f.primary_key), UPSERT, unique)
+    by_stage(rows, [UPSERT], unique=unique)
 
 
-def _by_stage(
-    rows: Sequence[M], fields: tuple[models.Field[Any, Any], ...], statement: str, unique: Sequence[str] = ()
-) -> None:
-    """COPY into a temporary table of this session, then one statement from there."""
+def by_stage(rows: Sequence[M], statements: Iterable[str], *, keyed: bool = False, unique: Sequence[str] = ()) -> None:
+    """COPY rows into a temporary table of this session, then run the statements, which take them from there.
+
+    They may name ``{table}``, ``{stage}``, ``{columns}``, and what UPDATE and UPSERT above name. ``keyed``: the rows
+    have primary keys, which are among the columns.
+    """
+    if not rows:
+        return
     meta = rows[0]._meta
-    stage = f"stage_{meta.db_table}"
-    every = columns(fields)
-    given = columns(f for f in fields if f.name in unique)
+    fields = tuple(f for f in meta.concrete_fields if keyed or not f.primary_key)
     own = columns(f for f in fields if not f.primary_key and f.name not in unique)
     parts = {
-        "stage": sql.Identifier(stage),
+        "stage": sql.Identifier(f"stage_{meta.db_table}"),
         "table": sql.Identifier(meta.db_table),
         "key": sql.Identifier(*columns([meta.pk])),
-        "columns": sql.SQL(", ").join(map(sql.Identifier, every)),
-        "unique": sql.SQL(", ").join(map(sql.Identifier, given)),
+        "columns": sql.SQL(", ").join(map(sql.Identifier, columns(fields))),
+        "unique": sql.SQL(", ").join(map(sql.Identifier, columns(f for f in fields if f.name in unique))),
         "sets": sql.SQL(", ").join(sql.SQL("{0} = s.{0}").format(sql.Identifier(c)) for c in own),
         "excluded": sql.SQL(", ").join(sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(c)) for c in own),
     }
+    make = "CREATE TEMP TABLE IF NOT EXISTS {stage} AS SELECT * FROM {table} WITH NO DATA"
     with connection.cursor() as cursor:
-        cursor.execute(
-            sql.SQL("CREATE TEMP TABLE IF NOT EXISTS {stage} AS SELECT * FROM {table} WITH NO DATA").format(**parts)
-        )
-        copy_rows(stage, every, (prepared(fields, row) for row in rows))
-        cursor.execute(sql.SQL(statement).format(**parts))
-        cursor.execute(sql.SQL("DELETE FROM {stage}").format(**parts))
+        cursor.execute(sql.SQL(make).format(**parts))
+        copy_rows(f"stage_{meta.db_table}", columns(fields), (prepared(fields, row) for row in rows))
+        for statement in (*statements, "DELETE FROM {stage}"):
+            cursor.execute(sql.SQL(statement).format(**parts))

@@ -151,15 +151,32 @@ def collect(target: Target, adapter: Adapter) -> int:
         with transaction.atomic():
             breaker.observe(target, [False], str(error))
         return 0
-    return _settle_receipts(target, receipts) if receipts else 0
+    settled = _settle_receipts(target, receipts) if receipts else 0
+    _confirm(target, adapter)
+    return settled
+
+
+def _confirm(target: Target, adapter: Adapter) -> None:
+    """The peer may forget what is settled; and that it answered may end its breaker's pause."""
+    try:
+        adapter.confirm()
+    except PeerError as error:
+        log.warning("receipts not confirmed, they will come again", target=target.code, error_class=error.error_class)
+        return
+    if not breaker.is_closed(target):
+        with transaction.atomic():
+            breaker.observe(target, [True])
 
 
 def _may_collect(target: Target) -> bool:
     """Something awaits an answer, the target answers, and nobody else looked just now."""
     due = Q(collect_at__isnull=True) | Q(collect_at__lte=Now())
     waiting = Lane.objects.filter(target=target, state=Lane.State.SENT)
-    if not waiting.exists() or not breaker.is_closed(target):
+    if not waiting.exists():
         return False
+    with transaction.atomic():
+        if breaker.admission(target) is Admission.NONE:
+            return False  # with nothing to claim, looking for answers is the probe
     again = Now() + dt.timedelta(seconds=COLLECT_EVERY * target.pace)
     return bool(Target.objects.filter(due, pk=target.pk, active=True, paused=False).update(collect_at=again))
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import structlog
-from django.db import OperationalError, connection
+from django.db import IntegrityError, OperationalError, connection
 from django.utils import timezone
 
 from mdm.bulk import insert
@@ -131,7 +131,7 @@ def _add_codes(target: Target, verdicts: Sequence[Verdict]) -> None:
         system = CodeSystem.objects.own(target.system, domain)
         try:
             crosswalk.add_target_codes(code_system=system, codes=entries, actor=User.objects.system())
-        except OperationalError as error:
+        except (IntegrityError, OperationalError) as error:
             log.warning("target codes not kept", target=target.code, records=len(entries), error=type(error).__name__)
 
 

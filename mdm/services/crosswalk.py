@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
 from mdm import identifiers
-from mdm.bulk import insert
+from mdm.bulk import by_stage
 from mdm.canonical import DOMAINS
 from mdm.changes import Change
 from mdm.models import PRIMARY, CodeSystem, Crosswalk, SourceRecord, SourceSystem, User
@@ -101,7 +101,25 @@ def open_rows(change: Change, wanted: Iterable[tuple[Entry, int, int | None]]) -
                 change_id=change.id,
             )
         )
-    insert(made)
+    by_stage(made, INSERT_SQL)
+
+
+# A concurrent transaction may have opened a preferred code of the same record, system and unit meanwhile: the first to
+# commit stays the preferred one. Both insert in the same order, so neither can deadlock with the other.
+INSERT_SQL = (
+    """
+    INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} WHERE preferred
+    ORDER BY golden_id, code_system_id, uom
+    ON CONFLICT (golden_id, code_system_id, uom) WHERE known_to IS NULL AND preferred AND valid_to IS NULL DO NOTHING
+    """,
+    """
+    DELETE FROM {stage} s USING {table} c
+    WHERE s.preferred AND c.code_system_id = s.code_system_id AND c.code = s.code AND c.golden_id = s.golden_id
+      AND c.uom = s.uom AND c.change_id = s.change_id
+    """,
+    "UPDATE {stage} SET preferred = false WHERE preferred",
+    "INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage}",
+)
 
 
 def _preferred(golden_ids: set[int]) -> set[tuple[int, int, str]]:

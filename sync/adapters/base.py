@@ -123,7 +123,10 @@ class Adapter(Protocol):
         """Send in order; one outcome each, in order. Never raises for what the peer or the network does."""
 
     def collect(self) -> list[Receipt]:
-        """Late acknowledgements since the last call, at least once each. Raises PeerError when unreachable."""
+        """Late acknowledgements that are not confirmed yet, at least once each. Raises PeerError when unreachable."""
+
+    def confirm(self) -> None:
+        """What the last ``collect`` brought is settled: the peer may forget it. Raises PeerError when unreachable."""
 
     def read(self, domain: str, ids: Sequence[str] | None = None) -> Iterator[TargetRecord]:
         """What the target holds now: all of a domain, or the given public ids. Raises PeerError."""

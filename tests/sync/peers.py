@@ -40,6 +40,7 @@ class Peer:
     effects: dict[tuple[str, int, int], int] = field(default_factory=dict)
     down: bool = False
     answers: dict[str, Outcome] = field(default_factory=dict)  # record -> what to say instead of applying it
+    confirmed: int = 0
     late: bool = False  # acknowledges through collect() only
     receipts: list[Receipt] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -110,6 +111,9 @@ class PeerAdapter:
         if self.peer.down:
             raise DOWN
         return list(self.peer.receipts)
+
+    def confirm(self) -> None:
+        self.peer.confirmed += 1
 
     def read(self, domain: str, ids: Sequence[str] | None = None) -> Iterator[TargetRecord]:
         if self.peer.down:

@@ -139,6 +139,9 @@ class Hl7Adapter:
     def collect(self) -> list[Receipt]:
         return []
 
+    def confirm(self) -> None:
+        """Every answer comes at once."""
+
     def read(self, domain: str, ids: Sequence[str] | None = None) -> Iterator[TargetRecord]:
         wanted = ["ALL"] if ids is None else list(ids)
         for start in range(0, len(wanted), IDS_IN_ONE_QUERY):

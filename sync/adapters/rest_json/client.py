@@ -101,6 +101,9 @@ class RestAdapter:
     def collect(self) -> list[Receipt]:
         return []
 
+    def confirm(self) -> None:
+        """Every answer comes at once."""
+
     def read(self, domain: str, ids: Sequence[str] | None = None) -> Iterator[TargetRecord]:
         for params in self._pages(ids):
             while params is not None:

@@ -98,18 +98,25 @@ class X12Adapter:
         return envelope.wrap(bodies, delimiters, count, len(bodies)).encode()
 
     def collect(self) -> list[Receipt]:
-        """Files are set aside under a name of their own, and removed by the next call: the caller has settled by then.
+        """Files are set aside under a name of their own until they are confirmed.
 
-        A file that another worker has set aside is read again: it may have died before it settled.
+        One that was set aside before, here or by another worker, is read again: it may not have been settled.
         """
         try:
-            self._sftp.remove(self._consumed)
             self._consumed = []
             names = [n for n in self._sftp.names(self._config.outbound) if n.startswith(("ack_", "receipt_"))]
             wanted = [name for name in names if not name.endswith((".part", ".bad"))]
             return [receipt for name in wanted for receipt in self._receipts(name)]
         except (Busy, FileNotFoundError) as error:
             raise PeerError(str(error), ErrorClass.BUSY) from error
+
+    def confirm(self) -> None:
+        """Remove the files that ``collect`` read: the caller has settled."""
+        try:
+            self._sftp.remove(self._consumed)
+        except (Busy, FileNotFoundError) as error:
+            raise PeerError(str(error), ErrorClass.BUSY) from error
+        self._consumed = []
 
     def _receipts(self, file: str) -> list[Receipt]:
         path, name = f"{self._config.outbound}/{file}", file.partition(TAKEN)[0]

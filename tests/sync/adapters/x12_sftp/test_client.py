@@ -55,6 +55,8 @@ def test_acknowledgements_are_removed_once_they_are_settled(make: Make, files: P
     seen = {r.key for r in collected(adapter)}
     while len(seen) < 2:
         seen |= {r.key for r in adapter.collect()}
+    assert {r.key for r in adapter.collect()} == seen
+    adapter.confirm()
 
     assert adapter.collect() == []
     assert list((files / "outbound").iterdir()) == []
