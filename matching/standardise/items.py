@@ -27,6 +27,7 @@ _NEGATION = re.compile(r"\b(with|without|no)\s+(?:an?\s+|the\s+)?([a-z][a-z-]+)"
 _PACKS = "|".join(sorted(dictionary("packs"), key=len, reverse=True))
 _PER = re.compile(rf"\b(?:({_PACKS})\s?/\s?(\d+)|(\d+)\s?(?:ea|pc|pcs)?\s?(?:/|per)\s?({_PACKS}))(?![a-z0-9])")
 _EDGES = re.compile(r"^(?:[-/&'*#]|\.(?!\d))+|(?:[-/&*#.]|(?<!\d)')+$")
+_SIDES = {"r": "right", "l": "left"}  # after a word; after a number "l" is its length
 _TYPE = re.compile(r"(?!x-)[a-z]{1,3}-\d{1,2}[a-z]?")  # "ct-1", "ps-2": kinds of needles, tips, inserts
 _DIGIT = re.compile(r"\d")
 # Widths of description fields: a text of exactly such a length may have been cut off within a word or number.
@@ -94,6 +95,8 @@ def _spelt_out(chunks: list[str]) -> list[str]:
             spelt[position] = "length" if after_number else "large"
         elif chunk == "med":
             spelt[position] = "medium" if position else "medical"
+        elif chunk in _SIDES and position and not _DIGIT.search(chunks[position - 1]):
+            spelt[position] = _SIDES[chunk]
     return spelt
 
 
