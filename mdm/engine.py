@@ -1,4 +1,4 @@
-"""The matching engine as configured here and now: recipe, policy and the frequencies that rarity is measured against."""
+"""The matching engine as configured here and now: recipe, policy and the frequencies that rarity comes from."""
 
 from __future__ import annotations
 

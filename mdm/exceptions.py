@@ -44,7 +44,7 @@ class UnknownCode(NotFound):
 
 
 class Ambiguous(ConcordError):
-    """Several golden records share this code. Use a code of a system whose codes are unique, or one of the candidates."""
+    """Several golden records share this code. Use a code of a system whose codes are unique, or a candidate."""
 
     status = 409
     code = "ambiguous-code"

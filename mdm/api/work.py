@@ -17,6 +17,7 @@ from mdm.api.base import Strict, actor
 from mdm.exceptions import NotFound
 from mdm.models import DomainName, GoldenRecord, Relation, User, WorkItem
 from mdm.services import review
+from mdm.services.undo import undo
 
 TAG = "Work items"
 
@@ -213,7 +214,7 @@ class UndoItem(Decide):
     body_example: ClassVar[dict[str, Any]] = {}
 
     def decide(self, item: WorkItem, given: dict[str, Any], who: User) -> None:
-        review.undo(item=item, actor=who)
+        undo(item=item, actor=who)
 
 
 def _items() -> QuerySet[WorkItem]:

@@ -76,7 +76,7 @@ def resolve_all(*, domain: str, actor: User, batch: int = BATCH) -> ResolveCount
 
 @transaction.atomic
 def resolve_pending(*, domain: str, actor: User, ids: Sequence[int] | None = None, limit: int = BATCH) -> ResolveCounts:
-    """Resolve one batch of pending records: those given by id, or the oldest. Records another worker has are skipped."""
+    """Resolve one batch of pending records: those given by id, or the oldest. Those of another worker are skipped."""
     if not any(actor.has_permission(name) for name in (permissions.IMPORT, permissions.SUBMIT)):
         raise Forbidden(permissions.IMPORT)
     pending = SourceRecord.objects.filter(domain=domain, state=State.PENDING)

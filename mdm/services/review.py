@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from mdm import permissions
 from mdm.changes import Change
 from mdm.engine import engine_for
 from mdm.exceptions import NeedsReason, Refused, Stale
-from mdm.locks import lock_keys, lock_records
 from mdm.models import (
     ChangeRequest,
-    Comment,
-    Crosswalk,
     GoldenRecord,
     Judgement,
     Override,
@@ -30,43 +25,18 @@ from mdm.models import (
 from mdm.services import change as values
 from mdm.services import crosswalk, merge, references, work
 from mdm.services.judgements import end_judgement, judge, members, rejected_between
-from mdm.services.split import split, unmerge
+from mdm.services.queue import assign, comment, open_item, snooze, wake
+from mdm.services.split import split
 from mdm.services.storage import new_goldens
 from mdm.services.survive import recompute
+
+__all__ = ["accept", "assign", "comment", "create_new", "reject", "relate", "reopen", "snooze", "wake"]
 
 Kind, State = WorkItem.Kind, WorkItem.State
 Verdict = Judgement.Verdict
 
 PICKED = "Picked in review"
 DECIDED = ("judgements", "golden", "loser", "survivor", "overrides", "relation", "set_aside")  # details of a decision
-
-
-def _open(item: WorkItem, actor: User, expected_version: int | None) -> WorkItem:
-    """The item, locked together with what it is about (in the order of ``mdm.locks``), still as the steward saw it."""
-    permissions.require(actor, permissions.DECIDE)
-    _hold(WorkItem.objects.select_related("source", "golden", "other").get(pk=item.pk))
-    item = (
-        WorkItem.objects.select_for_update(of=("self",))
-        .select_related("source__code_system__system", "golden__merged_into", "other__merged_into")
-        .get(pk=item.pk)
-    )
-    if not item.is_live:
-        raise Stale("This was decided already. Take the next one.")
-    if expected_version is not None and item.version != expected_version:
-        raise Stale("This changed while you looked at it. Look at it again.")
-    return item
-
-
-def _hold(item: WorkItem) -> None:
-    """Lock a doubtful record and its keys, so that no twin is created meanwhile; or the golden records in question."""
-    if item.kind == Kind.POSSIBLE_MATCH and item.source is not None:
-        lock_keys(item.domain, engine_for(item.domain).keys(item.source.standardised))
-        rows = SourceRecord.objects.select_for_update(skip_locked=True, of=("self",))
-        if rows.filter(pk=item.source.pk).first() is None:
-            raise Stale("This record is just being looked at anew. Try again in a moment.")
-    elif item.kind in (Kind.POSSIBLE_DUPLICATE, Kind.WEAK_LINK):
-        found = (item.golden, item.other)
-        lock_records(*(golden.survivor for golden in found if golden is not None))
 
 
 def _finish(change: Change, item: WorkItem, resolution: str, **details: Any) -> WorkItem:
@@ -90,7 +60,7 @@ def accept(
     """They are the same. A doubtful record is linked to ``golden`` (default: the best candidate); two golden records
     are merged, or proposed to be where that needs a second person. ``picks``: {path: value} to survive instead.
     """
-    item = _open(item, actor, expected_version)
+    item = open_item(item, actor, expected_version)
     change = Change.begin(actor, "review.accept", reason)
     if item.kind == Kind.POSSIBLE_MATCH:
         return _accept_match(change, item, golden, picks or {})
@@ -155,7 +125,7 @@ def _pair(item: WorkItem) -> tuple[GoldenRecord, GoldenRecord]:
 
 
 def _in_review(item: WorkItem) -> SourceRecord:
-    """The doubtful record; ``_open`` has locked it."""
+    """The doubtful record; ``open_item`` has locked it."""
     if item.source is None:
         raise Refused("This item names no source record.")
     if item.source.golden_id is not None:
@@ -199,7 +169,7 @@ def reject(
     """Not the same as ``golden`` (default: the best candidate). With candidates left, the item shows the next one;
     with none, a doubtful record becomes a golden record of its own.
     """
-    item = _open(item, actor, expected_version)
+    item = open_item(item, actor, expected_version)
     change = Change.begin(actor, "review.reject", reason)
     if item.kind == Kind.POSSIBLE_DUPLICATE:
         one, two = _pair(item)
@@ -227,13 +197,13 @@ def _reject_match(change: Change, item: WorkItem, golden: GoldenRecord | None) -
     }
     if not left:
         return _found(change, item, source, "rejected")
-    _show(item, left)
+    show_candidates(item, left)
     item.save(update_fields=["details"])
     change.audit(about=item, after={"rejected": gone["golden"]})
     return item
 
 
-def _show(item: WorkItem, candidates: list[dict[str, Any]]) -> None:
+def show_candidates(item: WorkItem, candidates: list[dict[str, Any]]) -> None:
     """Put these candidates before the steward, the best first."""
     best = candidates[0]
     item.candidates, item.golden_id = candidates, best["golden"]
@@ -245,7 +215,7 @@ def _show(item: WorkItem, candidates: list[dict[str, Any]]) -> None:
 @transaction.atomic
 def create_new(*, item: WorkItem, actor: User, expected_version: int | None = None, reason: str = "") -> WorkItem:
     """The same as none of the candidates: a golden record of its own."""
-    item = _open(item, actor, expected_version)
+    item = open_item(item, actor, expected_version)
     if item.kind != Kind.POSSIBLE_MATCH:
         raise Refused(f"A work item of kind {item.get_kind_display()} doesn't make a new record.")
     change = Change.begin(actor, "review.new", reason)
@@ -279,7 +249,7 @@ def relate(*, item: WorkItem, kind: str, actor: User, expected_version: int | No
         raise NeedsReason
     if kind not in Relation.Kind.values:
         raise Refused(f"{kind} is no relation. Choose one of {', '.join(Relation.Kind.values)}.")
-    item = _open(item, actor, expected_version)
+    item = open_item(item, actor, expected_version)
     if item.kind == Kind.POSSIBLE_DUPLICATE:
         one, two = _pair(item)
         decided = reject(item=item, actor=actor, reason=reason)
@@ -299,50 +269,6 @@ def relate(*, item: WorkItem, kind: str, actor: User, expected_version: int | No
 
 
 @transaction.atomic
-def snooze(*, item: WorkItem, until: dt.datetime, actor: User, expected_version: int | None = None) -> WorkItem:
-    """Out of the queue until then."""
-    item = _open(item, actor, expected_version)
-    if until <= timezone.now():
-        raise Refused("Choose a time that is still to come.")
-    item.state, item.snoozed_until, item.version = State.SNOOZED, until, item.version + 1
-    item.save(update_fields=["state", "snoozed_until", "version"])
-    Change.begin(actor, "review.snooze").audit(about=item, after={"until": until.isoformat()})
-    return item
-
-
-@transaction.atomic
-def wake(*, now: dt.datetime) -> int:
-    """Snoozed items whose time has come go back to the queue."""
-    return WorkItem.objects.filter(state=State.SNOOZED, snoozed_until__lte=now).update(
-        state=State.OPEN, snoozed_until=None
-    )
-
-
-@transaction.atomic
-def assign(*, item: WorkItem, assignee: User | None, actor: User) -> WorkItem:
-    """Hand the item to a steward, or back to the team. Its content stays as it is, so its version does too."""
-    permissions.require(actor, permissions.DECIDE)
-    item = WorkItem.objects.select_for_update(of=("self",)).get(pk=item.pk)
-    before = item.assignee_id
-    item.assignee = assignee
-    item.save(update_fields=["assignee"])
-    Change.begin(actor, "review.assign").audit(
-        about=item, before={"assignee": before}, after={"assignee": item.assignee_id}
-    )
-    return item
-
-
-@transaction.atomic
-def comment(*, item: WorkItem, text: str, actor: User) -> Comment:
-    permissions.require(actor, permissions.VIEW)
-    if not text.strip():
-        raise NeedsReason("A comment needs text.")
-    made = Comment.objects.create(item=item, author=actor, text=text[:2000])
-    Change.begin(actor, "review.comment").audit(about=item, after={"comment": made.pk})
-    return made
-
-
-@transaction.atomic
 def reopen(*, judgement: Judgement, actor: User, reason: str) -> Judgement:
     """Take a judgement back: the pair may be proposed again. What was linked stays until somebody splits it."""
     permissions.require(actor, permissions.DECIDE)
@@ -353,67 +279,3 @@ def reopen(*, judgement: Judgement, actor: User, reason: str) -> Judgement:
         raise Stale("This decision was reopened already.")
     end_judgement(Change.begin(actor, "judgement.reopened", reason), judgement)
     return judgement
-
-
-@transaction.atomic
-def undo(*, item: WorkItem, actor: User) -> WorkItem:
-    """Take the last decision about this item back, as far as nothing else was built on it."""
-    permissions.require(actor, permissions.DECIDE)
-    _hold(WorkItem.objects.select_related("source", "golden", "other").get(pk=item.pk))
-    item = (
-        WorkItem.objects.select_for_update(of=("self",)).select_related("source__code_system__system").get(pk=item.pk)
-    )
-    details = item.details
-    if item.is_live and "set_aside" not in details:
-        raise Refused("Nothing was decided here yet.")
-    change = Change.begin(actor, "review.undo", "Undone")
-    if not item.is_live:
-        _take_back(change, item)
-    for judgement in Judgement.objects.filter(pk__in=details.get("judgements", []), reopened_at__isnull=True):
-        end_judgement(change, judgement)
-    _reopen(item)
-    change.audit(about=item, before={"decided": details}, after={"state": item.state})
-    return item
-
-
-def _take_back(change: Change, item: WorkItem) -> None:
-    if item.resolution == "merged":
-        loser = GoldenRecord.objects.get(pk=item.details["loser"])
-        unmerge(loser=loser, actor=change.actor, reason="Undone", apart=False)
-    elif item.resolution in ("accepted", "rejected", "new") and item.kind == Kind.POSSIBLE_MATCH:
-        _unlink(change, item)
-    elif item.resolution not in ("rejected", "kept"):
-        raise Refused("This decision can't be undone here. Use split or unmerge on the golden record.")
-    if relation := Relation.objects.filter(pk=item.details.get("relation")).first():
-        change.audit(about=relation, golden=relation.subject, after={"kind": None})
-        relation.delete()
-
-
-def _reopen(item: WorkItem) -> None:
-    """As it was before anybody decided, with the candidates that were set aside."""
-    item.state, item.resolution, item.resolution_reason = State.OPEN, "", ""
-    item.resolved_by, item.resolved_at, item.snoozed_until = None, None, None
-    set_aside = item.details.get("set_aside", [])
-    candidates = set_aside + [c for c in item.candidates if c not in set_aside]
-    item.details = {k: v for k, v in item.details.items() if k not in DECIDED}
-    item.save()
-    if item.kind == Kind.POSSIBLE_MATCH and candidates:
-        _show(item, candidates)
-
-
-def _unlink(change: Change, item: WorkItem) -> None:
-    """The record goes back to review; a golden record that was made for it alone is retired."""
-    source = item.source
-    if source is None or source.golden_id is None or source.golden_id != item.details.get("golden"):
-        raise Refused("The record was moved since. Use split on its golden record.")
-    golden = values.writable(GoldenRecord.objects.get(pk=source.golden_id))
-    source.golden_id, source.state = None, SourceRecord.State.REVIEW
-    source.link_reason, source.link_score, source.linked_at = "", None, None
-    source.save(update_fields=["golden", "state", "link_reason", "link_score", "linked_at"])
-    Crosswalk.objects.filter(source=source, known_to__isnull=True).update(known_to=change.at)
-    values.end_overrides(change, item.details.get("overrides", []))
-    if members(golden):
-        recompute(change, golden.domain, [golden.pk], relinked=[golden.pk])
-    else:
-        crosswalk.close_identifiers(change, golden.pk)
-        values.apply_retirement(change, golden)

@@ -94,7 +94,7 @@ def _enter(
     edges: dict[int, dict[Target, Edge]], judged: Iterable[tuple[int, int, float, bool]],
     rows: Mapping[int, Candidate], queries: Mapping[int, Query], facts: Facts, review_bits: float,
 ) -> set[int]:  # fmt: skip
-    """Fold pairs into edges: the best score per target, vetoed if any of its records is. Returns doubtful neighbours."""
+    """Fold pairs into edges: the best score per target, vetoed if any record of it is; returns doubtful neighbours."""
     doubtful: set[int] = set()
     for a, b, bits, vetoed in judged:
         golden = rows[b].golden

@@ -69,7 +69,7 @@ def _share(part: int, whole: int) -> float:
 
 
 def target_figures(target: Target) -> Report:
-    """``delivered``: records that the target was told of; ``acknowledged``: those it confirmed at the newest version."""
+    """``delivered``: records the target was told of; ``acknowledged``: those it confirmed at the newest version."""
     row = status.statuses([target])[0]
     read_back = Reconciliation.objects.filter(target=target).order_by("-pk").first()
     return {

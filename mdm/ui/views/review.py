@@ -17,6 +17,7 @@ from mdm.exceptions import ConcordError, Stale
 from mdm.models import Relation, WorkItem
 from mdm.permissions import DECIDE, VIEW
 from mdm.services import review as service
+from mdm.services.undo import undo as undo_decision
 from mdm.ui.pages import POST, Request, is_fragment, not_found, page, render
 from mdm.ui.readers import review as reader
 
@@ -65,7 +66,7 @@ def decide(request: Request, pk: int) -> HttpResponse:
 def undo(request: Request) -> HttpResponse:
     """Take back the last decision and show its item again."""
     item = _find(request.session.get(UNDO, 0))
-    service.undo(item=item, actor=request.user)
+    undo_decision(item=item, actor=request.user)
     del request.session[UNDO]
     messages.success(request, f"Taken back: {item.title}")
     return _onward(request, item)

@@ -21,6 +21,7 @@ from mdm.models import (
     WorkItem,
 )
 from mdm.services import ingest, merge, review
+from mdm.services.undo import undo
 from tests.mdm import kit
 
 pytestmark = pytest.mark.django_db
@@ -293,7 +294,7 @@ DECISIONS: dict[str, Callable[..., Any]] = {
     "relate": lambda **k: review.relate(kind="related", reason="x", **k),
     "snooze": lambda **k: review.snooze(until=timezone.now() + dt.timedelta(days=1), **k),
     "assign": lambda **k: review.assign(assignee=None, **k),
-    "undo": review.undo,
+    "undo": undo,
 }
 
 
@@ -338,7 +339,7 @@ def test_undoing_a_decision_about_a_match_restores_what_was(decide: Callable[[Wo
     item = same_as_both()
     before = state(item)
     decided = decide(item)
-    undone = review.undo(item=decided, actor=kit.steward())
+    undone = undo(item=decided, actor=kit.steward())
     assert state(undone) == before
     assert undone.version > decided.version
     assert not kit.rebuild()
@@ -349,12 +350,12 @@ def test_undoing_after_all_candidates_were_rejected_one_by_one_shows_them_all_ag
     before = state(item)
     left = review.reject(item=item, actor=kit.steward())
     done = review.reject(item=left, actor=kit.steward())
-    assert state(review.undo(item=done, actor=kit.steward())) == before
+    assert state(undo(item=done, actor=kit.steward())) == before
 
 
 def test_undoing_a_kept_link_and_a_rejected_duplicate_lifts_the_judgements() -> None:
     kept = review.accept(item=weak_link(), actor=kit.steward())
-    review.undo(item=kept, actor=kit.steward())
+    undo(item=kept, actor=kit.steward())
     assert not Judgement.objects.filter(reopened_at__isnull=True).exists()
 
 
@@ -363,7 +364,7 @@ def test_undoing_a_confirmed_duplicate_unmerges_without_judging_them_apart() -> 
     item = kit.duplicate(one, two)
     before = state(item)
     done = review.accept(item=item, actor=kit.steward())
-    assert state(review.undo(item=done, actor=kit.steward())) == before
+    assert state(undo(item=done, actor=kit.steward())) == before
     assert kit.versions(two)[-1][1] == "unmerged"
 
 
@@ -371,7 +372,7 @@ def test_an_earlier_judgement_survives_the_undoing_of_a_later_decision() -> None
     one, two = kit.twins()
     review.reject(item=kit.duplicate(one, two), actor=kit.steward())
     again = review.reject(item=kit.duplicate(one, two), actor=kit.steward())
-    review.undo(item=again, actor=kit.steward())
+    undo(item=again, actor=kit.steward())
     assert Judgement.objects.filter(reopened_at__isnull=True).count() == 1
 
 
@@ -380,7 +381,7 @@ def test_undoing_takes_only_the_record_back_not_what_joined_it_since() -> None:
     golden = kit.golden("scm", "D1")
     kit.feed("mms", {"M1": kit.STAPLER})
     merge.merge(survivor=golden, loser=kit.golden("mms", "M1"), actor=kit.steward(), reason="One thing")
-    review.undo(item=done, actor=kit.steward())
+    undo(item=done, actor=kit.steward())
     assert kit.source("scm", "D1").state == SourceRecord.State.REVIEW
     assert (kit.golden("mms", "M1"), kit.fresh(golden).status) == (golden, "live")
 
@@ -394,12 +395,12 @@ def test_undo_refuses_when_the_record_was_moved_since() -> None:
     merge.merge(survivor=pair[0], loser=pair[1], actor=kit.steward(), reason="One thing")
     assert kit.fresh(split_off).golden == pair[0]
     with pytest.raises(Refused, match="moved since"):
-        review.undo(item=done, actor=kit.steward())
+        undo(item=done, actor=kit.steward())
 
 
 def test_undo_refuses_where_nothing_was_decided() -> None:
     with pytest.raises(Refused):
-        review.undo(item=kit.doubtful(), actor=kit.steward())
+        undo(item=kit.doubtful(), actor=kit.steward())
 
 
 def test_a_judgement_is_reopened_once_and_with_a_reason() -> None:
