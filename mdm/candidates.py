@@ -64,7 +64,7 @@ def find(keys: Mapping[int, Sequence[int]]) -> tuple[Ints, Ints]:
             if 1 < len(sources) <= KEY_CAP or (len(sources) == 1 and sources[0] not in keys):
                 left.append(np.repeat(owners[key], len(sources)))
                 right.append(np.tile(sources, len(owners[key])))
-                weights.append(np.full(len(sources) * len(owners[key]), 1.0 / (1.0 + np.log2(len(sources)))))
+                weights.append(np.full(len(sources) * len(owners[key]), 1.0 / len(sources)))
     if not left:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     return _best(np.concatenate(left), np.concatenate(right), np.concatenate(weights))

@@ -32,14 +32,14 @@ class Lineage:
             self._known.update((row.code, row.values) for row in rows)
 
     def enrich(self, code: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The values with ``parent_name`` (of all ancestors, nearest first) and the nearest address above, if none."""
+        """The values with ``parent_name`` (of all ancestors, nearest first) and what it lacks of the nearest address above."""
         ancestors = self._ancestors(code, values) if self.is_tree else []
         if not ancestors:
             return values
         added: dict[str, Any] = {"parent_name": ", ".join(str(a["name"]) for a in ancestors if a.get("name"))}
-        if not any(values.get(name) for name in PLACE):
-            placed: Mapping[str, Any] = next((a for a in ancestors if a.get("line1") or a.get("postcode")), {})
-            added |= {name: placed[name] for name in PLACE if placed.get(name)}
+        if not values.get("line1"):
+            placed: Mapping[str, Any] = next((a for a in ancestors if a.get("line1")), {})
+            added |= {name: placed[name] for name in PLACE if placed.get(name) and not values.get(name)}
         return {**values, **added}
 
     def _ancestors(self, code: str, values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
