@@ -32,7 +32,7 @@ class Lineage:
             self._known.update((row.code, row.values) for row in rows)
 
     def enrich(self, code: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The values with ``parent_name`` (of all ancestors, nearest first) and what it lacks of the nearest address above."""
+        """The values with ``parent_name`` (all ancestors, nearest first) and what they lack of the nearest address."""
         ancestors = self._ancestors(code, values) if self.is_tree else []
         if not ancestors:
             return values
