@@ -13,6 +13,7 @@ from mdm.locks import lock_records
 from mdm.models import AuditEntry, ChangeEvent, GoldenRecord, Judgement, SourceRecord, User
 from mdm.services import crosswalk
 from mdm.services.change import writable
+from mdm.services.follow import rebuild_naming
 from mdm.services.judgements import judge, members
 from mdm.services.storage import new_goldens
 from mdm.services.survive import recompute
@@ -111,3 +112,4 @@ def _move(
     crosswalk.move_sources(change, moved)
     both = [old.pk, new.pk]
     recompute(change, old.domain, both, fresh=fresh, relinked=both, kinds=kinds)
+    rebuild_naming(change, old)

@@ -28,6 +28,7 @@ from mdm.survivorship import OverrideInput, SourceInput, Survived, survive
 
 Status = GoldenRecord.Status
 Kinds = ChangeEvent.Kind
+REFERENCES = {name: frozenset(f.name for f in domain.references) for name, domain in DOMAINS.items()}
 SILENCED = "ingest.retire"  # the action that retires what no system speaks for any more
 
 
@@ -184,10 +185,21 @@ def _overrides(goldens: Mapping[int, GoldenRecord]) -> dict[int, list[OverrideIn
         withdrawn_at__isnull=True,
     ).select_related("author", "golden")
     found: dict[int, dict[tuple[str, str], OverrideInput]] = defaultdict(dict)
-    for row in sorted(rows, key=lambda r: (r.golden.merged_into_id is None, r.created_at)):
+    ordered = sorted(rows, key=lambda r: (r.golden.merged_into_id is None, r.created_at))
+    _follow_merges(ordered)
+    for row in ordered:
         owner = row.golden.merged_into_id or row.golden_id
         found[owner][row.path, row.kind] = guard.as_input(row)
     return defaultdict(list, {owner: list(rows.values()) for owner, rows in found.items()})
+
+
+def _follow_merges(overrides: Iterable[Override]) -> None:
+    """A steward's reference to a record that was merged since means the survivor."""
+    named = {row: row.value for row in overrides if row.value and row.path in REFERENCES[row.golden.domain]}
+    merged = GoldenRecord.objects.filter(pk__in=named.values(), merged_into__isnull=False) if named else ()
+    survivors = {golden.pk: golden.merged_into_id for golden in merged}
+    for row, value in named.items():
+        row.value = survivors.get(value, value)
 
 
 def _canonical(domain: str, survived: Survived) -> None:
