@@ -427,3 +427,43 @@ def test_every_decision_leaves_an_audit_row_with_its_reason() -> None:
     review.accept(item=item, actor=kit.steward(), reason="Same tray")
     entry = AuditEntry.objects.get(object_type="workitem", object_id=str(item.pk), action="review.accept")
     assert (entry.actor, entry.reason, entry.after["resolution"]) == (kit.steward(), "Same tray", "accepted")
+
+
+# -------------------------------------------------------------------------------------------------------------- races
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_stewards_deciding_at_once_one_decides_and_the_other_is_told() -> None:
+    item, steward = kit.doubtful(), kit.steward()
+    accepted, rejected = kit.in_threads(
+        lambda: review.accept(item=item, actor=steward, expected_version=item.version),
+        lambda: review.reject(item=item, actor=steward, expected_version=item.version),
+    )
+    assert sorted([isinstance(accepted, Stale), isinstance(rejected, Stale)]) == [False, True]
+    assert Judgement.objects.count() == 1
+    assert not kit.rebuild()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_decision_and_a_resolver_that_looks_at_the_same_record_end_with_one_link() -> None:
+    from mdm.services import resolve
+
+    for attempt in range(3):
+        kit.feed("erp", {f"E{attempt}": kit.CATHETER | {"catalogue_number": f"HM-{attempt}65-S16"}})
+        doubtful = {
+            "description": "Foley catheter, 18 Fr, 5 mL, silicone-coated",
+            "catalogue_number": f"HM{attempt}65S16",
+        }
+        kit.feed("scm", {f"D{attempt}": kit.SAME_CATHETER | doubtful})
+        item, steward = kit.review("scm", f"D{attempt}"), kit.steward()
+        SourceRecord.objects.filter(pk=item.source_id).update(state=SourceRecord.State.PENDING)
+        decided, resolved = kit.in_threads(
+            lambda item=item, steward=steward: review.accept(item=item, actor=steward),
+            lambda steward=steward: resolve.resolve_pending(domain="item", actor=steward),
+        )
+        assert not isinstance(resolved, Exception)
+        assert isinstance(decided, (WorkItem, Stale))
+        if isinstance(decided, Stale):
+            review.accept(item=kit.review("scm", f"D{attempt}"), actor=steward)
+        assert kit.golden("scm", f"D{attempt}") == kit.golden("erp", f"E{attempt}")
+    assert not kit.rebuild()
