@@ -28,6 +28,9 @@ def undo(*, item: WorkItem, actor: User) -> WorkItem:
     details = item.details
     if item.is_live and "set_aside" not in details:
         raise Refused("Nothing was decided here yet.")
+    again = WorkItem.objects.filter(kind=item.kind, subject=item.subject, state__in=WorkItem.LIVE).exclude(pk=item.pk)
+    if again.exists():
+        raise Refused("The same question has been asked again since. Decide that one.")
     change = Change.begin(actor, "review.undo", "Undone")
     if not item.is_live:
         _take_back(change, item)

@@ -398,6 +398,14 @@ def test_undo_refuses_when_the_record_was_moved_since() -> None:
         undo(item=done, actor=kit.steward())
 
 
+def test_undo_refuses_when_the_same_question_is_open_again() -> None:
+    one, two = kit.twins()
+    done = review.reject(item=kit.duplicate(one, two), actor=kit.steward())
+    kit.duplicate(one, two)
+    with pytest.raises(Refused, match="asked again"):
+        undo(item=done, actor=kit.steward())
+
+
 def test_undo_refuses_where_nothing_was_decided() -> None:
     with pytest.raises(Refused):
         undo(item=kit.doubtful(), actor=kit.steward())
