@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,15 +20,16 @@ from mdm.models import GoldenRecord, SourceRecord, SourceSystem, User
 from mdm.services import events
 from mdm.supervisor import die_with_parent
 from sync import gates, reconcile, status
+from sync import targets as adapters
 from sync.demo import generator, report, watch, world
 from sync.demo.stewards import Stewards
 from sync.demo.truth import Truth
 from sync.inbound import services as feeds
 from sync.inbound.runner import run as run_feed
-from sync.models import FeedRun, Target
+from sync.models import FeedRun, Reconciliation, Target
 from sync.sandbox.launch import SandboxClient
 
-SETTLES_WITHIN = 120.0  # seconds that the targets may take to be in step after the last decision
+SETTLES_WITHIN = 120.0  # seconds in which at least one more record has to be acknowledged
 OUTAGE = 3.0  # seconds
 
 
@@ -111,10 +113,12 @@ class Demo:
 
     def _settle(self, targets: list[Target], stewards: Stewards) -> None:
         """Wait until every target has what it should have; what it refused is sent again by the simulated steward."""
-        end = time.monotonic() + SETTLES_WITHIN
+        end, settled = time.monotonic() + SETTLES_WITHIN, -1
         while time.monotonic() < end:
             events.sequence()
             rows = status.statuses(targets)
+            if (now := sum(row.acknowledged for row in rows)) > settled:
+                end, settled = time.monotonic() + SETTLES_WITHIN, now
             if any(row.dead for row in rows):
                 stewards.retry_failed()
             elif all(row.acknowledged == row.delivered and not row.pending for row in rows):
@@ -124,15 +128,27 @@ class Demo:
         waiting = {
             r.target.code: {"pending": r.pending, "held": r.held, "dead": r.dead} for r in status.statuses(targets)
         }
-        raise DemoError(f"The targets did not get into step within {SETTLES_WITHIN:.0f} s: {waiting}")
+        raise DemoError(
+            f"The targets did not get into step: nothing was acknowledged for {SETTLES_WITHIN:.0f} s. {waiting}"
+        )
 
     def _read_back(self, targets: list[Target]) -> None:
         """Read every target through its own interface and compare field by field."""
-        for target in targets:
-            run = reconcile.compare(target, actor=User.objects.system())
+        with ThreadPoolExecutor(len(targets)) as pool:
+            runs = list(pool.map(_compare, targets))
+        for target, run in zip(targets, runs, strict=True):
             if run.error:
                 raise DemoError(f"{target.code} could not be read back: {run.error}")
             self.say(f"{target.code:<8} {run.equal} of {run.compared} records read back equal")
+
+
+def _compare(target: Target) -> Reconciliation:
+    """In a thread of its own: its adapter and its database connection end with it."""
+    try:
+        return reconcile.compare(target, actor=User.objects.system())
+    finally:
+        adapters.forget_all()
+        connections.close_all()
 
 
 def sandbox() -> SandboxClient:

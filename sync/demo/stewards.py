@@ -5,6 +5,7 @@ One decides reviews and proposes, the other approves. They use the same services
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -25,6 +26,7 @@ class Stewards:
     steward: User = field(default_factory=lambda: User.objects.get(username="simulated-steward"))
     approver: User = field(default_factory=lambda: User.objects.get(username="simulated-approver"))
     decided: int = 0
+    _meaning: dict[int | None, set[str | None]] = field(default_factory=lambda: defaultdict(set))
 
     def clear(self, domain: str) -> int:
         """Decide everything that is open in a domain; returns how many decisions that took."""
@@ -33,6 +35,7 @@ class Stewards:
             items = self._open(domain)
             if not items:
                 break
+            self._look_up(items)
             for item in items:
                 self._decide(item)
             resolve.resolve_all(domain=domain, actor=User.objects.system())
@@ -47,6 +50,14 @@ class Stewards:
         kinds = (Kind.POSSIBLE_MATCH, Kind.POSSIBLE_DUPLICATE, Kind.WEAK_LINK, Kind.CHANGE_REQUEST)
         rows = WorkItem.objects.filter(domain=domain, state=WorkItem.State.OPEN, kind__in=kinds)
         return list(rows.select_related("source__code_system__system", "golden", "other", "change_request"))
+
+    def _look_up(self, items: list[WorkItem]) -> None:
+        """What the candidates of a round mean, read at once."""
+        goldens = {candidate["golden"] for item in items for candidate in item.candidates}
+        self._meaning = defaultdict(set)
+        rows = SourceRecord.objects.filter(golden__in=goldens).select_related("code_system__system")
+        for row in rows.only("golden", "code", "domain", "code_system__system__code"):
+            self._meaning[row.golden_id].add(self.truth.of(row.domain, _code(row)))
 
     def _decide(self, item: WorkItem) -> None:
         item.refresh_from_db(fields=["state", "version", "candidates", "golden", "other"])
@@ -66,8 +77,8 @@ class Stewards:
             return
         mine = self.truth.of(item.domain, _code(item.source))
         for candidate in item.candidates:
-            golden = GoldenRecord.objects.select_related("merged_into").get(pk=candidate["golden"]).survivor
-            if mine is not None and mine in self._meanings(golden):
+            if mine is not None and mine in self._meaning[candidate["golden"]]:
+                golden = GoldenRecord.objects.select_related("merged_into").get(pk=candidate["golden"]).survivor
                 review.accept(item=item, golden=golden, actor=self.steward, reason=REASON)
                 return
         review.create_new(item=item, actor=self.steward, reason=REASON)
