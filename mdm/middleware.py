@@ -77,7 +77,7 @@ def _turned_away(request: HttpRequest, error: ConcordError | DatabaseError) -> H
         raise error
     if not isinstance(error, access.NotSignedIn):
         raise PermissionDenied(error.message) from error
-    login = redirect_to_login(request.get_full_path())
-    if getattr(request, "htmx", False):  # a fragment can't show the login page: send the whole page there
-        return HttpResponseClientRedirect(login.url)
-    return login
+    if htmx := getattr(request, "htmx", None):  # a fragment can't show the login page: send the whole page there
+        page = htmx.current_url_abs_path or request.get_full_path()
+        return HttpResponseClientRedirect(redirect_to_login(page).url)
+    return redirect_to_login(request.get_full_path())
