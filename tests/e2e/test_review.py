@@ -48,6 +48,7 @@ def sign_in(page: Page, server: LiveServer, *roles: str) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Good")
+    page.wait_for_load_state("load")  # keys are heard once the scripts have run
 
 
 def deliver() -> None:
