@@ -68,7 +68,7 @@ class Message:
     version: int
     generation: int
     kind: str  # a Kind
-    payload: Values  # the golden payload (docs/plan.md); "target_codes" names the target's own codes for the record
+    payload: Values  # the golden payload (docs/api.md); "target_codes" names the target's own codes for the record
 
 
 @dataclass(frozen=True, slots=True)
