@@ -99,6 +99,20 @@ def members(goldens: Sequence[int]) -> dict[int, Candidate]:
         return {row[0]: Candidate(*row) for row in cursor.fetchall()}
 
 
+GIVEN_SQL = """
+SELECT s.id, x.golden_id FROM mdm_sourcerecord s
+JOIN mdm_crosswalk x ON x.code_system_id = s.code_system_id AND x.code = s.code
+WHERE s.id = ANY(%s) AND s.golden_id IS NULL AND x.source_id IS NULL AND x.known_to IS NULL AND x.valid_to IS NULL
+"""
+
+
+def by_given_code(sources: Sequence[int]) -> dict[int, int]:
+    """Source → golden record, where the system itself gave this code to its copy of that record (a receipt said so)."""
+    with connection.cursor() as cursor:
+        cursor.execute(GIVEN_SQL, [list(sources)])
+        return dict(cursor.fetchall())
+
+
 class StandardisedCache:
     """Standardised records by (source id, version). A version never changes, so nothing here grows stale."""
 

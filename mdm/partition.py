@@ -45,7 +45,7 @@ class Facts:
     clean_systems: Mapping[int, frozenset[int]] = field(default_factory=dict)  # golden → declared-clean code systems
     rejected: frozenset[tuple[int, int]] = frozenset()  # source pairs that a person called different, ordered
     members: Mapping[int, frozenset[int]] = field(default_factory=dict)  # golden → source ids
-    same: Mapping[int, int] = field(default_factory=dict)  # source → golden that a person called the same
+    same: Mapping[int, int] = field(default_factory=dict)  # source → golden: a person said so, or its code was given
 
 
 @dataclass(slots=True)

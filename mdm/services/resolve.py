@@ -326,4 +326,6 @@ def _look_again(scored: Scored, links: _Links) -> bool:
     if not links.rows or not scored.doubtful:
         return False
     doubtful = SourceRecord.objects.filter(pk__in=scored.doubtful, state=State.REVIEW)
-    return bool(doubtful.update(state=State.PENDING))
+    # who holds one of them is landing or deciding it right now; waiting could deadlock with them
+    free = list(doubtful.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True))
+    return bool(SourceRecord.objects.filter(pk__in=free).update(state=State.PENDING))

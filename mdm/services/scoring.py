@@ -133,6 +133,8 @@ def _facts(engine: Engine, queries: Mapping[int, Query], pairs: Pairs, rows: Map
     goldens = {g for _, b in pairs if (g := rows[b].golden) is not None}
     goldens |= {g for source in queries if (g := rows[source].golden) is not None}
     goldens |= {g for row in judgements for g in row[3:] if g is not None}
+    given = pool.by_given_code(sorted(queries))
+    goldens |= set(given.values())
     members: dict[int, set[int]] = defaultdict(set)
     clean: dict[int, set[int]] = defaultdict(set)
     deduplicated = _deduplicated(engine.domain)
@@ -141,7 +143,7 @@ def _facts(engine: Engine, queries: Mapping[int, Query], pairs: Pairs, rows: Map
             members[row.golden].add(row.source)
             if row.code_system in deduplicated:
                 clean[row.golden].add(row.code_system)
-    same = {}
+    same = given
     for first, second, verdict, first_golden, second_golden in judgements:
         if verdict == Judgement.Verdict.SAME:
             if first in queries and second_golden is not None and rows[first].golden is None:

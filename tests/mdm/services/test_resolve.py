@@ -19,7 +19,7 @@ from mdm.models import (
     User,
     WorkItem,
 )
-from mdm.services import ingest, resolve
+from mdm.services import crosswalk, ingest, resolve
 from tests.mdm import kit
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +96,15 @@ def test_a_link_that_has_become_weak_asks_a_steward_and_stays() -> None:
     assert WorkItem.objects.get(kind=WorkItem.Kind.WEAK_LINK).source == kit.source("scm", "S1")
 
 
+def test_a_code_that_a_target_gave_its_copy_leads_back_to_the_record() -> None:
+    kit.feed("scm", {"S1": kit.CATHETER})
+    golden = kit.golden("scm", "S1")
+    codes = {golden.pk: [("ERP-77", "")]}
+    crosswalk.add_target_codes(code_system=kit.code_system("erp"), codes=codes, actor=User.objects.system())
+    kit.feed("erp", {"ERP-77": {"description": "CATH"}})  # the ERP abbreviates beyond recognition
+    assert kit.golden("erp", "ERP-77") == golden
+
+
 def test_two_codes_of_a_clean_source_never_become_one_record() -> None:
     kit.feed("register", {"R1": kit.CATHETER, "R2": kit.CATHETER}, deduplicated=True)
     assert kit.golden("register", "R1") != kit.golden("register", "R2")
@@ -135,7 +144,10 @@ def test_a_reference_is_mended_when_the_record_it_names_arrives() -> None:
 
 
 def test_a_parent_that_would_close_a_cycle_is_left_out_and_said_so() -> None:
-    tree = {"A": {"code": "A", "name": "Surgery", "parent": "B"}, "B": {"code": "B", "name": "Perioperative", "parent": "A"}}
+    tree = {
+        "A": {"code": "A", "name": "Surgery", "parent": "B"},
+        "B": {"code": "B", "name": "Perioperative", "parent": "A"},
+    }
     kit.feed("erp", tree, "cost_center")
     parents = [kit.golden("erp", code, "cost_center").cost_center.parent_id for code in tree]
     assert sum(parent is not None for parent in parents) == 1
@@ -162,7 +174,10 @@ def test_what_concord_delivered_is_no_evidence_when_it_comes_back() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_given_twins_make_one_golden_record() -> None:
     for attempt in range(5):
-        values = kit.CATHETER | {"catalogue_number": f"TW-{attempt}-100", "description": f"TWIN {attempt} CATHETER 16FR"}
+        values = kit.CATHETER | {
+            "catalogue_number": f"TW-{attempt}-100",
+            "description": f"TWIN {attempt} CATHETER 16FR",
+        }
         kit.land("erp", {f"E{attempt}": values})
         kit.land("scm", {f"S{attempt}": values})
         ids = [kit.source("erp", f"E{attempt}").pk, kit.source("scm", f"S{attempt}").pk]
@@ -232,8 +247,16 @@ def test_codes_missing_from_a_full_feed_are_retired_and_their_lonely_records_too
     assert kit.golden("erp", "E1").status == GoldenRecord.Status.LIVE
 
 
-def test_the_number_of_queries_does_not_grow_with_the_batch(django_assert_max_num_queries: Callable[..., object]) -> None:
-    kit.land("erp", {f"E{n}": kit.STAPLER | {"catalogue_number": f"Q{n}77", "description": f"Thing {n} of kind {n}"} for n in range(120)})
+def test_the_number_of_queries_does_not_grow_with_the_batch(
+    django_assert_max_num_queries: Callable[..., object],
+) -> None:
+    kit.land(
+        "erp",
+        {
+            f"E{n}": kit.STAPLER | {"catalogue_number": f"Q{n}77", "description": f"Thing {n} of kind {n}"}
+            for n in range(120)
+        },
+    )
     with django_assert_max_num_queries(70):
         resolve.resolve_pending(domain="item", actor=User.objects.system())
     assert connection.in_atomic_block
