@@ -19,8 +19,9 @@ def executable() -> str | None:
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Closed after each module: while it is open its event loop runs in this thread, and other tests want their own."""
     path = executable()
     if path is None:
         why = f"No browser: none of {', '.join(NAMES)} is on the PATH and CHROMIUM is not set."
