@@ -11,9 +11,6 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
-# Playwright runs an event loop in this thread; the tests' own database access is not async for that.
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-
 
 def executable() -> str | None:
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
@@ -21,14 +18,18 @@ def executable() -> str | None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Closed after each module: while it is open its event loop runs in this thread, and other tests want their own."""
+    """Closed after each module: while it is open its event loop runs in this thread, and other tests want their own.
+
+    The tests' own use of the database is not async for that, which Django has to be told.
+    """
     path = executable()
     if path is None:
         why = f"No browser: none of {', '.join(NAMES)} is on the PATH and CHROMIUM is not set."
         if os.environ.get("CONCORD_REQUIRE_BROWSER") == "1":
             pytest.fail(why)
         pytest.skip(why)
-    with sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield running
         running.close()
