@@ -112,6 +112,8 @@ class X12Adapter:
 
     def confirm(self) -> None:
         """Remove the files that ``collect`` read: the caller has settled."""
+        if not self._consumed:
+            return
         try:
             self._sftp.remove(self._consumed)
         except (Busy, FileNotFoundError) as error:

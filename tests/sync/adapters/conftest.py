@@ -51,4 +51,5 @@ def deliver(adapter: Adapter, *batch: Rendered, within: float = 15) -> list[Outc
     while any(o.state is State.SENT for o in outcomes.values()) and time.monotonic() < end:
         outcomes |= {r.key: r.outcome for r in adapter.collect() if r.key in outcomes}
         time.sleep(0.02)
+    adapter.confirm()
     return [outcomes[r.message.key] for r in batch]
