@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,9 +28,12 @@ GROUP BY q.key
 """
 
 ROWS_SQL = """
-SELECT s.id, s.golden_id, s.state, s.code_system_id, s.version
+SELECT s.id, s.golden_id, s.state, s.code_system_id, s.version, s.ingest_id, s.first_seen_at
 FROM mdm_sourcerecord s WHERE s.id = ANY(%s)
 """
+
+
+Content = tuple[int, int, int, dt.datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,13 @@ class Candidate:
     state: str
     code_system: int
     version: int
+    ingest: int
+    first_seen: dt.datetime
+
+    @property
+    def content(self) -> Content:
+        """What names this version's content, also after a rollback or in a database that was emptied."""
+        return self.source, self.version, self.ingest, self.first_seen
 
 
 def keys(sources: Sequence[int]) -> dict[int, list[int]]:
@@ -114,24 +126,31 @@ def by_given_code(sources: Sequence[int]) -> dict[int, int]:
 
 
 class StandardisedCache:
-    """Standardised records by (source id, version). A version never changes, so nothing here grows stale."""
+    """Standardised records by content. What a content stands for never changes, so nothing here grows stale."""
 
     def __init__(self, size: int = CACHED) -> None:
         self._size = size
-        self._kept: OrderedDict[tuple[int, int], Mapping[str, Any]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Content, Mapping[str, Any]] = OrderedDict()
 
     def load(self, wanted: Sequence[Candidate]) -> list[Mapping[str, Any]]:
         """The standardised form of each candidate, in order; those not kept come with one query."""
-        missing = [c.source for c in wanted if (c.source, c.version) not in self._kept]
+        with self._lock:
+            found = {c.content: kept for c in wanted if (kept := self._kept.get(c.content)) is not None}
+        missing = {c.source: c.content for c in wanted if c.content not in found}
         if missing:
             with connection.cursor() as cursor:
-                cursor.execute("SELECT id, version, standardised FROM mdm_sourcerecord WHERE id = ANY(%s)", [missing])
-                for source, version, text in cursor.fetchall():
-                    self._kept[source, version] = orjson.loads(text) if isinstance(text, str) else text
-        found = [self._kept[c.source, c.version] for c in wanted]
-        while len(self._kept) > self._size:
-            self._kept.popitem(last=False)
-        return found
+                cursor.execute("SELECT id, standardised FROM mdm_sourcerecord WHERE id = ANY(%s)", [list(missing)])
+                fresh = {missing[source]: orjson.loads(text) for source, text in cursor.fetchall()}
+            found |= fresh
+            self._keep(fresh)
+        return [found[c.content] for c in wanted]
+
+    def _keep(self, fresh: Mapping[Content, Mapping[str, Any]]) -> None:
+        with self._lock:
+            self._kept.update(fresh)
+            while len(self._kept) > self._size:
+                self._kept.popitem(last=False)
 
 
 standardised = StandardisedCache()

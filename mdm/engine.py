@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import threading
 import zlib
@@ -20,6 +21,10 @@ from mdm.models import Frequencies, Policy, SourceRecord
 GROWTH = 1.2  # frequencies are counted anew when the records have grown by this factor
 
 
+# The rows it was built from. Not their versions: those come again in a database that was emptied or rolled back.
+MadeOf = tuple[tuple[int, dt.datetime] | None, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     domain: str
@@ -27,7 +32,7 @@ class Engine:
     policy: matching.Policy
     policy_version: int
     statistics: matching.Statistics
-    statistics_version: int
+    made_of: MadeOf
 
     def standardise(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return dict(self.recipe.standardise(values))
@@ -47,19 +52,18 @@ _cache_lock = threading.Lock()
 
 
 def engine_for(domain: str) -> Engine:
-    """The engine in force. Built once per process and version; asking costs two small queries."""
+    """The engine in force. Built once per process and what it is made of; asking costs two small queries."""
     policy_row = policies.active(Policy.Kind.MATCH, domain)
-    policy_version = policy_row.version if policy_row else 0
-    frequencies = Frequencies.objects.filter(domain=domain).order_by("-version").only("version").first()
-    wanted = (policy_version, frequencies.version if frequencies else 0)
+    frequencies = Frequencies.objects.filter(domain=domain).order_by("-version").only("created_at").first()
+    made_of = tuple((row.pk, row.created_at) if row else None for row in (policy_row, frequencies))
     with _cache_lock:
         engine = _cache.get(domain)
-        if engine is None or (engine.policy_version, engine.statistics_version) != wanted:
-            engine = _cache[domain] = _build(domain, policy_row, frequencies)
+        if engine is None or engine.made_of != made_of:
+            engine = _cache[domain] = _build(domain, policy_row, frequencies, made_of)
         return engine
 
 
-def _build(domain: str, policy_row: Policy | None, frequencies: Frequencies | None) -> Engine:
+def _build(domain: str, policy_row: Policy | None, frequencies: Frequencies | None, made_of: MadeOf) -> Engine:
     recipe = matching.recipe_for(domain)
     policy = matching.Policy.from_json(policy_row.body) if policy_row else matching.Policy.default(domain)
     statistics = matching.Statistics.collect(recipe, [])
@@ -71,7 +75,7 @@ def _build(domain: str, policy_row: Policy | None, frequencies: Frequencies | No
         policy=policy,
         policy_version=policy_row.version if policy_row else 0,
         statistics=statistics,
-        statistics_version=frequencies.version if frequencies else 0,
+        made_of=made_of,
     )
 
 

@@ -7,8 +7,9 @@ order in which queries, edges or goldens are given: ties are broken by content (
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 from matching import Policy
 
@@ -47,6 +48,12 @@ class Facts:
     members: Mapping[int, frozenset[int]] = field(default_factory=dict)  # golden → source ids
     same: Mapping[int, int] = field(default_factory=dict)  # source → golden: a person said so, or its code was given
 
+    def apart(self, one: int, two: int) -> bool:
+        """Whether two golden records can't be one: a clean system has both, or a person said so."""
+        if self.clean_systems.get(one, frozenset()) & self.clean_systems.get(two, frozenset()):
+            return True
+        return any_rejected(self.rejected, self.members.get(one, ()), self.members.get(two, ()))
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -57,10 +64,15 @@ class Outcome:
     reason: str = ""
 
 
+def any_rejected(rejected: Collection[tuple[int, int]], some: Iterable[int], others: Iterable[int]) -> bool:
+    return bool(rejected) and any((min(a, b), max(a, b)) in rejected for a, b in product(some, others))
+
+
 class _Clusters:
     def __init__(self, queries: Sequence[Query], facts: Facts) -> None:
         self._facts = facts
         self._of: dict[Target, int] = {}
+        self._joined: dict[int, int] = {}  # cluster → the one it was joined to
         self._sources: list[set[int]] = []
         self._clean: list[set[int]] = []
         self.golden: list[int] = []
@@ -78,10 +90,15 @@ class _Clusters:
 
     def find(self, node: Target) -> int:
         if node in self._of:
-            return self._of[node]
+            return self._root(self._of[node])
         golden = node.golden
         members = set(self._facts.members.get(golden, ()))
         return self._add(node, members, set(self._facts.clean_systems.get(golden, ())), golden)
+
+    def _root(self, number: int) -> int:
+        while number in self._joined:
+            number = self._joined[number]
+        return number
 
     def conflict(self, one: int, two: int) -> str:
         """Why these two clusters may never be one, "" if they may."""
@@ -89,8 +106,7 @@ class _Clusters:
             return "both are golden records already"
         if self._clean[one] & self._clean[two]:
             return "a source that is free of duplicates has both"
-        small, large = sorted((self._sources[one], self._sources[two]), key=len)
-        if any((min(a, b), max(a, b)) in self._facts.rejected for a in small for b in large):
+        if any_rejected(self._facts.rejected, self._sources[one], self._sources[two]):
             return "a steward said they are not the same"
         return ""
 
@@ -98,9 +114,7 @@ class _Clusters:
         keep, drop = (one, two) if self.golden[one] or not self.golden[two] else (two, one)
         self._sources[keep] |= self._sources[drop]
         self._clean[keep] |= self._clean[drop]
-        for node, number in self._of.items():
-            if number == drop:
-                self._of[node] = keep
+        self._joined[drop] = keep
 
 
 Edges = Mapping[int, Mapping[Target, Edge]]  # query source id → its targets

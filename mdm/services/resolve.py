@@ -106,7 +106,7 @@ def _resolve(
     scored = scoring.score(engine, batch, keys)
     known = [s for s in batch if s.golden_id is not None]
     unknown = [s for s in batch if s.golden_id is None]
-    outcomes = partition([scoring.as_query(s) for s in unknown], scored.edges, scored.facts, engine.policy)
+    outcomes = partition([scored.queries[s.pk] for s in unknown], scored.edges, scored.facts, engine.policy)
     links = _links(change, engine.domain, unknown, outcomes)
     _write_links(change, engine, links)
     _keep_known(known)
@@ -263,19 +263,31 @@ def _ask_about(
     change: Change, engine: Engine, known: Sequence[SourceRecord], outcomes: Mapping[int, Outcome], scored: Scored,
     links: _Links,
 ) -> None:  # fmt: skip
-    """Doubts that stop nothing: links that have become weak, and new golden records that resemble another."""
+    """Doubts that stop nothing: links that have become weak, and golden records that resemble another."""
     goldens_of = {source.pk: golden for source, golden, *_ in links.rows}
     items = [item for source in known if (item := _weak_link(engine, source, scored))]
     alike = {
         source.pk: [pair for pair in _shown(outcomes[source.pk].candidates, goldens_of) if pair[0] != golden]
         for source, golden, *_ in links.rows
         if outcomes[source.pk].candidates
-    }
+    } | {source.pk: _rivals(engine, source, scored) for source in known}
     explained = _explained(engine, scored, alike)
-    for source, golden, *_ in links.rows:
-        if found := explained.get(source.pk):
+    linked = [(source, golden) for source, golden, *_ in links.rows] + [(s, s.golden_id) for s in known]
+    for source, golden in linked:
+        if golden is not None and (found := explained.get(source.pk)):
             items.append(duplicate_item(engine, golden, found, policies.label(engine.domain, source.values)))
     work.put(change, list({item.subject: item for item in items}.values()))
+
+
+def _rivals(engine: Engine, source: SourceRecord, scored: Scored) -> list[tuple[int, Edge]]:
+    """Golden records that a changed record would be linked to today, had it no link: best first."""
+    facts, mine = scored.facts, source.golden_id or 0
+    found = [
+        (target.golden, edge)
+        for target, edge in scored.edges.get(source.pk, {}).items()
+        if edge.score >= engine.policy.auto_bits and not edge.vetoed and not facts.apart(mine, target.golden)
+    ]
+    return sorted(found, key=lambda pair: (-round(pair[1].score, 6), pair[0]))[:SHOWN]
 
 
 def duplicate_item(engine: Engine, golden: int, found: Sequence[Mapping[str, Any]], title: str) -> WorkItem:

@@ -26,6 +26,7 @@ Pairs = list[tuple[int, int]]
 class Scored:
     """What is known about a batch before it is decided."""
 
+    queries: dict[int, Query]
     edges: dict[int, dict[Target, Edge]]
     facts: Facts
     rows: dict[int, Candidate] = field(default_factory=dict)  # queries and candidates, by source id
@@ -50,26 +51,31 @@ def score(engine: Engine, sources: Sequence[SourceRecord], keys: Mapping[int, Se
     pairs = _worth_scoring(zip(left.tolist(), right.tolist(), strict=True), rows, queries)
     facts = _facts(engine, queries, pairs, rows)
     edges: dict[int, dict[Target, Edge]] = defaultdict(dict)
-    doubtful = _enter(edges, _judge(engine, pairs, rows), rows, queries, facts, engine.policy.review_bits)
+    doubtful = _enter(edges, _judge(engine, pairs, rows), rows, queries, engine.policy.review_bits)
     rest = _unseen_members(edges, facts, set(pairs), engine.policy.review_bits)
     if rest:
         rows |= pool.rows(sorted({b for _, b in rest} - rows.keys()))
-        _enter(edges, _judge(engine, rest, rows), rows, queries, facts, engine.policy.review_bits)
-    return Scored(dict(edges), facts, rows, doubtful)
+        _enter(edges, _judge(engine, rest, rows), rows, queries, engine.policy.review_bits)
+    return Scored(queries, dict(edges), facts, rows, doubtful)
 
 
 def _worth_scoring(
     pairs: Iterable[tuple[int, int]], rows: Mapping[int, Candidate], queries: Mapping[int, Query]
 ) -> Pairs:
-    """Without those of one declared-clean code system, retired ones, and those waiting in other batches."""
-    kept = []
+    """Without those of one declared-clean code system, retired ones, and those waiting in other batches.
+
+    Of two queries that wait, one order is enough: they are as like as they are.
+    """
+    kept: dict[tuple[int, int], None] = {}
     for a, b in pairs:
         other = rows.get(b)
         if other is None or (queries[a].deduplicated and other.code_system == queries[a].code_system):
             continue
+        if (b, a) in kept and rows[a].golden is None and other.golden is None:
+            continue
         if other.golden is not None or b in queries or other.state == SourceRecord.State.REVIEW:
-            kept.append((a, b))
-    return kept
+            kept[a, b] = None
+    return list(kept)
 
 
 def _judge(engine: Engine, pairs: Pairs, rows: Mapping[int, Candidate]) -> Iterable[tuple[int, int, float, bool]]:
@@ -92,26 +98,23 @@ def _judge(engine: Engine, pairs: Pairs, rows: Mapping[int, Candidate]) -> Itera
 
 def _enter(
     edges: dict[int, dict[Target, Edge]], judged: Iterable[tuple[int, int, float, bool]],
-    rows: Mapping[int, Candidate], queries: Mapping[int, Query], facts: Facts, review_bits: float,
+    rows: Mapping[int, Candidate], queries: Mapping[int, Query], review_bits: float,
 ) -> set[int]:  # fmt: skip
     """Fold pairs into edges: the best score per target, vetoed if any record of it is; returns doubtful neighbours."""
     doubtful: set[int] = set()
     for a, b, bits, vetoed in judged:
-        golden = rows[b].golden
-        if b not in queries and golden is None:
+        mine, theirs = rows[a].golden, rows[b].golden
+        if theirs is None and b not in queries:
             if bits >= review_bits:
                 doubtful.add(b)
-            continue
-        if b in queries and _is_waiting(rows[b]):
+        elif mine is None and theirs is None:
             _raise(edges[a], Target(peer=b), bits, vetoed, b)
             _raise(edges[b], Target(peer=a), bits, vetoed, a)
-        elif golden is not None and golden != rows[a].golden:
-            _raise(edges[a], Target(golden=golden), bits, vetoed, b)
+        elif theirs is None:
+            _raise(edges[b], Target(golden=mine or 0), bits, vetoed, a)
+        elif theirs != mine:
+            _raise(edges[a], Target(golden=theirs), bits, vetoed, b)
     return doubtful
-
-
-def _is_waiting(row: Candidate) -> bool:
-    return row.golden is None
 
 
 def _raise(targets: dict[Target, Edge], target: Target, bits: float, vetoed: bool, via: int) -> None:

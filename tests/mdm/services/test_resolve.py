@@ -105,6 +105,32 @@ def test_a_code_that_a_target_gave_its_copy_leads_back_to_the_record() -> None:
     assert kit.golden("erp", "ERP-77") == golden
 
 
+def test_a_known_record_and_a_new_one_like_it_in_one_batch_become_one() -> None:
+    kit.feed("erp", {"E1": kit.CATHETER})
+    kit.land("erp", {"E1": kit.CATHETER | {"brand": "SoftFlow"}})
+    kit.feed("scm", {"S1": kit.SAME_CATHETER})
+    assert kit.golden("scm", "S1") == kit.golden("erp", "E1")
+
+
+def test_a_changed_record_that_now_resembles_another_keeps_its_link_and_asks() -> None:
+    kit.feed("erp", {"E1": kit.CATHETER, "E2": kit.STAPLER})
+    kit.feed("erp", {"E2": kit.SAME_CATHETER})
+    assert kit.golden("erp", "E2") != kit.golden("erp", "E1")
+    item = WorkItem.objects.get(kind=WorkItem.Kind.POSSIBLE_DUPLICATE)
+    assert {item.golden, item.other} == {kit.golden("erp", "E1"), kit.golden("erp", "E2")}
+
+
+def test_what_was_read_in_a_transaction_that_failed_is_forgotten() -> None:
+    kit.feed("erp", {"E1": kit.CATHETER})
+    with transaction.atomic():
+        kit.feed("erp", {"E1": kit.STAPLER})
+        kit.feed("scm", {"S1": kit.STAPLER})
+        transaction.set_rollback(True)
+    kit.feed("erp", {"E1": kit.CATHETER | {"brand": "SoftFlow"}})
+    kit.feed("scm", {"S1": kit.SAME_CATHETER})
+    assert kit.golden("scm", "S1") == kit.golden("erp", "E1")
+
+
 def test_two_codes_of_a_clean_source_never_become_one_record() -> None:
     kit.feed("register", {"R1": kit.CATHETER, "R2": kit.CATHETER}, deduplicated=True)
     assert kit.golden("register", "R1") != kit.golden("register", "R2")
