@@ -38,6 +38,12 @@ def admission(target: Target) -> Admission:
     return Admission.PROBE if taken else Admission.NONE
 
 
+def not_tried(target: Target) -> None:
+    """The lane that was to try had nothing to send (it waits for another, say): the next may try at once."""
+    half_open = Breaker.objects.filter(target=target, state=Breaker.State.HALF_OPEN)
+    half_open.update(state=Breaker.State.OPEN, retry_at=Now(), changed_at=Now())
+
+
 def is_closed(target: Target) -> bool:
     return not Breaker.objects.filter(target=target).exclude(state=Breaker.State.CLOSED).exists()
 

@@ -88,6 +88,8 @@ def deliver_batch(target: Target, adapter: Adapter) -> Tally:
     composed = compose(target, adapter, claims)
     if composed.verdicts:
         settle(target, composed.verdicts)
+    if claims[0].probe and not composed.shipments:
+        breaker.not_tried(target)
     sent = _send(target, adapter, composed.shipments)
     if sent:
         settle(target, sent)

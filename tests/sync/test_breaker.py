@@ -141,6 +141,20 @@ def test_a_try_without_a_lane_is_not_used_up(target: Target, peer: Peer) -> None
     assert Breaker.objects.get().state == "open"
 
 
+def test_a_try_whose_lane_has_nothing_to_send_passes_to_the_next(target: Target, peer: Peer) -> None:
+    supplier = kit.create("supplier")
+    peer.down = True
+    fail(target, 5)
+    peer.down = False
+    item = kit.create("item", preferred_supplier=supplier)
+    kit.make_due(target)
+    Lane.objects.filter(record=item).update(due_at=timezone.now() - dt.timedelta(hours=1))  # the oldest: it tries first
+    past(target)
+    kit.deliver(target)
+    assert Breaker.objects.get().state == "closed"
+    assert set(peer.records) == {supplier.public_id, item.public_id}
+
+
 def test_it_opens_when_half_of_the_last_minute_failed(target: Target, peer: Peer) -> None:
     golden = kit.create()
     now = timezone.now()
