@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import models
@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from mdm.bulk import insert
 from mdm.context import request_id
+from mdm.known import Known
 from mdm.models import AuditEntry, GoldenRecord, User, new_change_id
 
 
@@ -23,6 +24,7 @@ class Change:
     reason: str
     id: uuid.UUID
     at: dt.datetime
+    known: Known = field(default_factory=Known, compare=False)
 
     @classmethod
     def begin(cls, actor: User, action: str, reason: str = "") -> Change:

@@ -14,7 +14,7 @@ import orjson
 from django.db import transaction
 
 import matching
-from mdm import policies
+from mdm.known import Known
 from mdm.locks import lock_name
 from mdm.models import Frequencies, Policy, SourceRecord
 
@@ -51,9 +51,9 @@ _cache: dict[str, Engine] = {}
 _cache_lock = threading.Lock()
 
 
-def engine_for(domain: str) -> Engine:
+def engine_for(domain: str, known: Known | None = None) -> Engine:
     """The engine in force. Built once per process and what it is made of; asking costs two small queries."""
-    policy_row = policies.active(Policy.Kind.MATCH, domain)
+    policy_row = (known or Known()).policy(Policy.Kind.MATCH, domain)
     frequencies = Frequencies.objects.filter(domain=domain).order_by("-version").only("created_at").first()
     made_of = tuple((row.pk, row.created_at) if row else None for row in (policy_row, frequencies))
     with _cache_lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mdm import survivorship
+from mdm.known import Known
 from mdm.models import Policy
 
 # What a record needs before it leaves draft.
@@ -16,19 +17,15 @@ REQUIRED: dict[str, tuple[str, ...]] = {
 }
 
 
-def active(kind: str, domain: str) -> Policy | None:
-    return Policy.objects.filter(kind=kind, domain=domain, active=True).first()
-
-
-def survivorship_policy(domain: str) -> survivorship.Policy:
-    row = active(Policy.Kind.SURVIVORSHIP, domain)
+def survivorship_policy(known: Known, domain: str) -> survivorship.Policy:
+    row = known.policy(Policy.Kind.SURVIVORSHIP, domain)
     if row is None:
         return survivorship.Policy()
     return survivorship.Policy(version=row.version, trust=row.body.get("trust", {}))
 
 
-def required(domain: str) -> tuple[str, ...]:
-    row = active(Policy.Kind.PUBLISH, domain)
+def required(known: Known, domain: str) -> tuple[str, ...]:
+    row = known.policy(Policy.Kind.PUBLISH, domain)
     return tuple(row.body["required"]) if row else REQUIRED[domain]
 
 

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 from django.conf import settings
 from django.db import models
 
 from mdm.models.base import DomainName
-
-if TYPE_CHECKING:
-    from mdm.models.source import SourceRecord
 
 PRIMARY = "primary"
 GTIN_LENGTHS = (8, 12, 13, 14)
@@ -55,12 +49,6 @@ class CodeSystems(models.Manager["CodeSystem"]):
         """A system's own record codes in a domain, made when it first uses one."""
         slug = f"{system.code}-{domain.replace('_', '-')}"
         return self.get_or_create(system=system, domain=domain, kind=PRIMARY, defaults={"slug": slug})[0]
-
-    def attach(self, sources: Sequence[SourceRecord]) -> None:
-        """Give source records their code systems, one object for all that share one: a join would make one a row."""
-        found = self.select_related("system").in_bulk({source.code_system_id for source in sources})
-        for source in sources:
-            source.code_system = found[source.code_system_id]
 
 
 class CodeSystem(models.Model):

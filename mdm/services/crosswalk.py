@@ -13,9 +13,10 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
 from mdm import identifiers
-from mdm.bulk import by_stage
+from mdm.bulk import insert, insert_new
 from mdm.canonical import DOMAINS
 from mdm.changes import Change
+from mdm.known import Known
 from mdm.models import PRIMARY, CodeSystem, Crosswalk, SourceRecord, SourceSystem, User
 
 PUBLIC = "public"
@@ -30,15 +31,16 @@ GROUP BY golden_id, code_system_id, uom HAVING NOT bool_or(preferred)
 """
 
 
-def identifier_systems(domain: str) -> dict[str, CodeSystem]:
+def identifier_systems(known: Known, domain: str) -> dict[str, CodeSystem]:
     """The built-in code systems of a domain's public identifiers by scheme, made when first needed.
 
     They are shared, not unique: two sites may have one NPI, and dirty data repeats GTINs.
     """
     schemes = {f.scheme for f in DOMAINS[domain].identifiers}
-    found = {cs.kind: cs for cs in CodeSystem.objects.filter(system__code=PUBLIC, domain=domain, kind__in=schemes)}
+    systems = known.code_systems.values()
+    found = {cs.kind: cs for cs in systems if cs.system.code == PUBLIC and cs.domain == domain and cs.kind in schemes}
     for scheme in sorted(schemes - set(found)):
-        found[scheme] = _make_identifier_system(domain, scheme)
+        found[scheme] = known.add(_make_identifier_system(domain, scheme))
     return found
 
 
@@ -82,7 +84,6 @@ def _one_unit_per_code(entries: set[Entry]) -> set[Entry]:
 def open_rows(change: Change, wanted: Iterable[tuple[Entry, int, int | None]]) -> None:
     """Open (entry, golden id, source id) rows. The first code of a record in a system and unit is the preferred one."""
     rows = list(wanted)
-    systems = CodeSystem.objects.in_bulk({entry[0] for entry, _, _ in rows})
     taken = _preferred({golden for _, golden, _ in rows})
     made = []
     for (system, code, uom), golden, source in rows:
@@ -96,30 +97,35 @@ def open_rows(change: Change, wanted: Iterable[tuple[Entry, int, int | None]]) -
                 golden_id=golden,
                 source_id=source,
                 preferred=preferred,
-                resolves=systems[system].unique,
+                resolves=change.known.code_systems[system].unique,
                 known_from=change.at,
                 change_id=change.id,
             )
         )
-    by_stage(made, INSERT_SQL)
+    _insert(made)
 
 
 # A concurrent transaction may have opened a preferred code of the same record, system and unit meanwhile: the first to
 # commit stays the preferred one. Both insert in the same order, so neither can deadlock with the other.
-INSERT_SQL = (
-    """
-    INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} WHERE preferred
-    ORDER BY golden_id, code_system_id, uom
-    ON CONFLICT (golden_id, code_system_id, uom) WHERE known_to IS NULL AND preferred AND valid_to IS NULL DO NOTHING
-    """,
-    """
-    DELETE FROM {stage} s USING {table} c
-    WHERE s.preferred AND c.code_system_id = s.code_system_id AND c.code = s.code AND c.golden_id = s.golden_id
-      AND c.uom = s.uom AND c.change_id = s.change_id
-    """,
-    "UPDATE {stage} SET preferred = false WHERE preferred",
-    "INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage}",
-)
+ONE_PREFERRED = "(golden_id, code_system_id, uom) WHERE known_to IS NULL AND preferred AND valid_to IS NULL"
+
+
+def _insert(rows: Sequence[Crosswalk]) -> None:
+    first = sorted((r for r in rows if r.preferred), key=lambda r: (r.golden_id, r.code_system_id, r.uom))
+    rest = [row for row in rows if not row.preferred]
+    if insert_new(first, unique=ONE_PREFERRED) < len(first):
+        rest += _left_out(first)
+    for row in rest:
+        row.preferred = False
+    insert(rest)
+
+
+def _left_out(rows: Sequence[Crosswalk]) -> list[Crosswalk]:
+    """Those that are not in the table."""
+    goldens = {row.golden_id for row in rows}
+    stored = Crosswalk.objects.filter(golden__in=goldens, change_id=rows[0].change_id, known_to__isnull=True)
+    there = set(stored.values_list("code_system", "code", "golden", "uom"))
+    return [row for row in rows if (row.code_system_id, row.code, row.golden_id, row.uom) not in there]
 
 
 def _preferred(golden_ids: set[int]) -> set[tuple[int, int, str]]:
@@ -215,7 +221,7 @@ def set_identifiers(
     change: Change, domain: str, values: Mapping[int, Mapping[str, Any]], *, existing: Sequence[int]
 ) -> set[int]:
     """Make the crosswalk hold exactly the identifiers that these golden values state; returns whose codes changed."""
-    systems = identifier_systems(domain)
+    systems = identifier_systems(change.known, domain)
     wanted = {golden: identifier_codes(domain, v, systems) for golden, v in values.items()}
     have: dict[int, dict[Entry, int]] = defaultdict(dict)
     live = Crosswalk.objects.filter(

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Q
 
 from mdm.canonical import DOMAINS, Field, Kind
+from mdm.known import Known
 from mdm.models import PRIMARY, CodeSystem, Crosswalk, PendingReference, SourceRecord, SourceSystem
 
 Named = tuple[int, str, str]  # source system id, domain of the referenced record, its code there
@@ -35,20 +36,19 @@ def _named_by_children(spec: Field, system: int, rows: Sequence[Mapping[str, Any
                     yield f"{spec.name}.{child.name}", (system, child.domain, str(row[child.name]))
 
 
-class References:
-    """The golden ids that a set of source records refers to, loaded with two queries."""
+def _own(known: Known, system: int, domain: str) -> CodeSystem:
+    """The code system that a source system names its records of a domain by, made when it first names one."""
+    found = known.of(system, domain, PRIMARY)
+    return found or known.add(CodeSystem.objects.own(SourceSystem.objects.get(pk=system), domain))
 
-    def __init__(self, domain: str, sources: Sequence[SourceRecord]) -> None:
+
+class References:
+    """The golden ids that a set of source records refers to, loaded with one query."""
+
+    def __init__(self, known: Known, domain: str, sources: Sequence[SourceRecord]) -> None:
         self.domain = domain
         wanted = {named for source in sources for _, named in named_by(domain, source)}
-        self._systems = {
-            (cs.system_id, cs.domain): cs
-            for cs in CodeSystem.objects.filter(kind=PRIMARY, system__in={w[0] for w in wanted})
-        }
-        for system, other, _ in wanted:
-            if (system, other) not in self._systems:
-                owner = SourceSystem.objects.get(pk=system)
-                self._systems[system, other] = CodeSystem.objects.own(owner, other)
+        self._systems = {(system, other): _own(known, system, other) for system, other, _ in wanted}
         self._found = self._look_up(wanted)
 
     def _look_up(self, wanted: set[Named]) -> dict[tuple[int, str], int]:

@@ -20,7 +20,7 @@ from mdm.changes import Change
 from mdm.engine import Engine, count_frequencies, engine_for
 from mdm.exceptions import Forbidden
 from mdm.locks import lock_keys
-from mdm.models import CodeSystem, GoldenRecord, SourceRecord, User, WorkItem
+from mdm.models import GoldenRecord, SourceRecord, User, WorkItem
 from mdm.partition import Edge, Outcome, Target, partition
 from mdm.services import crosswalk, references, scoring, work
 from mdm.services.scoring import Scored
@@ -88,8 +88,8 @@ def resolve_pending(*, domain: str, actor: User, ids: Sequence[int] | None = Non
     if not batch:
         return counts
     change = Change.begin(User.objects.system(), "resolve")  # the engine decides, whoever brought the records
-    engine = engine_for(domain)
-    CodeSystem.objects.attach(batch)
+    engine = engine_for(domain, change.known)
+    change.known.attach(batch)
     keys = pool.keys([source.pk for source in batch])
     lock_keys(domain, (key for own in keys.values() for key in own))
     _resolve(change, engine, batch, keys, counts)
@@ -103,7 +103,7 @@ def _resolve(
     keys: Mapping[int, Sequence[int]],
     counts: ResolveCounts,
 ) -> None:
-    scored = scoring.score(engine, batch, keys)
+    scored = scoring.score(change.known, engine, batch, keys)
     known = [s for s in batch if s.golden_id is not None]
     unknown = [s for s in batch if s.golden_id is None]
     outcomes = partition([scored.queries[s.pk] for s in unknown], scored.edges, scored.facts, engine.policy)

@@ -147,7 +147,7 @@ def _link(
     source.state = SourceRecord.State.LINKED
     source.link_reason = SourceRecord.LinkReason.STEWARD
     source.link_score, source.linked_at = score, change.at
-    source.policy_version = engine_for(source.domain).policy_version
+    source.policy_version = engine_for(source.domain, change.known).policy_version
     source.save(update_fields=["golden", "state", "link_reason", "link_score", "linked_at", "policy_version"])
     opened = crosswalk.link_sources(change, [source])
     recompute(change, source.domain, [golden_id], fresh={golden_id: fresh} if fresh else {}, relinked=[golden_id])

@@ -16,7 +16,8 @@ from matching import Comparison
 from mdm import candidates as pool
 from mdm.candidates import Candidate, standardised
 from mdm.engine import Engine
-from mdm.models import CodeSystem, Judgement, SourceRecord
+from mdm.known import Known
+from mdm.models import Judgement, SourceRecord
 from mdm.partition import Edge, Facts, Query, Target
 
 Pairs = list[tuple[int, int]]
@@ -43,13 +44,13 @@ def as_query(source: SourceRecord) -> Query:
     )
 
 
-def score(engine: Engine, sources: Sequence[SourceRecord], keys: Mapping[int, Sequence[int]]) -> Scored:
+def score(known: Known, engine: Engine, sources: Sequence[SourceRecord], keys: Mapping[int, Sequence[int]]) -> Scored:
     """Find and score what the sources may be the same as: golden records, and each other."""
     queries = {s.pk: as_query(s) for s in sources}
     left, right = pool.find({pk: keys[pk] for pk in queries})
     rows = pool.rows(sorted({*queries, *right.tolist()}))
     pairs = _worth_scoring(zip(left.tolist(), right.tolist(), strict=True), rows, queries)
-    facts = _facts(engine, queries, pairs, rows)
+    facts = _facts(known, engine, queries, pairs, rows)
     edges: dict[int, dict[Target, Edge]] = defaultdict(dict)
     doubtful = _enter(edges, _judge(engine, pairs, rows), rows, queries, engine.policy.review_bits)
     rest = _unseen_members(edges, facts, set(pairs), engine.policy.review_bits)
@@ -127,7 +128,9 @@ def _raise(targets: dict[Target, Edge], target: Target, bits: float, vetoed: boo
         edge.score, edge.via = bits, via
 
 
-def _facts(engine: Engine, queries: Mapping[int, Query], pairs: Pairs, rows: Mapping[int, Candidate]) -> Facts:
+def _facts(
+    known: Known, engine: Engine, queries: Mapping[int, Query], pairs: Pairs, rows: Mapping[int, Candidate]
+) -> Facts:
     judgements = list(
         Judgement.objects.filter(Q(first__in=queries) | Q(second__in=queries), reopened_at__isnull=True).values_list(
             "first", "second", "verdict", "first__golden", "second__golden"
@@ -140,7 +143,7 @@ def _facts(engine: Engine, queries: Mapping[int, Query], pairs: Pairs, rows: Map
     goldens |= set(given.values())
     members: dict[int, set[int]] = defaultdict(set)
     clean: dict[int, set[int]] = defaultdict(set)
-    deduplicated = _deduplicated(engine.domain)
+    deduplicated = {pk for pk, system in known.code_systems.items() if system.deduplicated}
     for row in pool.members(sorted(goldens)).values():
         if row.golden is not None:
             members[row.golden].add(row.source)
@@ -159,10 +162,6 @@ def _facts(engine: Engine, queries: Mapping[int, Query], pairs: Pairs, rows: Map
         rejected=frozenset((a, b) for a, b, verdict, *_ in judgements if verdict == Judgement.Verdict.DIFFERENT),
         same=same,
     )
-
-
-def _deduplicated(domain: str) -> set[int]:
-    return set(CodeSystem.objects.filter(domain=domain, deduplicated=True).values_list("pk", flat=True))
 
 
 def _unseen_members(

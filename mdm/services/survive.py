@@ -17,7 +17,8 @@ from django.utils import timezone
 from mdm import policies
 from mdm.canonical import DOMAINS
 from mdm.changes import Change, audit_all
-from mdm.models import AuditEntry, ChangeEvent, CodeSystem, GoldenRecord, Override, SourceRecord
+from mdm.known import Known
+from mdm.models import AuditEntry, ChangeEvent, GoldenRecord, Override, SourceRecord
 from mdm.rows import canonical, load_values
 from mdm.services import crosswalk, guard, hierarchy, quality
 from mdm.services.events import announce
@@ -64,10 +65,10 @@ def recompute(
     """
     fresh = fresh or {}
     existing = _locked(change, set(golden_ids) - set(fresh))
-    built = _rebuild(domain, existing | dict(fresh), set(fresh))
+    built = _rebuild(change.known, domain, existing | dict(fresh), set(fresh))
     guard.hold(change, domain, built, approved=set(approved))
     hierarchy.break_cycles(domain, built)
-    needed = policies.required(domain)
+    needed = policies.required(change.known, domain)
     codes_changed = crosswalk.set_identifiers(
         change,
         domain,
@@ -120,22 +121,23 @@ def _silenced(goldens: Iterable[GoldenRecord]) -> set[int]:
 
 def preview(golden: GoldenRecord, added: Sequence[SourceRecord]) -> Survived:
     """What would survive if these records were linked to the golden record, too. Reads only."""
-    sources = [*_sources([golden.pk])[golden.pk], *added]
-    references = References(golden.domain, sources)
+    known = Known()
+    sources = [*_sources(known, [golden.pk])[golden.pk], *added]
+    references = References(known, golden.domain, sources)
     inputs = [_input(golden.domain, s, references) for s in _speaking(sources)]
     overrides = _overrides({golden.pk: golden})[golden.pk]
-    survived = survive(golden.domain, inputs, overrides, policies.survivorship_policy(golden.domain))
+    survived = survive(golden.domain, inputs, overrides, policies.survivorship_policy(known, golden.domain))
     _canonical(golden.domain, survived)
     return survived
 
 
-def _rebuild(domain: str, goldens: Mapping[int, GoldenRecord], fresh: set[int]) -> list[Rebuilt]:
-    sources_of = _sources(goldens)
+def _rebuild(known: Known, domain: str, goldens: Mapping[int, GoldenRecord], fresh: set[int]) -> list[Rebuilt]:
+    sources_of = _sources(known, goldens)
     every = [s for sources in sources_of.values() for s in sources]
-    references = References(domain, every)
+    references = References(known, domain, every)
     overrides = _overrides(goldens)
     before = load_values(domain, [pk for pk in goldens if pk not in fresh])
-    policy = policies.survivorship_policy(domain)
+    policy = policies.survivorship_policy(known, domain)
     store_pending(references, sources_of, existing=[pk for pk in goldens if pk not in fresh])
     built = []
     for pk, golden in sorted(goldens.items()):
@@ -148,10 +150,10 @@ def _rebuild(domain: str, goldens: Mapping[int, GoldenRecord], fresh: set[int]) 
     return built
 
 
-def _sources(goldens: Iterable[int]) -> dict[int, list[SourceRecord]]:
+def _sources(known: Known, goldens: Iterable[int]) -> dict[int, list[SourceRecord]]:
     found: dict[int, list[SourceRecord]] = {pk: [] for pk in goldens}
     rows = list(SourceRecord.objects.filter(golden__in=list(found)).defer("raw", "standardised").order_by("pk"))
-    CodeSystem.objects.attach(rows)
+    known.attach(rows)
     for row in rows:
         if row.golden_id is not None:
             found[row.golden_id].append(row)

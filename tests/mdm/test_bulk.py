@@ -9,10 +9,17 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from mdm import bulk
-from mdm.models import AuditEntry, GoldenRecord, QualityIssue, User
+from mdm.models import AuditEntry, Delivered, GoldenRecord, QualityIssue, User
 from tests.mdm import kit
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True, params=[0, 8], ids=["many", "few"])
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test with rows that count as many, which are copied, and as few, which are inserted."""
+    monkeypatch.setattr(bulk, "FEW", request.param)
+
 
 AWKWARD = ["plain", "tab\there", "back\\slash and \\N", "quote \" and '", "newline\nhere", "Ω 16 Fr", ""]
 
@@ -96,3 +103,17 @@ def _uuid() -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT gen_random_uuid()")
         return str(cursor.fetchone()[0])
+
+
+def test_rows_that_stand_already_are_changed_and_others_inserted() -> None:
+    golden = kit.twins()[0]
+    system, now = kit.code_system("erp").system, timezone.now()
+
+    def told(values: dict[str, str]) -> list[Delivered]:
+        return [Delivered(system=system, golden=golden, version=1, values=values, delivered_at=now)]
+
+    bulk.upsert(told({"brand": "A"}), unique=["system", "golden"])
+    bulk.upsert(told({"brand": "B"}), unique=["system", "golden"])
+    assert Delivered.objects.get().values == {"brand": "B"}
+    assert bulk.insert_new(told({"brand": "C"}), unique="(system_id, golden_id)") == 0
+    assert Delivered.objects.get().values == {"brand": "B"}

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from mdm.canonical import Domain, Field, Kind
+from mdm.known import Known
 from mdm.models import GoldenRecord, SourceRecord, WorkItem
 from mdm.rows import load_values
 from mdm.services import survive
@@ -206,7 +207,7 @@ class Comparison:
 
 def stated_by(source: SourceRecord) -> dict[str, Any]:
     """Canonical values of a source record, references as golden ids where they are known."""
-    resolved = References(source.domain, [source]).resolved(source)
+    resolved = References(Known(), source.domain, [source]).resolved(source)
     return {name: resolved[name] if resolved.get(name) is not None else value for name, value in source.values.items()}
 
 

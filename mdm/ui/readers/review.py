@@ -12,7 +12,7 @@ from django.utils import timezone
 
 import matching
 from matching.records import probability
-from mdm import policies
+from mdm.known import Known
 from mdm.models import GoldenRecord, Policy, User, WorkItem
 from mdm.ui.readers import work
 from mdm.ui.readers.compare import Comparison
@@ -170,7 +170,7 @@ class Review:
     @cached_property
     def thresholds(self) -> tuple[float, float]:
         """Probabilities above which the policy in force asks a person, and links by itself."""
-        row = policies.active(Policy.Kind.MATCH, self.item.domain)
+        row = Known().policy(Policy.Kind.MATCH, self.item.domain)
         policy = matching.Policy.from_json(row.body) if row else matching.Policy.default(self.item.domain)
         return probability(policy.review_bits), probability(policy.auto_bits)
 
