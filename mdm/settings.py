@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from importlib.resources import files
 
 from celery.schedules import crontab
@@ -83,7 +84,14 @@ DATABASES["default"] |= {"CONN_MAX_AGE": env.number("CONN_MAX_AGE", 600), "CONN_
 DATABASES["default"]["OPTIONS"].setdefault("application_name", "concord")
 
 REDIS_URL = env.text("REDIS_URL") or embedded.redis_url(VAR_DIR)
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        # whoever commits a change waits for it, so briefly
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+    }
+}
 
 # --------------------------------------------------------------------------------------------- who, and how securely
 AUTH_USER_MODEL = "mdm.User"
@@ -232,6 +240,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "full sync": {"task": "sync.full_sync", "schedule": crontab(hour="1", minute="30")},
     "reconcile": {"task": "sync.reconcile", "schedule": crontab(hour="3", minute="0")},
 }
+
+# ------------------------------------------------------------------------------------------------------------- memory
+# A batch makes some hundred thousand objects that go by themselves; looking for cycles every 700 of them takes a tenth
+# of its time (measured: 84 s of the demo against 76 s, for 150 MB more).
+gc.set_threshold(50_000, 20, 50)
 
 # ------------------------------------------------------------------------------------------------------------- logging
 LOG_FORMAT = env.text("LOG_FORMAT", "console" if DEBUG or not HTTPS else "json")

@@ -21,6 +21,7 @@ RESOLVE_BATCH, RESOLVE_BATCHES = 500, 10
 @shared_task(name="sync.deliver")
 def deliver(target_id: int) -> None:
     """Deliver what is due to a target."""
+    wakeups.heard(target_id)
     target = Target.objects.select_related("system").filter(pk=target_id, active=True, paused=False).first()
     if target is None:
         return

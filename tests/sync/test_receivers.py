@@ -9,7 +9,7 @@ from django.db import transaction
 from mdm.models import GoldenRecord
 from mdm.services.events import announce
 from mdm.signals import GoldenChange, golden_changed
-from sync import receivers, services, wakeups
+from sync import receivers, services, tasks, wakeups
 from sync.models import Lane, Target
 from tests.sync import kit
 from tests.sync.peers import Peer
@@ -90,10 +90,25 @@ def test_a_broker_that_is_down_never_fails_the_commit(target: Target, monkeypatc
     monkeypatch.setattr(wakeups, "wake", REAL_WAKE)
     monkeypatch.setattr(wakeups, "_connections", lambda pid: nobody)
     monkeypatch.setattr(wakeups, "_quiet_until", 0.0)
+    wakeups.heard(target.pk)
     golden = kit.create()
     assert kit.lane(target, golden).head == 1
     assert wakeups._quiet_until > 0
     assert wakeups.wake(target.pk) is False
+
+
+def test_while_a_wake_up_waits_in_the_queue_a_second_is_left_out(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr(tasks.deliver, "apply_async", lambda args, **options: sent.extend(args))
+    monkeypatch.setattr(wakeups, "_quiet_until", 0.0)
+    wakeups.heard(target.pk)
+    assert [REAL_WAKE(target.pk) for _ in range(3)] == [True] * 3
+    assert sent == [target.pk]
+    tasks.deliver(target.pk)  # heard: what is committed from now on needs its own
+    REAL_WAKE(target.pk)
+    assert sent == [target.pk] * 2
 
 
 def test_a_new_target_gets_what_is_already_there(target: Target) -> None:

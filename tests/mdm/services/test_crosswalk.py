@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from mdm import lookup
+from mdm.changes import Change
 from mdm.exceptions import Ambiguous
 from mdm.models import Crosswalk, GoldenRecord, User
 from mdm.services import crosswalk, merge, split
@@ -48,6 +49,16 @@ def test_a_code_may_mean_another_record_in_another_period() -> None:
     row(two, valid_from=change)
     assert lookup.resolve("erp-item", "X1", as_of=dt.date(2025, 6, 1)).id == one.public_id
     assert lookup.resolve("erp-item", "X1", as_of=change).id == two.public_id
+
+
+def test_of_two_first_codes_opened_at_once_one_is_preferred(monkeypatch: pytest.MonkeyPatch) -> None:
+    golden, system = catheter(), kit.code_system("scm")
+    change = Change.begin(User.objects.system(), "test")
+    monkeypatch.setattr(crosswalk, "_preferred", lambda goldens: set())  # what each of two transactions sees
+    for code in ("A1", "A2"):
+        crosswalk.open_rows(change, [((system.pk, code, "EA"), golden.pk, None)])
+    rows = Crosswalk.objects.filter(code_system=system).order_by("code")
+    assert list(rows.values_list("code", "preferred")) == [("A1", True), ("A2", False)]
 
 
 def test_what_is_known_no_more_does_not_stand_in_the_way() -> None:
