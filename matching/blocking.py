@@ -6,26 +6,29 @@ A key depends on its record alone, so the keys of a stored record never change b
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
-from .columns import Ints
+from .columns import Column, Floats, Ints, Vocabulary
 from .standardise.dictionaries import word_set
 from .standardise.text import skeleton, unique
 
+_DIGIT = re.compile(r"\d")
 LIMIT = 32  # keys per record
 CAP = 200  # a key that more records of a side share makes no pairs
 
 
 def informative(words: Sequence[str], count: int) -> list[str]:
-    """The words most likely to be rare: not common in the trade, then the longest; each as its ``skeleton``."""
+    """The words most likely to be rare: not common in the trade, with a digit, then the longest; each as its
+    ``skeleton``, those with a digit as they are.
+    """
     known = word_set("common")
-    ranked = sorted(words, key=lambda word: (word in known, -min(len(word), 8), word))
-    return unique(skeleton(word) for word in ranked if len(word) >= 2)[:count]
+    ranked = sorted(words, key=lambda word: (word in known, not _DIGIT.search(word), -min(len(word), 8), word))
+    return unique(word if _DIGIT.search(word) else skeleton(word) for word in ranked if len(word) >= 2)[:count]
 
 
 def pairs_of(kind: str, parts: Iterable[str]) -> list[str]:
@@ -53,7 +56,7 @@ class Candidates:
 
     left: Ints
     right: Ints
-    worth: np.ndarray
+    worth: Floats
 
 
 def candidates(
@@ -61,38 +64,109 @@ def candidates(
 ) -> Candidates:
     """Pairs of records that share a key: ``best`` per left row, ranked by how rare the shared keys are.
 
+    A key that more than ``cap`` right records share is refined: two such keys together count as one key.
+
     Args: the keys of every left and every right record; the same object twice finds duplicates (then left < right).
     """
-    index = _index(right, cap)
-    dedupe = left is right
-    rows, found, worths = [], [], []
-    for row, keys in enumerate(left):
-        worth: dict[int, float] = defaultdict(float)
-        for key in keys:
-            hits = index.get(key, ())
-            for other in hits:
-                worth[other] += 1.0 / len(hits)
-        others = [o for o in worth if not dedupe or o != row]
-        others = sorted(others, key=lambda o: -worth[o])[:best]
-        rows += [row] * len(others)
-        found += others
-        worths += [worth[o] for o in others]
-    return _as_pairs(rows, found, worths, dedupe=dedupe)
+    vocabulary = Vocabulary()
+    mine = Column.build(vocabulary, left)
+    theirs = mine if left is right else Column.build(vocabulary, right)
+    index = _Index(theirs, len(vocabulary), cap)
+    found = [index.search(mine, start, best, same=left is right) for start in range(0, len(left), _ROWS)]
+    if not found:
+        return Candidates(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+    rows, others, worth = (np.concatenate(part) for part in zip(*found, strict=True))
+    return _once(rows, others, worth) if left is right else Candidates(rows, others, worth)
 
 
-def _index(records: Sequence[Sequence[str]], cap: int) -> dict[str, list[int]]:
-    index: dict[str, list[int]] = defaultdict(list)
-    for row, keys in enumerate(records):
-        for key in keys:
-            index[key].append(row)
-    return {key: rows for key, rows in index.items() if len(rows) <= cap}
+_ROWS = 4_096  # left rows searched at once: bounds memory at some hundred MB
 
 
-def _as_pairs(rows: list[int], found: list[int], worths: list[float], *, dedupe: bool) -> Candidates:
-    left, right = np.asarray(rows, dtype=np.int64), np.asarray(found, dtype=np.int64)
-    worth = np.asarray(worths, dtype=np.float64)
-    if dedupe:
-        pairs = np.stack([np.minimum(left, right), np.maximum(left, right)])
-        _, first = np.unique(pairs, axis=1, return_index=True)
-        left, right, worth = pairs[0, first], pairs[1, first], worth[first]
-    return Candidates(left, right, worth)
+class _Index:
+    """The right records by key, and by two keys where one is too common."""
+
+    def __init__(self, right: Column, keys: int, cap: int) -> None:
+        self._counts = np.bincount(right.ids, minlength=keys)
+        self._cap = cap
+        self._size = len(right.counts)
+        rows = np.repeat(np.arange(self._size), right.counts)
+        rare = self._counts[right.ids] <= cap
+        self._single = _Postings(right.ids[rare], rows[rare])
+        owners, pairs = self._refined(right, np.arange(self._size))
+        self._double = _Postings(pairs, owners)
+
+    def search(self, left: Column, start: int, best: int, *, same: bool) -> tuple[Ints, Ints, Floats]:
+        """The best candidates of ``_ROWS`` left rows from ``start`` on: (left row, right row, worth)."""
+        rows = np.arange(start, min(start + _ROWS, len(left.counts)))
+        at, keys = left.expand(rows)
+        owners, pairs = self._refined(left, rows)
+        singles, doubles = self._single.find(keys, self._cap), self._double.find(pairs, self._cap)
+        owner = np.concatenate([at[singles[0]], owners[doubles[0]] - start])
+        other, worth = (np.concatenate([singles[i], doubles[i]]) for i in (1, 2))
+        if same:
+            apart = owner + start != other
+            owner, other, worth = owner[apart], other[apart], worth[apart]
+        codes, inverse = np.unique(owner * self._size + other, return_inverse=True)
+        total = np.bincount(inverse, worth, len(codes)).astype(np.float64)
+        owner, other = np.divmod(codes, self._size)
+        kept = _first(owner, total, best)
+        return owner[kept] + start, other[kept], total[kept]
+
+    def _refined(self, column: Column, rows: Ints) -> tuple[Ints, Ints]:
+        """(row, number) of every two keys of a row that are each too common, the rarest ``_COMMON`` of them."""
+        at, keys = column.expand(rows)
+        common = self._counts[keys] > self._cap
+        at, keys = at[common], keys[common]
+        order = np.lexsort((keys, self._counts[keys], at))
+        at, keys = at[order], keys[order]
+        starts = np.searchsorted(at, np.arange(len(rows)))
+        rank = np.arange(len(at)) - starts[at]
+        at, keys, rank = at[rank < _COMMON], keys[rank < _COMMON], rank[rank < _COMMON]
+        found_rows, found = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for step in range(1, _COMMON):  # each key with the one ``step`` places behind it
+            near = np.flatnonzero(at[:-step] == at[step:]) if len(at) > step else np.empty(0, np.int64)
+            one, two = keys[near], keys[near + step]
+            found_rows.append(rows[at[near]])
+            found.append(np.minimum(one, two) * len(self._counts) + np.maximum(one, two))
+        return np.concatenate(found_rows), np.concatenate(found)
+
+
+_COMMON = 6  # keys of a row that are too common alone and are paired: fifteen pairs
+
+
+class _Postings:
+    """Numbers and the rows that have them."""
+
+    def __init__(self, numbers: Ints, rows: Ints) -> None:
+        order = np.argsort(numbers, kind="stable")
+        self._rows = rows[order]
+        self._numbers, self._starts, self._counts = np.unique(numbers[order], return_index=True, return_counts=True)
+
+    def find(self, wanted: Ints, cap: int) -> tuple[Ints, Ints, Floats]:
+        """(position in ``wanted``, row, worth) of every row that has the number, unless more than ``cap`` have it."""
+        if not len(self._numbers) or not len(wanted):
+            return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+        at = np.minimum(np.searchsorted(self._numbers, wanted), len(self._numbers) - 1)
+        hit = np.flatnonzero((self._numbers[at] == wanted) & (self._counts[at] <= cap))
+        at = at[hit]
+        counts = self._counts[at]
+        position = np.repeat(hit, counts)
+        within = np.arange(len(position)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return position, self._rows[np.repeat(self._starts[at], counts) + within], np.repeat(1.0 / counts, counts)
+
+
+def _first(groups: Ints, worth: Floats, most: int) -> Ints:
+    """Positions of the ``most`` worthiest of each group, best first. ``groups`` is sorted."""
+    order = np.lexsort((-worth, groups))
+    counts = np.bincount(groups)
+    rank = np.arange(len(order)) - (np.cumsum(counts) - counts)[groups[order]]
+    kept: Ints = order[rank < most]
+    return kept
+
+
+def _once(left: Ints, right: Ints, worth: Floats) -> Candidates:
+    """Each pair of one table once, the smaller row number first."""
+    low, high = np.minimum(left, right), np.maximum(left, right)
+    size = int(high.max()) + 1 if len(high) else 1
+    _, first = np.unique(low * size + high, return_index=True)
+    return Candidates(low[first], high[first], worth[first])

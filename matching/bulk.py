@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .blocking import CAP, Candidates, candidates
+from .blocking import CAP, candidates
+from .calibration import Calibration, Chosen, learn
 from .cluster import resolve
 from .columns import Bools, Floats, Ints
-from .decide import Decision, Ranked, decide
+from .competition import Standing, compete, lead_within, sharing_cost
+from .decide import NOBODY, Chance, Decision, Ranked, verdict
 from .model import Policy, Statistics
-from .recipe import Recipe
+from .recipe import Recipe, Scores
 from .records import Std, Values
 
 BEST = 60  # candidates scored per record: those that share the most and rarest keys
 _SHOWN = 5  # candidates kept per decision
+PAIRS = Calibration(base=-3.0, score=1.0, lead=0.0, claimed=0.0)
+"""Where nothing is known of rivals, a pair's score is its log-odds, less what its fields say twice."""
 
 
 @dataclass(frozen=True)
 class Linked:
     """The outcome for every left row, and what led to it.
 
-    ``decisions``: one per left row; ``best.key`` is a row number of the right table. ``left``, ``right``, ``bits`` and
-    ``vetoed``: every pair that was scored.
+    ``decisions``: one per left row; the keys of its candidates are row numbers of the right table. ``left``, ``right``,
+    ``bits`` and ``vetoed``: every pair that was scored. ``policy``: as calibrated on these tables.
     """
 
     decisions: list[Decision]
@@ -33,23 +37,22 @@ class Linked:
     bits: Floats
     vetoed: Bools
     statistics: Statistics
+    policy: Policy
 
     @property
     def links(self) -> list[tuple[int, int]]:
         """Automatic links: (left row, right row)."""
-        return [(row, _key(d)) for row, d in enumerate(self.decisions) if d.outcome == "link"]
+        return [(row, best) for row, best, d in self._best() if d.outcome == "link"]
 
     @property
     def reviews(self) -> list[tuple[int, int]]:
         """The best candidate of every left row that a steward is to see."""
-        return [(row, _key(d)) for row, d in enumerate(self.decisions) if d.outcome == "review"]
+        return [(row, best) for row, best, d in self._best() if d.outcome == "review"]
 
-
-def _key(decision: Decision) -> int:
-    key = decision.best.key if decision.best else None
-    if not isinstance(key, int):
-        raise TypeError("a decision of this module names a row number")
-    return key
+    def _best(self) -> Iterator[tuple[int, int, Decision]]:
+        for row, decision in enumerate(self.decisions):
+            if decision.best is not None and isinstance(decision.best.key, int):
+                yield row, decision.best.key, decision
 
 
 def link(
@@ -59,69 +62,127 @@ def link(
     *,
     policy: Policy | None = None,
     statistics: Statistics | None = None,
-    one_to_one: bool = False,
+    clean: bool = False,
 ) -> Linked:
     """Decide for every left record which right record it is, if any.
 
+    The right table is one of golden records: a left record is one of them at most. How certain a score is, is learned
+    from the tables themselves, starting from ``policy``.
+
     Args:
         statistics: frequencies to weigh by; by default those of the right table.
-        one_to_one: both sources are declared clean, so a right record takes at most one left record: the surest.
+        clean: the left source is free of duplicates, so a right record takes one left record at most.
     """
     policy = policy or recipe.policy
     stds = [recipe.standardise(values) for values in left], [recipe.standardise(values) for values in right]
     statistics = statistics or Statistics.collect(recipe, stds[1])
     found = candidates([recipe.keys(s) for s in stds[0]], [recipe.keys(s) for s in stds[1]], cap=CAP, best=BEST)
     scored = recipe.score_pairs(recipe.tables(*stds, statistics), found.left, found.right, statistics, policy)
-    bits = _compete(found.left, found.right, scored.bits) if one_to_one else scored.bits
-    decisions = _decide_rows(len(left), found, bits, scored.vetoed, policy)
-    return Linked(decisions, found.left, found.right, scored.bits, scored.vetoed, statistics)
+    decisions, policy = settle(len(left), found.left, found.right, scored, policy, clean=clean)
+    return Linked(decisions, found.left, found.right, scored.bits, scored.vetoed, statistics, policy)
 
 
-def _compete(left: Ints, right: Ints, bits: Floats) -> Floats:
-    """Scores after rivalry for right rows: a pair whose right row has a better left row is out.
+def settle(
+    size: int, left: Ints, right: Ints, scored: Scores, policy: Policy, *, clean: bool = False
+) -> tuple[list[Decision], Policy]:
+    """A decision for each of ``size`` left rows from its scored pairs, and the policy as calibrated on them."""
+    decisions = [NOBODY] * size
+    if not len(left):
+        return decisions, policy
+    alone = policy.calibration.right(scored.bits, lead_within(left, scored.bits), np.zeros(len(left)))
+    sharing = np.inf if clean else sharing_cost(right[alone >= policy.costs.auto])
+    standing = compete(left, right, scored.bits, sharing=sharing)
+    ranking = _Ranking(left, standing.adjusted)
+    best, second = ranking.at(0), ranking.at(1)
+    chosen = _chosen(scored.bits, standing, best)
+    runners = Chosen(
+        scored.bits[second], _lead_without(left, standing.adjusted, best)[second], standing.claimed[second]
+    )
+    calibration = learn(chosen, runners, ranking.counts > 1, policy.calibration)
+    policy = replace(policy, calibration=calibration)
+    chances = [f(chosen.score, chosen.lead, chosen.claimed) for f in (calibration.partnered, calibration.right)]
+    taken: set[int] = set()
+    for place in np.argsort(-chances[1], kind="stable").tolist():
+        top = ranking.top(place, _SHOWN)
+        ranked = tuple(
+            Ranked(int(right[k]), float(scored.bits[k]), ("the two conflict",) if scored.vetoed[k] else ()) for k in top
+        )
+        decision = verdict(ranked, Chance(*(float(c[place]) for c in chances)), float(chosen.lead[place]), policy)
+        if clean and decision.outcome == "link":
+            if int(right[top[0]]) in taken:
+                decision = replace(decision, outcome="review", reason="a surer record of this clean source has it")
+            taken.add(int(right[top[0]]))
+        decisions[int(left[top[0]])] = decision
+    return decisions, policy
 
-    Mutual best only: a tie for a right row leaves both, and the margin of neither counts the other.
-    """
-    best = np.full(int(right.max(initial=-1)) + 1, -np.inf)
-    np.maximum.at(best, right, bits)
-    second = np.full_like(best, -np.inf)
-    beaten = bits < best[right]
-    np.maximum.at(second, right[beaten], bits[beaten])
-    return np.where(beaten, -np.inf, bits)
+
+class _Ranking:
+    """The pairs of each left row, best first."""
+
+    def __init__(self, left: Ints, bits: Floats) -> None:
+        self._order = np.lexsort((-bits, left))
+        rows = left[self._order]
+        self._starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
+        self.counts = np.diff(np.r_[self._starts, len(rows)])
+
+    def at(self, rank: int) -> Ints:
+        """Per left row that has pairs, the pair of that rank, or the last."""
+        pairs: Ints = self._order[self._starts + np.minimum(rank, self.counts - 1)]
+        return pairs
+
+    def top(self, place: int, most: int) -> Ints:
+        """The best pairs of the left row at ``place``."""
+        start = self._starts[place]
+        pairs: Ints = self._order[start : start + min(most, self.counts[place])]
+        return pairs
 
 
-def _decide_rows(size: int, found: Candidates, bits: Floats, vetoed: Bools, policy: Policy) -> list[Decision]:
-    order = np.lexsort((-bits, found.left))
-    bounds = np.searchsorted(found.left[order], np.arange(size + 1))
-    decisions = []
-    for row in range(size):
-        top = order[bounds[row] : min(bounds[row + 1], bounds[row] + _SHOWN)]
-        ranked = [
-            Ranked(int(found.right[k]), float(bits[k]), ("vetoed",) if vetoed[k] else ())
-            for k in top
-            if np.isfinite(bits[k])
-        ]
-        decisions.append(decide(ranked, policy))
-    return decisions
+def _chosen(bits: Floats, standing: Standing, pairs: Ints) -> Chosen:
+    return Chosen(bits[pairs], standing.lead[pairs], standing.claimed[pairs])
+
+
+def _lead_without(left: Ints, adjusted: Floats, best: Ints) -> Floats:
+    """The lead of each pair within its left row, had the row's best not been there."""
+    rest = adjusted.copy()
+    rest[best] = -np.inf
+    return lead_within(left, rest)
 
 
 @dataclass(frozen=True)
 class Deduplicated:
-    """Clusters of rows of one table (each of two rows and more), and the pairs that a steward is to see."""
+    """Clusters of rows of one table (each of two rows and more), and the pairs that a steward is to see.
+
+    ``reviews``: pairs of row numbers, the smaller first, with the probability that they are one.
+    """
 
     clusters: list[frozenset[int]]
-    reviews: list[tuple[int, int]]
+    reviews: dict[tuple[int, int], float]
     left: Ints
     right: Ints
     bits: Floats
     vetoed: Bools
     statistics: Statistics
+    policy: Policy
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
         """Every two rows of one cluster, the smaller number first."""
         members = [sorted(cluster) for cluster in self.clusters]
         return [(a, b) for rows in members for i, a in enumerate(rows) for b in rows[i + 1 :]]
+
+    @property
+    def likely(self) -> set[tuple[int, int]]:
+        """Pairs that the steward will probably confirm: of each row in no cluster and its best candidate's cluster, if
+        that is more likely right than not.
+        """
+        of = {row: cluster for cluster in self.clusters for row in cluster}
+        best: dict[int, tuple[float, int]] = {}
+        for (one, two), chance in self.reviews.items():
+            for row, other in ((one, two), (two, one)):
+                if row not in of:
+                    best[row] = max(best.get(row, (0.0, other)), (chance, other))
+        joined = ((row, m) for row, (chance, other) in best.items() if chance >= 0.5 for m in of.get(other, {other}))
+        return {(min(pair), max(pair)) for pair in joined}
 
 
 def dedupe(
@@ -142,12 +203,67 @@ def dedupe(
     keys = [recipe.keys(std) for std in stds]
     found = candidates(keys, keys, cap=CAP, best=BEST)
     scored = recipe.score_pairs(recipe.tables(stds, stds, statistics), found.left, found.right, statistics, policy)
-    sure = (scored.bits >= policy.auto_bits) & ~scored.vetoed
-    edges = zip(found.left[sure].tolist(), found.right[sure].tolist(), scored.bits[sure].tolist(), strict=True)
-    conflicts = zip(found.left[scored.vetoed].tolist(), found.right[scored.vetoed].tolist(), strict=True)
-    clusters = resolve(edges, conflicts)
-    unsure = ~sure & (scored.bits >= policy.review_bits)
-    open_pairs = zip(found.left[unsure].tolist(), found.right[unsure].tolist(), strict=True)
-    reviews = [(a, b) for a, b in open_pairs if b not in clusters.of.get(a, ())]
-    groups = sorted((c for c in clusters.groups if len(c) > 1), key=min)
-    return Deduplicated(groups, reviews, found.left, found.right, scored.bits, scored.vetoed, statistics)
+    policy = replace(policy, calibration=PAIRS)
+    group = _cluster(len(stds), found.left, found.right, scored, PAIRS.score_for(0.9))
+    policy = _calibrated(found.left, found.right, scored, group, policy)
+    group = _cluster(len(stds), found.left, found.right, scored, policy.sure_score)
+    reviews = _open_pairs(found.left, found.right, scored, group, policy)
+    return Deduplicated(
+        _members(group), reviews, found.left, found.right, scored.bits, scored.vetoed, statistics, policy
+    )
+
+
+def _cluster(size: int, left: Ints, right: Ints, scored: Scores, sure_score: float) -> Ints:
+    """A number per row, equal within a cluster."""
+    sure = (scored.bits >= sure_score) & ~scored.vetoed
+    edges = zip(left[sure].tolist(), right[sure].tolist(), scored.bits[sure].tolist(), strict=True)
+    conflicts = zip(left[scored.vetoed].tolist(), right[scored.vetoed].tolist(), strict=True)
+    group = np.arange(size)
+    for members in resolve(edges, conflicts).groups:
+        group[list(members)] = min(members)
+    return group
+
+
+def _members(group: Ints) -> list[frozenset[int]]:
+    order = np.argsort(group, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(group[order])) + 1) if len(order) else []
+    return [frozenset(part.tolist()) for part in parts if len(part) > 1]
+
+
+def _calibrated(left: Ints, right: Ints, scored: Scores, group: Ints, policy: Policy) -> Policy:
+    """The policy as calibrated on a table: where a row has partners, its best candidate outside its cluster is what its
+    best candidate would have been without them.
+    """
+    if not len(left):
+        return policy
+    rows, others = np.concatenate([left, right]), np.concatenate([right, left])
+    bits = np.concatenate([scored.bits, scored.bits])
+    best = _Ranking(rows, bits).at(0)
+    family = np.full(len(group), -1)
+    family[rows[best]] = group[others[best]]
+    outside = np.where(group[others] != family[rows], bits, -np.inf)
+    second = _Ranking(rows, outside).at(0)
+    free, none = np.full(len(best), np.inf), np.zeros(len(best))
+    there = np.isfinite(outside[second])
+    runners = Chosen(np.where(there, bits[second], 0.0), free, none)
+    calibration = learn(Chosen(bits[best], free, none), runners, there, policy.calibration, rivalry=False)
+    return replace(policy, calibration=calibration)
+
+
+def _open_pairs(left: Ints, right: Ints, scored: Scores, group: Ints, policy: Policy) -> dict[tuple[int, int], float]:
+    """The likely pairs that no cluster joins: of each row the best ``_SHOWN``."""
+    free, none = np.full(len(left), np.inf), np.zeros(len(left))
+    chance = policy.calibration.partnered(scored.bits, free, none)
+    likely = np.flatnonzero((chance >= policy.costs.review) & (group[left] != group[right]))
+    rank = np.maximum(_rank(left[likely], chance[likely]), _rank(right[likely], chance[likely]))
+    shown = likely[rank < _SHOWN]
+    return {(int(left[k]), int(right[k])): float(chance[k]) for k in shown}
+
+
+def _rank(rows: Ints, worth: Floats) -> Ints:
+    """The place of each entry among those of its row, the worthiest 0."""
+    order = np.lexsort((-worth, rows))
+    place = np.empty(len(rows), dtype=np.int64)
+    starts = np.r_[0, np.flatnonzero(np.diff(rows[order])) + 1] if len(rows) else np.empty(0, np.int64)
+    place[order] = np.arange(len(rows)) - np.repeat(starts, np.diff(np.r_[starts, len(rows)]))
+    return place

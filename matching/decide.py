@@ -1,14 +1,40 @@
-"""From scores to a decision: link, ask a steward, or create."""
+"""From certainty to a decision: link, ask a steward, or create. The thresholds follow from what mistakes cost."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from .model import Policy
+import numpy as np
+
+from .competition import lead_over
+
+if TYPE_CHECKING:
+    from .model import Policy
 
 Outcome = Literal["link", "review", "new"]
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What mistakes cost, in reviews: a link that is wrong, one that is missed. Linking is right where its expected
+    cost is less than a review's, and so is leaving a record alone.
+    """
+
+    false_link: float = 50.0
+    missed_link: float = 20.0
+
+    @property
+    def auto(self) -> float:
+        """Probability from which linking without asking costs less than asking."""
+        return 1.0 - 1.0 / self.false_link
+
+    @property
+    def review(self) -> float:
+        """Probability from which asking costs less than missing."""
+        return 1.0 / self.missed_link
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,37 +48,56 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do, with what, and why. ``margin``: bits between best and runner-up (infinite without one)."""
+    """What to do, with what, and why. ``ranked``: the candidates, best first. ``probability``: that the best is right.
+    ``lead``: bits between the best and all others together, infinite without others.
+    """
 
     outcome: Outcome
-    best: Ranked | None
-    runner_up: Ranked | None
-    margin: float
+    ranked: tuple[Ranked, ...]
+    probability: float
+    lead: float
     reason: str
+
+    @property
+    def best(self) -> Ranked | None:
+        return self.ranked[0] if self.ranked else None
+
+
+NOBODY = Decision("new", (), 0.0, math.inf, "nothing known is like it")
 
 
 def decide(ranked: Iterable[Ranked], policy: Policy) -> Decision:
     """Decide for one record. The order of ``ranked`` doesn't matter; equals are ambiguous, never settled by key."""
-    ordered = sorted(ranked, key=lambda candidate: -candidate.score)
-    best = ordered[0] if ordered else None
-    runner_up = ordered[1] if len(ordered) > 1 else None
-    if best is None or best.score < policy.review_bits:
-        return Decision("new", best, runner_up, _margin(best, runner_up), "nothing known is like it")
-    margin = _margin(best, runner_up)
-    reason = _doubt(best, margin, policy)
-    return Decision("review" if reason else "link", best, runner_up, margin, reason or "certain and without rival")
+    ordered = tuple(sorted(ranked, key=lambda candidate: -candidate.score))
+    if not ordered:
+        return NOBODY
+    score, *rivals = (candidate.score for candidate in ordered)
+    lead = lead_over(score, np.array(rivals))
+    return verdict(ordered, policy.chance(score, lead), lead, policy)
 
 
-def _margin(best: Ranked | None, runner_up: Ranked | None) -> float:
-    return best.score - runner_up.score if best and runner_up else float("inf")
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """Probabilities: that a record has a ``partner`` among what resembles it; that the best candidate is it."""
+
+    partner: float
+    right: float
 
 
-def _doubt(best: Ranked, margin: float, policy: Policy) -> str:
+def verdict(ranked: tuple[Ranked, ...], chance: Chance, lead: float, policy: Policy) -> Decision:
+    """The decision that follows from how likely the best of ``ranked`` is right."""
+    if chance.partner < policy.costs.review:
+        return Decision("new", ranked, chance.right, lead, NOBODY.reason)
+    reason = _doubt(ranked[0], chance, lead, policy.costs)
+    return Decision("review" if reason else "link", ranked, chance.right, lead, reason or "certain and without rival")
+
+
+def _doubt(best: Ranked, chance: Chance, lead: float, costs: Costs) -> str:
     """Why the best candidate is not linked without asking, "" if there is no doubt."""
     if best.vetoes:
         return "; ".join(best.vetoes)
-    if best.score < policy.auto_bits:
-        return f"{best.score:.1f} bits, {policy.auto_bits:.1f} are wanted"
-    if margin < policy.margin_bits:
-        return f"another record is nearly as likely ({margin:.1f} bits behind, {policy.margin_bits:.1f} are wanted)"
-    return ""
+    if chance.right >= costs.auto:
+        return ""
+    if chance.partner >= costs.auto:
+        return f"another record is nearly as likely ({lead:.1f} bits behind)"
+    return f"{chance.right:.0%} certain, {costs.auto:.0%} are wanted"

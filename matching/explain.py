@@ -21,9 +21,9 @@ def line(evidence: Evidence) -> str:
 def why_not(comparison: Comparison, policy: Policy) -> list[str]:
     """What stands between two records and an automatic link; empty if nothing does."""
     reasons = [f"{veto} (never linked without asking)" for veto in comparison.vetoes]
-    short = policy.auto_bits - comparison.score
+    short = policy.sure_score - comparison.score
     if short > 0:
-        reasons.append(f"{short:.1f} bits short of the {policy.auto_bits:.1f} that link by themselves")
+        reasons.append(f"{short:.1f} bits short of the {policy.sure_score:.1f} that link by themselves")
         reasons += [line(e) for e in against(comparison)]
         reasons += [f"{e.label} is {e.note}: stated, it could add to the score" for e in silent(comparison)[:3]]
     return reasons

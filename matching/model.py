@@ -6,12 +6,16 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .calibration import Calibration
 from .columns import Floats
+from .competition import lead_over
+from .decide import Chance, Costs
 from .records import Std
 from .standardise.dictionaries import word_set
 
@@ -98,13 +102,32 @@ def weigh(field: str, **bits: float) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Policy:
-    """When to link, ask or create, and what evidence weighs, in one domain. ``weights``: see the domain's recipe."""
+    """What evidence weighs, how certain a score is, and what mistakes cost, in one domain.
+
+    ``weights``: see the domain's recipe. ``review_bits``: a pair that scores less is not worth a look.
+    """
 
     domain: str
-    auto_bits: float
     review_bits: float
-    margin_bits: float
+    calibration: Calibration = field(default_factory=Calibration)
+    costs: Costs = field(default_factory=Costs)
     weights: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def sure_score(self) -> float:
+        """Score that links without asking where there is no rival."""
+        return self.calibration.score_for(self.costs.auto)
+
+    def chance(self, score: float, lead: float = math.inf, claimed: float = 0.0) -> Chance:
+        """How likely a best candidate of this score is right; see ``Calibration``."""
+        one = np.array([score]), np.array([lead]), np.array([claimed])
+        return Chance(float(self.calibration.partnered(*one)[0]), float(self.calibration.right(*one)[0]))
+
+    def probabilities(self, scores: Sequence[float]) -> list[float]:
+        """That each of the candidates of one record is right, beside the others."""
+        bits = np.array(scores, dtype=np.float64)
+        leads = [lead_over(score, np.delete(bits, i)) for i, score in enumerate(scores)]
+        return [self.chance(score, lead).right for score, lead in zip(scores, leads, strict=True)]
 
     @classmethod
     def default(cls, domain: str) -> Policy:
@@ -115,17 +138,22 @@ class Policy:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | str) -> Policy:
-        """A stored policy; weights that it does not name are the recipe's."""
+        """A stored policy; what it does not name is the recipe's."""
         values = dict(json.loads(data) if isinstance(data, str) else data)
         default = cls.default(values["domain"])
-        weights = {**default.weights, **values.pop("weights", {})}
-        return replace(default, **values, weights=weights)
+        return replace(
+            default,
+            review_bits=float(values.get("review_bits", default.review_bits)),
+            calibration=Calibration.from_json({**default.calibration.to_json(), **values.get("calibration", {})}),
+            costs=Costs(**{**asdict(default.costs), **values.get("costs", {})}),
+            weights={**default.weights, **values.get("weights", {})},
+        )
 
     def to_json(self) -> dict[str, Any]:
         return {
             "domain": self.domain,
-            "auto_bits": self.auto_bits,
             "review_bits": self.review_bits,
-            "margin_bits": self.margin_bits,
+            "calibration": self.calibration.to_json(),
+            "costs": asdict(self.costs),
             "weights": dict(self.weights),
         }

@@ -11,7 +11,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
+import numpy as np
+
 from matching import Policy
+from matching.competition import lead_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,9 @@ def _join_certain(edges: Edges, ties: Mapping[int, str], clusters: _Clusters, po
         (edge.score, source, target)
         for source, targets in edges.items()
         for target, edge in targets.items()
-        if edge.score >= policy.auto_bits and not edge.vetoed and (not target.peer or ties[source] <= ties[target.peer])
+        if edge.score >= policy.sure_score
+        and not edge.vetoed
+        and (not target.peer or ties[source] <= ties[target.peer])
     ]
     certain.sort(key=lambda c: (-round(c[0], 6), ties[c[1]], ties.get(c[2].peer, ""), c[2].golden))
     doubts: dict[int, str] = {}
@@ -160,17 +165,19 @@ def _join_certain(edges: Edges, ties: Mapping[int, str], clusters: _Clusters, po
 
 
 def _rival(edges: Edges, source: int, target: Target, score: float, clusters: _Clusters, policy: Policy) -> str:
-    """Another target that is nearly as likely, and that could not be the same thing as this one."""
+    """Why not to link: other targets that could not be the same thing as this one are together nearly as likely."""
     here, there = clusters.find(Target(peer=source)), clusters.find(target)
+    rivals: dict[int, float] = {}  # of what is one thing already, the best score
     for other, edge in edges[source].items():
-        if other == target or edge.score <= score - policy.margin_bits or (edge.vetoed and edge.score <= score):
+        if other == target or (edge.vetoed and edge.score <= score):
             continue
         rival = clusters.find(other)
         if rival in (here, there) or clusters.conflict(here, rival):
             continue
         if not _could_be_one(edges, target, other, there, rival, clusters, policy):
-            return "another record is nearly as likely"
-    return ""
+            rivals[rival] = max(edge.score, rivals.get(rival, edge.score))
+    lead = lead_over(score, np.array(sorted(rivals.values())))
+    return "another record is nearly as likely" if policy.chance(score, lead).right < policy.costs.auto else ""
 
 
 def _could_be_one(edges: Edges, one: Target, two: Target, a: int, b: int, clusters: _Clusters, policy: Policy) -> bool:
@@ -178,7 +185,7 @@ def _could_be_one(edges: Edges, one: Target, two: Target, a: int, b: int, cluste
     if clusters.conflict(a, b):
         return False
     edge = edges.get(one.peer, {}).get(two) or edges.get(two.peer, {}).get(one)
-    return edge is not None and edge.score >= policy.auto_bits and not edge.vetoed
+    return edge is not None and edge.score >= policy.sure_score and not edge.vetoed
 
 
 def _settle(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ..blocking import crossed, informative, limited, pairs_of
+from ..calibration import Calibration
 from ..compare import Same, Words
 from ..model import Policy, weigh
 from ..recipe import Recipe
@@ -88,6 +89,8 @@ def keys(std: Std) -> list[str]:
     )
 
 
+CALIBRATION = Calibration(base=1.5, score=0.35, lead=0.1, claimed=0.1)
+
 RECIPE = Recipe(
     domain="cost_center",
     standardise=standardise,
@@ -104,5 +107,5 @@ RECIPE = Recipe(
         Same("segment", "GL segment"),
         Same("role", "Manager"),
     ),
-    policy=Policy("cost_center", auto_bits=3.0, review_bits=-2.0, margin_bits=2.0, weights=WEIGHTS),
+    policy=Policy("cost_center", review_bits=-2.0, calibration=CALIBRATION, weights=WEIGHTS),
 )

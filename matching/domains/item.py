@@ -11,6 +11,7 @@ import zlib
 from typing import Any
 
 from ..blocking import crossed, informative, limited, pairs_of
+from ..calibration import Calibration
 from ..compare import Axes, Words, written
 from ..compare_codes import Codes, Gtins
 from ..model import Policy, weigh
@@ -71,6 +72,7 @@ WEIGHTS = {
     **weigh("maker", agree=0.5, miss=0.5, extra=0.05, cap=0.35, floor=-5.0),
 }
 
+_DIGIT = re.compile(r"\d")
 _STERILE = re.compile(r"^(.*\d.*)[\s/-](?:s|st|str)$")  # the sterile sibling, or a hospital's own mark
 
 
@@ -169,17 +171,22 @@ def _children(values: Values, name: str) -> list[dict[str, Any]]:
 
 def keys(std: Std) -> list[str]:
     """Codes wherever they stand, GTINs of any packaging level, rare words in pairs, words with sizes."""
-    words = informative(std.get("words", ()), 5)
+    words = informative(std.get("words", ()), 6)
     bare = [number for number in (sizes.split(size)[0] for size in std.get("sizes", ())) if number not in ("", "0")]
     cores = unique([*std.get("code_core", ()), *std.get("code_stem", ()), *std.get("text_codes", ())])
+    stems = unique([*std.get("text_stems", ()), *cores])
     return limited(
         (f"code:{core}" for core in cores[:6]),
         (f"gtin:{number}" for number in std.get("gtins", ())[:4]),
+        (f"stem:{stem}" for stem in stems[:4]),
+        (f"word:{word}" for word in words if len(word) > 2 and _DIGIT.search(word)),
         pairs_of("words", words),
         crossed("size", words[:3], bare[:3]),
         pairs_of("sizes", bare[:3]),
     )
 
+
+CALIBRATION = Calibration(base=0.5, score=0.35, lead=0.1, claimed=0.1)
 
 RECIPE = Recipe(
     domain="item",
@@ -195,5 +202,5 @@ RECIPE = Recipe(
         Axes("variants", "Variant", conflict="variants differ"),
         Axes("packs", "Packaging", conflict="packaging differs"),
     ),
-    policy=Policy("item", auto_bits=5.0, review_bits=-2.0, margin_bits=3.0, weights=WEIGHTS),
+    policy=Policy("item", review_bits=-2.0, calibration=CALIBRATION, weights=WEIGHTS),
 )

@@ -7,6 +7,7 @@ Within one site the numbers decide: "ICU 2" is not "ICU 3".
 from __future__ import annotations
 
 from ..blocking import crossed, informative, limited, pairs_of
+from ..calibration import Calibration
 from ..compare import Axes, Names, Same, Words
 from ..model import Policy, weigh
 from ..recipe import Recipe
@@ -42,14 +43,14 @@ SPACES = {
 
 WEIGHTS = {
     # A name of common words ("memorial hospital") proves little; a different one disproves little.
-    **weigh("name", whole=1.2, agree=0.6, miss=0.3, extra=0.08, cap=1.0, floor=-4.0, initials=3.0),
+    **weigh("name", whole=1.2, agree=0.6, miss=0.3, extra=0.08, cap=1.0, floor=-6.0, initials=3.0),
     **weigh("numbers", conflict=-8.0, agree=0.8, miss=1.0, extra=0.4, cap=0.7, floor=-20.0, lone=-3.0),
     **weigh("street", limit=0.8, agree=0.55, miss=0.3, extra=0.1, cap=0.9, floor=-4.0),
-    **weigh("city", rarity=0.3, different=-3.0),
+    **weigh("city", rarity=0.3, different=-2.0),
     **weigh("state", rarity=0.2, different=-8.0),
     **weigh("postcode", rarity=0.4, different=-0.5),
-    **weigh("area", rarity=0.0, different=-3.0),
-    **weigh("phone", rarity=1.0, different=-1.5),
+    **weigh("area", rarity=0.0, different=-1.5),
+    **weigh("phone", rarity=1.1, different=-1.5),
     **weigh("gln", rarity=1.2, different=-4.0),
     **weigh("npi", rarity=0.9, different=-3.0),
     **weigh("wing", agree=0.5, conflict=-3.0, extra=-0.3),
@@ -104,6 +105,8 @@ def keys(std: Std) -> list[str]:
     )
 
 
+CALIBRATION = Calibration(base=1.0, score=0.33, lead=0.07, claimed=0.1)
+
 RECIPE = Recipe(
     domain="location",
     standardise=standardise,
@@ -127,5 +130,5 @@ RECIPE = Recipe(
         Same("phone", "Phone"),
         Same("cost_center", "Cost center"),
     ),
-    policy=Policy("location", auto_bits=2.0, review_bits=-2.0, margin_bits=2.0, weights=WEIGHTS),
+    policy=Policy("location", review_bits=-2.0, calibration=CALIBRATION, weights=WEIGHTS),
 )

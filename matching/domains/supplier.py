@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..blocking import crossed, informative, limited, pairs_of
+from ..calibration import Calibration
 from ..compare import Names, Same, Words
 from ..model import Policy, weigh
 from ..recipe import Recipe
@@ -78,6 +79,8 @@ def keys(std: Std) -> list[str]:
     )
 
 
+CALIBRATION = Calibration(base=0.5, score=0.35, lead=0.1, claimed=0.1)
+
 RECIPE = Recipe(
     domain="supplier",
     standardise=standardise,
@@ -98,5 +101,5 @@ RECIPE = Recipe(
         Same("phone", "Phone"),
         Same("site", "Web or mail host"),
     ),
-    policy=Policy("supplier", auto_bits=5.0, review_bits=-2.0, margin_bits=2.0, weights=WEIGHTS),
+    policy=Policy("supplier", review_bits=-2.0, calibration=CALIBRATION, weights=WEIGHTS),
 )

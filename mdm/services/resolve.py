@@ -13,7 +13,6 @@ from typing import Any
 from django.db import connection, transaction
 
 from matching import Comparison
-from matching.records import probability
 from mdm import candidates as pool
 from mdm import permissions, policies
 from mdm.changes import Change
@@ -234,19 +233,22 @@ def _shown(likely: Sequence[tuple[Target, Edge]], goldens_of: Mapping[int, int])
     return list(found.items())
 
 
-def _candidates(shown: Sequence[tuple[int, Edge]], compared: Sequence[Comparison]) -> list[dict[str, Any]]:
+def _candidates(
+    engine: Engine, shown: Sequence[tuple[int, Edge]], compared: Sequence[Comparison]
+) -> list[dict[str, Any]]:
     """Candidates as stored on a work item, with the evidence of the score that was used."""
+    chances = engine.policy.probabilities([edge.score for _, edge in shown])
     return [
         {
             "golden": golden,
             "via": edge.via,
             "score": round(edge.score, 3),
-            "probability": round(probability(edge.score), 6),
+            "probability": round(chance, 6),
             "vetoes": list(comparison.vetoes),
             "vetoed": edge.vetoed,
             "evidence": scoring.evidence(comparison),
         }
-        for (golden, edge), comparison in zip(shown, compared, strict=True)
+        for (golden, edge), comparison, chance in zip(shown, compared, chances, strict=True)
     ]
 
 
@@ -256,7 +258,7 @@ def _explained(
     """The candidates of each source, compared in full together."""
     pairs = [(source, edge.via) for source, found in shown.items() for _, edge in found]
     compared = iter(scoring.explain_all(engine, scored.rows, pairs))
-    return {source: _candidates(found, [next(compared) for _ in found]) for source, found in shown.items()}
+    return {source: _candidates(engine, found, [next(compared) for _ in found]) for source, found in shown.items()}
 
 
 def _ask_about(
@@ -285,7 +287,7 @@ def _rivals(engine: Engine, source: SourceRecord, scored: Scored) -> list[tuple[
     found = [
         (target.golden, edge)
         for target, edge in scored.edges.get(source.pk, {}).items()
-        if edge.score >= engine.policy.auto_bits and not edge.vetoed and not facts.apart(mine, target.golden)
+        if edge.score >= engine.policy.sure_score and not edge.vetoed and not facts.apart(mine, target.golden)
     ]
     return sorted(found, key=lambda pair: (-round(pair[1].score, 6), pair[0]))[:SHOWN]
 
@@ -317,6 +319,7 @@ def _weak_link(engine: Engine, source: SourceRecord, scored: Scored) -> WorkItem
     best = max((scoring.explain(engine, rows, source.pk, pk) for pk in others), key=lambda c: c.score)
     if best.score >= engine.policy.review_bits and not best.vetoes:
         return None
+    [chance] = engine.policy.probabilities([best.score])
     return WorkItem(
         kind=WorkItem.Kind.WEAK_LINK,
         domain=engine.domain,
@@ -326,8 +329,8 @@ def _weak_link(engine: Engine, source: SourceRecord, scored: Scored) -> WorkItem
         source=source,
         golden_id=source.golden_id,
         score=best.score,
-        probability=best.probability,
-        candidates=[{"golden": source.golden_id, "score": round(best.score, 3), "probability": best.probability,
+        probability=chance,
+        candidates=[{"golden": source.golden_id, "score": round(best.score, 3), "probability": round(chance, 6),
                      "vetoes": list(best.vetoes), "evidence": scoring.evidence(best)}],
         policy_version=engine.policy_version,
     )  # fmt: skip

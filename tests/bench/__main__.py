@@ -1,7 +1,7 @@
 """`make bench`: what the hot paths cost on this machine, on made-up data. Times are told, never judged.
 
 The engine is measured on items of the demo's network. Lookups are measured on the codes that `make demo` or `make run`
-has left in the database. For precision and recall on labelled tasks see `tests.bench.matching_tasks`.
+has left in the database. For precision and recall on labelled tasks: `python -m matching evaluate`.
 """
 
 from __future__ import annotations

@@ -54,7 +54,9 @@ def test_bulk_decides_as_one_by_one() -> None:
             Ranked(i, s, ("vetoed",) if v else ())
             for i, s, v in zip(candidates, judged.bits.tolist(), judged.vetoed.tolist(), strict=True)
         ]
-        assert decide(ranked, RECIPE.policy).outcome == found.decisions[row].outcome
+        alone = decide(ranked, found.policy)
+        assert alone.outcome == found.decisions[row].outcome
+        assert alone.ranked[0] == found.decisions[row].ranked[0]
         assert sorted(judged.bits.tolist()) == sorted(found.bits[found.left == row].tolist())
 
 
@@ -68,7 +70,7 @@ def test_the_order_of_rows_does_not_matter() -> None:
 
 def test_one_to_one_gives_a_right_row_to_one_left_row_at_most() -> None:
     twice = [*ERP, ERP[0] | {"description": "FOLEY CATH"}]
-    links = link(RECIPE, twice, GOLDEN, one_to_one=True).links
+    links = link(RECIPE, twice, GOLDEN, clean=True).links
     assert len({right for _, right in links}) == len(links)
 
 

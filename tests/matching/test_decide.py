@@ -5,21 +5,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matching import Policy, Ranked, decide
+from matching.calibration import Calibration
+from matching.decide import Costs
 
-POLICY = replace(Policy.default("item"), auto_bits=5.0, review_bits=-2.0, margin_bits=3.0)
+# Without rivals: 98 % at 8.1 bits, 5 % at −11.5.
+POLICY = replace(Policy.default("item"), calibration=Calibration(base=0.0, score=0.5, lead=0.05, claimed=0.1))
 
 
 def test_a_certain_candidate_without_rival_is_linked() -> None:
-    assert decide([Ranked("a", 9.0), Ranked("b", 1.0)], POLICY).outcome == "link"
+    assert decide([Ranked("a", 12.0), Ranked("b", 1.0)], POLICY).outcome == "link"
 
 
 @pytest.mark.parametrize(
     ("ranked", "outcome"),
     [
         ([], "new"),
-        ([Ranked("a", -2.5)], "new"),
-        ([Ranked("a", 4.9)], "review"),
-        ([Ranked("a", 9.0), Ranked("b", 7.0)], "review"),
+        ([Ranked("a", -12.0)], "new"),
+        ([Ranked("a", 8.0)], "review"),
+        ([Ranked("a", 40.0), Ranked("b", 38.0)], "review"),
         ([Ranked("a", 20.0, ("sizes differ",))], "review"),
     ],
 )
@@ -40,4 +43,16 @@ def test_the_order_of_candidates_does_not_matter(rows: list[tuple[int, float]], 
     shuffled = list(ranked)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     one, other = decide(ranked, POLICY), decide(shuffled, POLICY)
-    assert (one.outcome, one.margin, one.reason) == (other.outcome, other.margin, other.reason)
+    assert (one.outcome, one.lead, one.reason) == (other.outcome, other.lead, other.reason)
+
+
+def test_thresholds_follow_from_what_mistakes_cost() -> None:
+    assert (Costs(false_link=50).auto, Costs(missed_link=20).review) == (0.98, 0.05)
+    assert POLICY.chance(POLICY.sure_score).right == pytest.approx(0.98)
+    implants = replace(POLICY, costs=Costs(false_link=500))
+    assert implants.sure_score > POLICY.sure_score + 5
+
+
+def test_the_chances_of_rivals_never_add_up_to_more_than_one() -> None:
+    assert sum(POLICY.probabilities([30.0, 29.0, 29.0, 10.0])) <= 1.0
+    assert POLICY.probabilities([30.0, 10.0])[0] > 0.99

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from matching import Policy, Recipe, Statistics, recipe_for
 from matching.blocking import LIMIT
+from matching.decide import Costs
 from matching.domains import NAMES
 
 from .conftest import VALUES
@@ -140,8 +141,8 @@ def test_policies_and_statistics_survive_json(domain: str) -> None:
 
 
 def test_a_stored_policy_may_name_only_what_differs() -> None:
-    policy = Policy.from_json({"domain": "item", "auto_bits": 9.0, "weights": {"code.rarity": 0.5}})
-    assert policy.auto_bits == 9.0
+    policy = Policy.from_json({"domain": "item", "costs": {"false_link": 100.0}, "weights": {"code.rarity": 0.5}})
+    assert policy.costs == Costs(false_link=100.0, missed_link=20.0)
     assert policy.weights["code.rarity"] == 0.5
     assert policy.weights["words.cap"] == Policy.default("item").weights["words.cap"]
 

@@ -11,7 +11,8 @@ from matching import Policy
 from mdm.partition import Edge, Facts, Outcome, Query, Target, partition
 
 POLICY = Policy.default("item")
-SURE, DOUBTFUL = POLICY.auto_bits + 2 * POLICY.margin_bits + 5, (POLICY.auto_bits + POLICY.review_bits) / 2
+SURE, DOUBTFUL = POLICY.sure_score + 20, (POLICY.sure_score + POLICY.review_bits) / 2
+MARGIN = 8.0  # bits that leave no doubt between two
 Pair = tuple[int | Target, float] | tuple[int | Target, float, bool]
 
 
@@ -60,7 +61,7 @@ def test_twins_of_one_batch_share_a_new_record() -> None:
 
 
 def test_a_twin_of_a_linked_record_follows_it() -> None:
-    outcomes = decide(("a", 1, SURE), ("a", "b", SURE - POLICY.margin_bits - 1))
+    outcomes = decide(("a", 1, SURE), ("a", "b", SURE - MARGIN - 1))
     assert [o.target for o in outcomes.values()] == [golden(1), golden(1)]
 
 
@@ -74,14 +75,14 @@ def test_a_vetoed_edge_never_links_however_high_its_score() -> None:
 
 
 def test_two_records_nearly_as_likely_are_left_to_a_person() -> None:
-    near = SURE - POLICY.margin_bits / 2
+    near = SURE - MARGIN / 4
     outcome = decide(("a", 1, SURE), ("a", 2, near), queries="a")["a"]
     assert (outcome.kind, outcome.reason) == ("review", "another record is nearly as likely")
     assert [target for target, _ in outcome.candidates] == [golden(1), golden(2)]
 
 
 def test_a_runner_up_beyond_the_margin_is_no_doubt() -> None:
-    far = SURE - POLICY.margin_bits - 0.1
+    far = SURE - MARGIN - 0.1
     assert kinds(decide(("a", 1, SURE), ("a", 2, far), queries="a")) == {"a": "link"}
 
 
@@ -134,7 +135,7 @@ def test_edges_of_records_that_are_not_asked_about_do_not_count() -> None:
 # ------------------------------------------------------------------------------------------- order and ids don't count
 
 NAMES = "abcde"
-scores = st.sampled_from([DOUBTFUL, POLICY.auto_bits, SURE - POLICY.margin_bits / 2, SURE])
+scores = st.sampled_from([DOUBTFUL, POLICY.sure_score, SURE - MARGIN / 4, SURE])
 peers = st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES), scores, st.sampled_from([(), (True,)]))
 targets = st.tuples(st.sampled_from(NAMES), st.sampled_from([1, 2]), scores, st.sampled_from([(), (True,)]))
 

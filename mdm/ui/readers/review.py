@@ -11,7 +11,6 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 import matching
-from matching.records import probability
 from mdm.known import Known
 from mdm.models import GoldenRecord, Policy, User, WorkItem
 from mdm.ui.readers import work
@@ -172,7 +171,7 @@ class Review:
         """Probabilities above which the policy in force asks a person, and links by itself."""
         row = Known().policy(Policy.Kind.MATCH, self.item.domain)
         policy = matching.Policy.from_json(row.body) if row else matching.Policy.default(self.item.domain)
-        return probability(policy.review_bits), probability(policy.auto_bits)
+        return policy.costs.review, policy.costs.auto
 
 
 def find(pk: int) -> WorkItem | None:

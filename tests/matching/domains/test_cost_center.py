@@ -25,12 +25,12 @@ def test_one_department_of_one_entity_in_two_systems_is_linked() -> None:
     found = compare(ERP, {"code": "30.62100", "name": "SOH OR", "department": "Operating Rooms"})
     assert level(found, "code") == "reformatted"
     assert level(found, "initials_of_site") == "reformatted"
-    assert found.score > RECIPE.policy.auto_bits
+    assert found.score > RECIPE.policy.sure_score
 
 
 def test_the_same_department_of_another_entity_is_not() -> None:
     found = compare(ERP, {"code": "20.62100", "name": "PLH Operating Rooms", "department": "Operating Rooms"})
-    assert found.score < RECIPE.policy.auto_bits
+    assert found.score < RECIPE.policy.sure_score
 
 
 def test_a_code_without_its_entity_is_a_part_not_another_code() -> None:

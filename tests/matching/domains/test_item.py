@@ -35,7 +35,7 @@ def test_the_same_item_in_two_hands_is_linked() -> None:
     erp = {"description": "CATH FOLEY 16FR 30CC BX/10", "manufacturer": "MEDIX INC", "catalogue_number": "FC16030"}
     found = compare(FAMILY[5], erp)
     assert not found.vetoes
-    assert found.score > RECIPE.policy.auto_bits
+    assert found.score > RECIPE.policy.sure_score
     assert level(found, "code") == "reformatted"
     assert level(found, "sizes") in ("reformatted", "similar")
 

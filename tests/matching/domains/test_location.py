@@ -22,14 +22,14 @@ def compare(a: dict[str, Any], b: dict[str, Any]) -> Comparison:
 
 def test_a_renamed_hospital_with_its_address_and_phone_is_still_the_same() -> None:
     found = compare({"name": "Maricopa Medical Center", **SITE}, {"name": "Valleywise Health", **SITE})
-    assert found.score > RECIPE.policy.auto_bits
+    assert found.score > RECIPE.policy.sure_score
     assert not found.vetoes
 
 
 def test_one_unit_in_two_spellings_is_one_unit() -> None:
     unit = {"location_type": "unit", "parent_name": "Saint Jude Hospital", **SITE}
     found = compare({"name": "4W Telemetry", **unit}, {"name": "4 West Tele", **unit})
-    assert found.score > RECIPE.policy.auto_bits
+    assert found.score > RECIPE.policy.sure_score
     assert not found.vetoes
 
 

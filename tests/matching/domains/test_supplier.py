@@ -42,7 +42,7 @@ def test_name_and_address_together_link() -> None:
         {"name": "Austulon Distribution Ltd", "addresses": [ADDRESS]},
         {"name": "AUSTULON DISTRIB", "addresses": [ADDRESS | {"line1": "2330 FOUNDRY WAY STE 410"}]},
     )
-    assert found.score > RECIPE.policy.auto_bits
+    assert found.score > RECIPE.policy.sure_score
     assert not found.vetoes
 
 

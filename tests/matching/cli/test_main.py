@@ -1,0 +1,151 @@
+"""The engine on files, as somebody without a database runs it."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from matching.cli import main
+
+GOLDEN = [
+    ("G1", "Foley catheter 16 Fr 5 mL", "Medix", "FC-1605"),
+    ("G2", "Foley catheter 18 Fr 5 mL", "Medix", "FC-1805"),
+    ("G3", "Suction tube 10 mm", "Ortana", "ST-0010"),
+    ("G4", "Trocar sleeve 12 mm bladeless", "Velva", "TR-1204"),
+]
+ERP = [
+    ("E1", "CATH FOLEY 16FR 5CC", "MEDIX INC", "FC1605"),
+    ("E2", "TUBE SUCTION 10MM", "ORTANA", "ST0010"),
+    ("E3", "GLOVE EXAM NITRILE LG", "HANDWELL", "GN-300"),
+]
+ROLES = 'kind = "item"\nname = "text"\nbrand = "maker"\ncode = "number"\n'
+
+
+def write(path: Path, rows: list[tuple[str, ...]], heading: tuple[str, ...] = ("id", "text", "maker", "number")) -> str:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "wt", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([heading, *rows])
+    return str(path)
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "roles.toml").write_text(ROLES)
+    return {
+        "left": write(tmp_path / "left.csv", ERP),
+        "right": write(tmp_path / "right.csv.gz", GOLDEN),
+        "roles": str(tmp_path / "roles.toml"),
+        "truth": write(tmp_path / "truth.csv", [("E1", "G1"), ("E2", "G3")], ("left_id", "right_id")),
+        "out": str(tmp_path / "decisions.csv"),
+    }
+
+
+def decisions(task: dict[str, str]) -> dict[str, dict[str, str]]:
+    with Path(task["out"]).open(encoding="utf-8", newline="") as file:
+        return {row["left_id"]: row for row in csv.DictReader(file)}
+
+
+def test_link_writes_a_decision_with_its_probability_for_every_row_that_may_have_a_partner(
+    task: dict[str, str],
+) -> None:
+    assert main(["link", "--roles", task["roles"], task["left"], task["right"], "--out", task["out"]]) == 0
+    found = decisions(task)
+    assert {row["left_id"]: row["right_id"] for row in found.values()} == {"E1": "G1", "E2": "G3"}
+    assert {row["decision"] for row in found.values()} <= {"auto", "review"}
+    assert all(0.5 < float(row["probability"]) <= 1.0 for row in found.values())
+
+
+def test_dedupe_finds_the_same_record_twice_and_leaves_its_sibling_alone(task: dict[str, str], tmp_path: Path) -> None:
+    single = write(tmp_path / "single.csv", [*GOLDEN, ("E1", "CATH FOLEY 16FR 5CC", "MEDIX INC", "FC1605")])
+    assert main(["dedupe", "--roles", task["roles"], single, "--out", task["out"]]) == 0
+    pairs = {(row["left_id"], row["right_id"]) for row in decisions(task).values() if row["decision"] == "auto"}
+    assert pairs == {("G1", "E1")}
+
+
+def test_evaluate_ends_with_one_json_object(task: dict[str, str]) -> None:
+    command = ["evaluate", "--roles", task["roles"], task["left"], task["right"], "--truth", task["truth"]]
+    done = subprocess.run([sys.executable, "-m", "matching", *command], capture_output=True, text=True, check=True)
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert set(report) == {
+        "precision", "recall", "f1", "auto_precision", "auto_recall", "review_rate", "reach", "pair_completeness",
+        "pairs_scored", "seconds", "peak_rss_mb",
+    }  # fmt: skip
+    assert (report["precision"], report["recall"], report["reach"], report["pair_completeness"]) == (1.0, 1.0, 1.0, 1.0)
+
+
+def test_pairs_to_ignore_count_neither_for_nor_against(
+    task: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = write(tmp_path / "other.csv", [("E1", "G1"), ("E3", "G4")], ("left_id", "right_id"))
+    ignore = write(tmp_path / "ignore.csv", [("E3", "G4"), ("E2", "G3")], ("left_id", "right_id"))
+    options = ["--roles", task["roles"], task["left"], task["right"], "--truth", truth]
+    main(["evaluate", *options])
+    assert json.loads(capsys.readouterr().out)["f1"] == 0.5
+    main(["evaluate", *options, "--ignore", ignore])
+    assert json.loads(capsys.readouterr().out)["f1"] == 1.0
+
+
+def test_clusters_are_a_truth_as_well_as_pairs(
+    task: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    single = write(tmp_path / "single.csv", [*GOLDEN, ("E1", "CATH FOLEY 16FR 5CC", "MEDIX INC", "FC1605")])
+    truth = write(tmp_path / "c.csv", [("G1", "a"), ("E1", "a"), ("G2", "b")], ("id", "cluster"))
+    main(["evaluate", "--roles", task["roles"], single, "--truth", truth])
+    assert json.loads(capsys.readouterr().out)["f1"] == 1.0
+
+
+def test_explain_says_why_and_what_stands_against(task: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--roles", task["roles"], "--in", task["left"], task["right"]]
+    main(["explain", "E1", "G1", *options])
+    same = capsys.readouterr().out
+    assert "the same catalogue number, written differently" in same
+    assert "nothing: it would be linked by itself" in same
+    main(["explain", "E1", "G2", *options])
+    assert "sizes differ" in capsys.readouterr().out
+
+
+def test_parquet_says_the_same_as_csv(task: dict[str, str], tmp_path: Path) -> None:
+    columns = dict(zip(("id", "text", "maker", "number"), zip(*ERP, strict=True), strict=True))
+    parquet.write_table(pyarrow.table(columns), tmp_path / "left.parquet")
+    main(["link", "--roles", task["roles"], task["left"], task["right"], "--out", task["out"]])
+    expected = decisions(task)
+    left = str(tmp_path / "left.parquet")
+    main(["link", "--roles", task["roles"], left, task["right"], "--out", task["out"]])
+    assert decisions(task) == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "heading", "complaint"),
+    [
+        ([], (), "empty"),
+        ([("a", "b")], ("name", "text"), "no column named id"),
+        ([("a", "b"), ("a", "c")], ("id", "text"), "two rows have the id 'a'"),
+        ([("a",)], ("id", "text"), "row 2: 1 fields, the heading has 2"),
+        ([("a", "b")], ("id", "other"), "no column 'text'"),
+    ],
+)
+def test_bad_input_is_named_with_its_remedy(
+    task: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    rows: list[tuple[str, ...]], heading: tuple[str, ...], complaint: str,
+) -> None:  # fmt: skip
+    left = write(tmp_path / "bad.csv", rows, heading)
+    assert main(["link", "--roles", task["roles"], left, task["right"], "--out", task["out"]]) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_a_missing_section_of_the_roles_lists_those_there_are(
+    task: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(task["roles"]).write_text('[gudid]\nname = "text"\n[cms]\nname = "text"\n')
+    options = ["--roles", task["roles"], task["left"], task["right"], "--out", task["out"]]
+    assert main(["link", *options]) == 2
+    assert "it has gudid, cms" in capsys.readouterr().err
+    assert main(["link", "--section", "gudid", *options]) == 0
