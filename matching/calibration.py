@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .columns import Floats
+from .competition import NOTHING
 
 LIMIT = 30.0  # bits beyond which a score, a lead or a claim tells nothing new
 INERTIA = 20.0  # records that the recipe's own calibration counts for
@@ -47,8 +48,9 @@ class Calibration:
 
     def score_for(self, probability: float) -> float:
         """The score at which a candidate without a rival is right with this probability."""
-        odds = np.log2(probability / (1.0 - probability))
-        return float((odds - self.base - self.lead * LIMIT) / self.score)
+        odds = np.log2(probability / (1.0 - probability)) - self.base
+        far = float((odds - self.lead * LIMIT) / self.score)  # where the lead is at its limit
+        return far if far >= LIMIT + NOTHING else float((odds + self.lead * NOTHING) / (self.score + self.lead))
 
     @property
     def _weights(self) -> Floats:

@@ -71,10 +71,9 @@ def lead_within(rows: Ints, bits: Floats) -> Floats:
 
 
 def lead_over(score: float, rivals: Floats) -> float:
-    """How far, in bits, a score is ahead of its rivals together; infinite where there are none."""
-    if not len(rivals):
-        return np.inf
-    together = np.log2(np.exp2(np.clip(KAPPA * (rivals - score), -_FAR, _FAR)).sum())
+    """How far, in bits, a score is ahead of its rivals together; of nobody, it is ahead of ``NOTHING``."""
+    everybody = np.append(rivals, NOTHING)
+    together = np.log2(np.exp2(np.clip(KAPPA * (everybody - score), -_FAR, _FAR)).sum())
     return float(-together / KAPPA)
 
 

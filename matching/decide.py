@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -49,7 +48,7 @@ class Ranked:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What to do, with what, and why. ``ranked``: the candidates, best first. ``probability``: that the best is right.
-    ``lead``: bits between the best and all others together, infinite without others.
+    ``lead``: bits between the best and all others together.
     """
 
     outcome: Outcome
@@ -63,7 +62,7 @@ class Decision:
         return self.ranked[0] if self.ranked else None
 
 
-NOBODY = Decision("new", (), 0.0, math.inf, "nothing known is like it")
+NOBODY = Decision("new", (), 0.0, 0.0, "nothing known is like it")
 
 
 def decide(ranked: Iterable[Ranked], policy: Policy) -> Decision:

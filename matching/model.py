@@ -14,7 +14,7 @@ import numpy as np
 
 from .calibration import Calibration
 from .columns import Floats
-from .competition import lead_over
+from .competition import NOTHING, lead_over
 from .decide import Chance, Costs
 from .records import Std
 from .standardise.dictionaries import word_set
@@ -118,9 +118,10 @@ class Policy:
         """Score that links without asking where there is no rival."""
         return self.calibration.score_for(self.costs.auto)
 
-    def chance(self, score: float, lead: float = math.inf, claimed: float = 0.0) -> Chance:
-        """How likely a best candidate of this score is right; see ``Calibration``."""
-        one = np.array([score]), np.array([lead]), np.array([claimed])
+    def chance(self, score: float, lead: float | None = None, claimed: float = 0.0) -> Chance:
+        """How likely a best candidate of this score is right; see ``Calibration``. ``lead``: by default, of nobody."""
+        ahead = score - NOTHING if lead is None else lead
+        one = np.array([score]), np.array([ahead]), np.array([claimed])
         return Chance(float(self.calibration.partnered(*one)[0]), float(self.calibration.right(*one)[0]))
 
     def probabilities(self, scores: Sequence[float]) -> list[float]:

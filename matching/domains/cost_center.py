@@ -89,7 +89,7 @@ def keys(std: Std) -> list[str]:
     )
 
 
-CALIBRATION = Calibration(base=1.5, score=0.35, lead=0.1, claimed=0.1)
+CALIBRATION = Calibration(base=0.5, score=0.45, lead=0.12, claimed=0.15)
 
 RECIPE = Recipe(
     domain="cost_center",

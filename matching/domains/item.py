@@ -186,7 +186,7 @@ def keys(std: Std) -> list[str]:
     )
 
 
-CALIBRATION = Calibration(base=0.5, score=0.35, lead=0.1, claimed=0.1)
+CALIBRATION = Calibration(base=-1.5, score=0.4, lead=0.25, claimed=0.15)
 
 RECIPE = Recipe(
     domain="item",
