@@ -22,7 +22,7 @@ class Costs:
     cost is less than a review's, and so is leaving a record alone.
     """
 
-    false_link: float = 50.0
+    false_link: float = 20.0
     missed_link: float = 20.0
 
     @property

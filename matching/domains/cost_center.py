@@ -89,7 +89,7 @@ def keys(std: Std) -> list[str]:
     )
 
 
-CALIBRATION = Calibration(base=0.5, score=0.45, lead=0.12, claimed=0.15)
+CALIBRATION = Calibration(base=-0.3, score=0.45, lead=0.12, claimed=0.15)
 
 RECIPE = Recipe(
     domain="cost_center",

@@ -186,7 +186,7 @@ def keys(std: Std) -> list[str]:
     )
 
 
-CALIBRATION = Calibration(base=-1.5, score=0.4, lead=0.25, claimed=0.15)
+CALIBRATION = Calibration(base=0.0, score=0.45, lead=0.15, claimed=0.17)
 
 RECIPE = Recipe(
     domain="item",

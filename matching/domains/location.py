@@ -105,7 +105,7 @@ def keys(std: Std) -> list[str]:
     )
 
 
-CALIBRATION = Calibration(base=1.5, score=0.34, lead=0.12, claimed=0.15)
+CALIBRATION = Calibration(base=0.0, score=0.36, lead=0.14, claimed=0.15)
 
 RECIPE = Recipe(
     domain="location",
