@@ -133,7 +133,7 @@ def test_what_speaks_for_and_against_adds_up_to_the_score() -> None:
 def test_every_weight_belongs_to_a_field_that_is_trained(domain: str) -> None:
     recipe = recipe_for(domain)
     fields = {comparator.field for comparator in recipe.comparators}
-    doubled = scaled(recipe.policy.weights, {field: (2.0, 3.0) for field in fields})
+    doubled = scaled(recipe.policy.weights, dict.fromkeys(fields, (2.0, 3.0)))
     for name, value in recipe.policy.weights.items():
         assert doubled[name] == pytest.approx(value * (3.0 if speaks_against(name, value) else 2.0))
 

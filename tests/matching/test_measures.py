@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from matching.agreement import Agreement
+from matching.measures import Agreement, Share
 
 
 def test_kappa_is_agreement_beyond_chance() -> None:
@@ -38,3 +38,16 @@ def test_no_questions_give_no_numbers() -> None:
         "questions": 0, "agreed": 0, "agreement": None, "agreement_interval": [0.0, 1.0], "kappa": None,
         "kappa_interval": None,
     }  # fmt: skip
+
+
+def test_a_share_of_few_decisions_is_not_yet_reliable() -> None:
+    few, many = Share(9, 10), Share(90, 100)
+    assert (few.enough, many.enough) == (False, True)
+    assert few.interval[0] < many.interval[0] < 0.9 < many.interval[1] < few.interval[1]
+    assert Share(0, 0).to_json() == {"part": 0, "whole": 0, "estimate": None, "interval": [0.0, 1.0], "enough": False}
+
+
+def test_a_share_of_a_part_counts_for_that_part() -> None:
+    sampled = Share(95, 100, factor=0.9)
+    assert sampled.estimate == pytest.approx(0.855)
+    assert sampled.interval[1] <= 0.9

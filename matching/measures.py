@@ -1,4 +1,4 @@
-"""How far two people who answered the same questions agree, beyond what chance alone would give."""
+"""Figures from few decisions, honest about how few: shares, and how far two people agree beyond chance."""
 
 from __future__ import annotations
 
@@ -8,6 +8,43 @@ from dataclasses import dataclass
 from typing import Any
 
 from .evaluate import wilson
+
+ENOUGH = 30  # decisions below which a figure is shown as not yet reliable
+
+
+@dataclass(frozen=True)
+class Share:
+    """``part`` of ``whole`` decisions, with Wilson's interval at 95 %.
+
+    ``factor``: what a share of all has to be multiplied by, where the decisions were sampled from a part of all.
+    """
+
+    part: int
+    whole: int
+    factor: float = 1.0
+
+    @property
+    def estimate(self) -> float | None:
+        return self.factor * self.part / self.whole if self.whole else None
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        low, high = wilson(self.part, self.whole)
+        return self.factor * low, self.factor * high
+
+    @property
+    def enough(self) -> bool:
+        return self.whole >= ENOUGH
+
+    def to_json(self) -> dict[str, Any]:
+        """Counts and what follows from them, rounded to four decimals."""
+        return {
+            "part": self.part,
+            "whole": self.whole,
+            "estimate": None if self.estimate is None else round(self.estimate, 4),
+            "interval": [round(x, 4) for x in self.interval],
+            "enough": self.enough,
+        }
 
 
 @dataclass(frozen=True)
