@@ -113,12 +113,13 @@ def _split(domain: str, since: dt.datetime) -> int:
     told = AuditEntry.objects.filter(action="judgement", change_id__in=splits).values_list("change_id", "after")
     changes = {pk: change for change, after in told for pk in (after or {}).get("judgements", [])}
     pairs = Judgement.objects.filter(pk__in=changes, first__linked_at__gte=since, second__linked_at__gte=since)
-    rows = pairs.values_list("pk", "first__linked_at", "first__link_reason", "second__linked_at", "second__link_reason")
-    return len({changes[pk] for pk, *ends in rows if _later(*ends) == Reason.AUTO})
+    rows = pairs.select_related("first", "second").only(
+        "first__linked_at", "first__link_reason", "second__linked_at", "second__link_reason"
+    )
+    return len({changes[row.pk] for row in rows if _made_automatically(row.first, row.second)})
 
 
-def _later(one_at: dt.datetime, one: str, two_at: dt.datetime, two: str) -> str:
-    """How the later of two records was linked; of two linked at once, the one that did not found the record."""
-    if one_at == two_at:
-        return two if one == Reason.NEW else one
-    return one if one_at > two_at else two
+def _made_automatically(*ends: SourceRecord) -> bool:
+    """How the later of two records was linked; of two linked at once, the one that did not found the golden record."""
+    later = max(ends, key=lambda end: (end.linked_at, end.link_reason != Reason.NEW))
+    return later.link_reason == Reason.AUTO

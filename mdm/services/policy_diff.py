@@ -16,13 +16,13 @@ from matching import Policy
 from mdm.engine import Engine
 from mdm.known import Known
 from mdm.models import GoldenRecord, SourceRecord
-from mdm.partition import Edge, Facts, Outcome, partition
+from mdm.partition import Facts, Outcome, partition
 from mdm.services.population import Batch, Edges, Pair, Policies, Source, batches
 
 SHOWN = 50  # examples kept of each kind of difference
 
 Reason = SourceRecord.LinkReason
-Links = dict[Pair, Edge]  # pairs of golden records, ordered, that rules would join
+Links = dict[Pair, tuple[float, bool]]  # two golden records, the smaller id first → best score, whether vetoed
 
 
 @dataclass(slots=True)
@@ -55,14 +55,14 @@ def policy_diff(engine: Engine, proposed: Policy) -> PolicyDiff:
     """Compare a proposed policy with the one in force, over all source records of the engine's domain."""
     diff, known = PolicyDiff(), Known()
     policies = engine.policy, proposed
-    joined: tuple[Links, Links] = ({}, {})
+    likely: tuple[Links, Links] = ({}, {})
     for batch in batches(engine, policies):
         diff.records += len(batch.sources)
         _compare_decisions(diff, known, policies, batch)
         _compare_groups(diff, policies, batch)
-        for policy, edges, links in zip(policies, batch.edges, joined, strict=True):
-            _note_joined(links, policy, edges, batch)
-    diff.merges = [_merge(pair, edge) for pair, edge in sorted(joined[1].items()) if pair not in joined[0]]
+        for policy, edges, links in zip(policies, batch.edges, likely, strict=True):
+            _note_likely(links, policy, edges, batch)
+    diff.merges = _merges(*likely)
     _name(diff)
     return diff
 
@@ -144,21 +144,25 @@ def _parts(members: list[int], links: set[Pair]) -> list[list[int]]:
     return sorted(sorted(p) for p in {id(p): p for p in part.values()}.values())
 
 
-def _note_joined(links: Links, policy: Policy, edges: Edges, batch: Batch) -> None:
-    """Pairs of golden records that these rules would call one for certain."""
+def _note_likely(links: Links, policy: Policy, edges: Edges, batch: Batch) -> None:
+    """Pairs of golden records that have sources which are one for certain; a veto seen from either side counts."""
     for source in batch.sources:
-        if source.golden is None:
-            continue
         for target, edge in edges.get(source.pk, {}).items():
-            if target.golden == source.golden or edge.vetoed or edge.score < policy.auto_bits:
+            mine, other = source.golden, target.golden
+            if mine is None or mine == other or edge.score < policy.auto_bits:
                 continue
-            pair = min(source.golden, target.golden), max(source.golden, target.golden)
-            if (pair not in links or links[pair].score < edge.score) and not batch.facts.apart(*pair):
-                links[pair] = edge
+            pair = min(mine, other), max(mine, other)
+            best, vetoed = links.get(pair, (edge.score, False))
+            links[pair] = max(best, edge.score), vetoed or edge.vetoed or batch.facts.apart(*pair)
 
 
-def _merge(pair: Pair, edge: Edge) -> dict[str, Any]:
-    return {"golden": pair[0], "other": pair[1], "score": round(edge.score, 3)}
+def _merges(before: Links, after: Links) -> list[dict[str, Any]]:
+    certain = {pair for pair, (_, vetoed) in before.items() if not vetoed}
+    return [
+        {"golden": pair[0], "other": pair[1], "score": round(score, 3)}
+        for pair, (score, vetoed) in sorted(after.items())
+        if not vetoed and pair not in certain
+    ]
 
 
 def _name(diff: PolicyDiff) -> None:

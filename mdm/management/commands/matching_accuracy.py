@@ -19,12 +19,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--domain", action="append", choices=DomainName.values, help="Default: all.")
-        parser.add_argument("--json", action="store_true", help="for machines")
+        parser.add_argument("--json", action="store_true", dest="as_json", help="for machines")
 
-    def handle(self, *, domain: list[str] | None, json: bool, **_: Any) -> None:
+    def handle(self, *, domain: list[str] | None, as_json: bool, **_: Any) -> None:
         found = [(accuracy(name), agreement(name)) for name in domain or DomainName.values]
-        if json:
-            self.stdout.write(_json(found))
+        if as_json:
+            self.stdout.write(
+                json.dumps([{**measured.to_json(), "stewards": stewards.to_json()} for measured, stewards in found])
+            )
             return
         for measured, stewards in found:
             self._report(measured, stewards)
@@ -55,7 +57,3 @@ def _words(share: Share) -> str:
     low, high = share.interval
     doubt = "" if share.enough else ", not enough decisions"
     return f"{share.estimate:.3f} ({low:.3f} to {high:.3f}; {share.part} of {share.whole}{doubt})"
-
-
-def _json(found: list[tuple[Accuracy, Stewards]]) -> str:
-    return json.dumps([{**measured.to_json(), "stewards": stewards.to_json()} for measured, stewards in found])
