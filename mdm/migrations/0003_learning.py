@@ -88,6 +88,16 @@ class Migration(migrations.Migration):
                 to="mdm.policy",
             ),
         ),
+        migrations.AddField(
+            model_name="changerequest",
+            name="touched",
+            field=models.ManyToManyField(
+                blank=True,
+                help_text="What the proposed rules would decide differently; looked at anew once they are in force.",
+                related_name="+",
+                to="mdm.sourcerecord",
+            ),
+        ),
         migrations.AlterField(
             model_name="changerequest",
             name="expected_version",

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 
 from mdm.models.golden import GoldenRecord
 from mdm.models.policy import Policy
+from mdm.models.source import SourceRecord
 
 
 class ChangeRequest(models.Model):
@@ -35,6 +36,12 @@ class ChangeRequest(models.Model):
         Policy, on_delete=models.PROTECT, null=True, blank=True, related_name="change_request",
         help_text="The version of the rules that is proposed.",
     )  # fmt: skip
+    touched = models.ManyToManyField(
+        SourceRecord,
+        blank=True,
+        related_name="+",
+        help_text="What the proposed rules would decide differently; looked at anew once they are in force.",
+    )
     path = models.CharField(max_length=80, blank=True, help_text='An attribute; of rules, which: "match:item".')
     expected_version = models.PositiveIntegerField(
         help_text="The version of the subject, or of the rules in force, that the approver sees."

@@ -84,6 +84,7 @@ def train(*, domain: str, actor: User, reason: str, costs: Mapping[str, Costs] |
         domain=domain,
         body=training.trained.policy.to_json(),
         diff=training.to_json(),
+        touched=training.diff.touched,
         expected_version=training.version,
         actor=actor,
         reason=reason,

@@ -7,6 +7,7 @@ decided stays, so it is no difference.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -22,7 +23,7 @@ from mdm.services.population import Batch, Edges, Pair, Policies, Source, batche
 SHOWN = 50  # examples kept of each kind of difference
 
 Reason = SourceRecord.LinkReason
-Links = dict[Pair, tuple[float, bool]]  # two golden records, the smaller id first → best score, whether vetoed
+Links = dict[Pair, tuple[float, int, bool]]  # two golden records, ordered → best score, its source, whether vetoed
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class PolicyDiff:
     merges: list[dict[str, Any]] = field(default_factory=list)
     splits: list[dict[str, Any]] = field(default_factory=list)
     moves: list[dict[str, Any]] = field(default_factory=list)
+    touched: set[int] = field(default_factory=set)  # source records that any of these is about
 
     def to_json(self) -> dict[str, Any]:
         """Counts, and the first examples of each kind: golden records by public id, source records by id."""
@@ -62,7 +64,7 @@ def policy_diff(engine: Engine, proposed: Policy) -> PolicyDiff:
         _compare_groups(diff, policies, batch)
         for policy, edges, links in zip(policies, batch.edges, likely, strict=True):
             _note_likely(links, policy, edges, batch)
-    diff.merges = _merges(*likely)
+    _compare_pairs(diff, *likely)
     _name(diff)
     return diff
 
@@ -83,6 +85,7 @@ def _compare_decisions(diff: PolicyDiff, known: Known, policies: Policies, batch
         _count_reviews(diff, source, before, after)
         if facts.members.get(source.golden or 0) and _moves(source.golden, before, after):
             diff.moves.append({"source": source.pk, "from": source.golden, "to": _target(after)})
+            diff.touched.add(source.pk)
 
 
 def _facts_without(known: Known, batch: Batch, source: Source) -> Facts:
@@ -128,6 +131,7 @@ def _compare_groups(diff: PolicyDiff, policies: Policies, batch: Batch) -> None:
         before, after = (_parts(ids, held | set(_linked(batch, ids, at, policy))) for at, policy in enumerate(policies))
         if len(after) > len(before):
             diff.splits.append({"golden": golden, "parts": after})
+            diff.touched.update(ids)
 
 
 def _linked(batch: Batch, ids: Sequence[int], at: int, policy: Policy) -> Iterator[Pair]:
@@ -152,17 +156,18 @@ def _note_likely(links: Links, policy: Policy, edges: Edges, batch: Batch) -> No
             if mine is None or mine == other or edge.score < policy.auto_bits:
                 continue
             pair = min(mine, other), max(mine, other)
-            best, vetoed = links.get(pair, (edge.score, False))
-            links[pair] = max(best, edge.score), vetoed or edge.vetoed or batch.facts.apart(*pair)
+            best, via, vetoed = links.get(pair, (-math.inf, 0, False))
+            best, via = max((best, via), (edge.score, source.pk))
+            links[pair] = best, via, vetoed or edge.vetoed or batch.facts.apart(*pair)
 
 
-def _merges(before: Links, after: Links) -> list[dict[str, Any]]:
-    certain = {pair for pair, (_, vetoed) in before.items() if not vetoed}
-    return [
-        {"golden": pair[0], "other": pair[1], "score": round(score, 3)}
-        for pair, (score, vetoed) in sorted(after.items())
-        if not vetoed and pair not in certain
-    ]
+def _compare_pairs(diff: PolicyDiff, before: Links, after: Links) -> None:
+    """Which golden records would be one now."""
+    certain = {pair for pair, (_, _, vetoed) in before.items() if not vetoed}
+    for pair, (score, via, vetoed) in sorted(after.items()):
+        if not vetoed and pair not in certain:
+            diff.merges.append({"golden": pair[0], "other": pair[1], "score": round(score, 3)})
+            diff.touched.add(via)
 
 
 def _name(diff: PolicyDiff) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from mdm import permissions
 from mdm.changes import Change
@@ -16,13 +18,20 @@ from mdm.services import work
 
 @transaction.atomic
 def propose(
-    *, kind: str, domain: str, body: dict[str, Any], diff: dict[str, Any], expected_version: int, actor: User,
+    *,
+    kind: str,
+    domain: str,
+    body: dict[str, Any],
+    diff: dict[str, Any],
+    touched: Collection[int],
+    expected_version: int,
+    actor: User,
     reason: str,
-) -> ChangeRequest:  # fmt: skip
+) -> ChangeRequest:
     """Store new rules, not in force, and ask for approval.
 
-    ``expected_version``: of the rules that ``diff`` compares them with, 0 for those of a fresh installation. Refused
-    while another proposal for the same rules is open.
+    ``touched``: source records that they would decide differently. ``expected_version``: of the rules that ``diff``
+    compares them with, 0 for those of a fresh installation. Refused while another proposal for the same rules is open.
     """
     permissions.require(actor, permissions.DECIDE)
     if not reason.strip():
@@ -46,6 +55,7 @@ def propose(
         reason=reason[:500],
         proposer=actor,
     )
+    request.touched.set(touched)
     work.put(change, [_work_item(request, policy)])
     change.audit(about=request, after={"kind": request.kind, "rules": path, "version": policy.version})
     return request
@@ -96,14 +106,18 @@ def activate(change: Change, request: ChangeRequest) -> Policy:
     policy.save(update_fields=["active"])
     change.audit(about=policy, action="policy.activated", before={"version": before}, after={"version": policy.version})
     if policy.kind == Policy.Kind.MATCH:
-        _look_again(policy.domain)
+        _look_again(request, policy.domain)
     return policy
 
 
-def _look_again(domain: str) -> None:
-    doubtful = SourceRecord.objects.filter(domain=domain, state=SourceRecord.State.REVIEW)
+def _look_again(request: ChangeRequest, domain: str) -> None:
+    """Doubtful records are decided anew. Links stay as they are: where one is in doubt now, or two golden records look
+    like one, the resolver asks a steward.
+    """
+    doubtful = Q(state=SourceRecord.State.REVIEW) | Q(state=SourceRecord.State.LINKED, pk__in=request.touched.all())
+    rows = SourceRecord.objects.filter(doubtful, domain=domain)
     # who holds one of them is landing or deciding it right now; waiting could deadlock with them
-    free = list(doubtful.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True))
+    free = list(rows.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True))
     SourceRecord.objects.filter(pk__in=free).update(state=SourceRecord.State.PENDING)
 
 

@@ -11,8 +11,9 @@ from django.db import IntegrityError, transaction
 from matching import Policy as MatchPolicy
 from mdm.engine import engine_for
 from mdm.exceptions import Forbidden, NeedsReason, OwnChange, Refused, Stale
-from mdm.models import AuditEntry, ChangeRequest, Policy, SourceRecord, User, WorkItem
+from mdm.models import AuditEntry, ChangeRequest, GoldenRecord, Policy, SourceRecord, User, WorkItem
 from mdm.services import requests, resolve, rules
+from mdm.services.policy_diff import policy_diff
 from tests.mdm import kit
 
 pytestmark = pytest.mark.django_db
@@ -21,11 +22,17 @@ State = ChangeRequest.State
 
 
 def propose(domain: str = "item", version: int = 0, actor: User | None = None, **changed: Any) -> ChangeRequest:
-    body = replace(MatchPolicy.default(domain), **changed).to_json()
+    proposed = replace(MatchPolicy.default(domain), **changed)
     return rules.propose(
-        kind="match", domain=domain, body=body, diff={"auto_bits": {"before": 5.0, "after": 6.0}},
-        expected_version=version, actor=actor or kit.steward(), reason="Learned",
-    )  # fmt: skip
+        kind="match",
+        domain=domain,
+        body=proposed.to_json(),
+        diff={"auto_bits": {"before": 5.0, "after": 6.0}},
+        touched=policy_diff(engine_for(domain), proposed).touched,
+        expected_version=version,
+        actor=actor or kit.steward(),
+        reason="Learned",
+    )
 
 
 def both() -> User:
@@ -102,7 +109,9 @@ def test_one_proposal_for_the_same_rules_waits_at_a_time() -> None:
 
 def test_a_proposal_needs_a_reason_and_the_permission() -> None:
     def ask(actor: User, reason: str) -> None:
-        rules.propose(kind="match", domain="item", body={}, diff={}, expected_version=0, actor=actor, reason=reason)
+        rules.propose(
+            kind="match", domain="item", body={}, diff={}, touched=[], expected_version=0, actor=actor, reason=reason
+        )
 
     with pytest.raises(NeedsReason):
         ask(kit.steward(), " ")
@@ -127,6 +136,32 @@ def test_doubtful_records_are_looked_at_anew_under_the_new_rules() -> None:
     source = kit.source("scm", "S1")
     assert (source.golden, source.link_reason, source.policy_version) == (kit.golden("erp", "E1"), "auto", 1)
     assert kit.fresh(item).state == WorkItem.State.CANCELLED
+
+
+def approve_and_resolve(**changed: Any) -> None:
+    requests.approve(request=propose(**changed), actor=kit.approver())
+    resolve.resolve_all(domain="item", actor=User.objects.system())
+
+
+def test_golden_records_that_would_merge_are_asked_about_and_not_merged() -> None:
+    kit.feed("erp", {"E1": kit.CATHETER, "E2": kit.STAPLER})
+    kit.feed("scm", {"S1": {"description": "Foley catheter 16 Fr"}})
+    before = list(GoldenRecord.objects.order_by("pk").values_list("pk", "version", "status"))
+    approve_and_resolve(auto_bits=-3.0, review_bits=-4.0)
+    item = WorkItem.objects.get(kind=WorkItem.Kind.POSSIBLE_DUPLICATE)
+    assert {item.golden, item.other} == {kit.golden("erp", "E1"), kit.golden("scm", "S1")}
+    assert list(GoldenRecord.objects.order_by("pk").values_list("pk", "version", "status")) == before
+
+
+def test_a_link_that_the_new_rules_doubt_is_asked_about_and_kept() -> None:
+    kit.feed("erp", {"E1": kit.CATHETER, "E2": kit.STAPLER})
+    kit.feed("scm", {"S1": {k: v for k, v in kit.SAME_CATHETER.items() if k != "catalogue_number"}, "S2": kit.STAPLER})
+    assert kit.golden("scm", "S1") == kit.golden("erp", "E1")
+    approve_and_resolve(auto_bits=12.0, review_bits=9.0)
+    doubted = WorkItem.objects.filter(kind=WorkItem.Kind.WEAK_LINK)
+    assert {item.golden for item in doubted} == {kit.golden("erp", "E1")}
+    assert kit.golden("scm", "S1") == kit.golden("erp", "E1")
+    assert not SourceRecord.objects.filter(state=SourceRecord.State.PENDING).exists()
 
 
 def test_a_change_of_rules_names_them_and_no_other_request_does() -> None:
