@@ -12,6 +12,7 @@ from mdm.models.golden import GoldenAttributes, GoldenRecord
 from mdm.models.governance import DomainOwnership
 from mdm.models.item import Item, PackagingLevel, SupplierPart
 from mdm.models.judgement import Judgement
+from mdm.models.learning import Check, LabelBatch
 from mdm.models.location import Location
 from mdm.models.match_key import MatchKey
 from mdm.models.override import Override
@@ -38,6 +39,7 @@ __all__ = [
     "AuditEntry",
     "ChangeEvent",
     "ChangeRequest",
+    "Check",
     "CodeSystem",
     "Comment",
     "CostCenter",
@@ -52,6 +54,7 @@ __all__ = [
     "Ingest",
     "Item",
     "Judgement",
+    "LabelBatch",
     "Location",
     "MatchKey",
     "Override",

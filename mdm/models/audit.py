@@ -33,6 +33,8 @@ class AuditEntry(models.Model):
             models.Index(fields=["golden", "-id"], name="audit_entry_by_golden"),
             models.Index(fields=["object_type", "object_id"], name="audit_entry_by_object"),
             models.Index(fields=["change_id"], name="audit_entry_by_change"),
+            # what people took apart, for the precision of automatic links
+            models.Index(fields=["at"], name="audit_entry_splits", condition=models.Q(action="split")),
         ]
 
     def __str__(self) -> str:

@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from mdm.models.golden import GoldenRecord
+from mdm.models.policy import Policy
+from mdm.models.source import SourceRecord
 
 
 class ChangeRequest(models.Model):
@@ -30,8 +32,20 @@ class ChangeRequest(models.Model):
         GoldenRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="change_requests"
     )
     other = models.ForeignKey(GoldenRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    path = models.CharField(max_length=80, blank=True)
-    expected_version = models.PositiveIntegerField(help_text="The subject's version that the approver sees.")
+    policy = models.OneToOneField(
+        Policy, on_delete=models.PROTECT, null=True, blank=True, related_name="change_request",
+        help_text="The version of the rules that is proposed.",
+    )  # fmt: skip
+    touched = models.ManyToManyField(
+        SourceRecord,
+        blank=True,
+        related_name="+",
+        help_text="What the proposed rules would decide differently; looked at anew once they are in force.",
+    )
+    path = models.CharField(max_length=80, blank=True, help_text='An attribute; of rules, which: "match:item".')
+    expected_version = models.PositiveIntegerField(
+        help_text="The version of the subject, or of the rules in force, that the approver sees."
+    )
     expected_other_version = models.PositiveIntegerField(null=True, blank=True)
     diff = models.JSONField(default=dict, help_text="What it does: {path: {before, after}} or the merge's outcome.")
     reason = models.CharField(max_length=500)
@@ -53,6 +67,10 @@ class ChangeRequest(models.Model):
             models.CheckConstraint(
                 condition=Q(state__in=["open", "withdrawn"]) | Q(approver__isnull=False),
                 name="change_request_decided_names_who",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="policy", policy__isnull=False) | (~Q(kind="policy") & Q(policy__isnull=True)),
+                name="change_request_of_rules_names_them",
             ),
             models.UniqueConstraint(
                 fields=["kind", "subject", "path", "other"],

@@ -11,7 +11,7 @@ from mdm.changes import Change
 from mdm.exceptions import NeedsReason, OwnChange, Refused, Stale
 from mdm.locks import lock_records
 from mdm.models import ChangeRequest, GoldenRecord, User, WorkItem
-from mdm.services import work
+from mdm.services import rules, work
 
 State = ChangeRequest.State
 
@@ -96,7 +96,10 @@ def approve(*, request: ChangeRequest, actor: User, reason: str = "") -> ChangeR
     """Approve and carry out. Refused for the proposer, and when a record changed since it was proposed."""
     request = _decidable(request, actor)
     change = Change.begin(actor, "change_request.approved", reason or request.reason)
-    _check_versions(request)
+    if request.kind == ChangeRequest.Kind.POLICY:
+        rules.check_version(request)
+    else:
+        _check_versions(request)
     _decide(change, request, State.APPROVED, reason)
     _carry_out(change, request)
     return request
@@ -134,10 +137,12 @@ def withdraw(*, request: ChangeRequest, actor: User) -> ChangeRequest:
 def _decidable(request: ChangeRequest, actor: User) -> ChangeRequest:
     """The request, locked after the records that it changes."""
     permissions.require(actor, permissions.APPROVE)
-    request = ChangeRequest.objects.select_related("subject", "other").get(pk=request.pk)
+    request = ChangeRequest.objects.select_related("subject", "other", "policy").get(pk=request.pk)
     lock_records(*(golden for golden in (request.subject, request.other) if golden is not None))
     request = (
-        ChangeRequest.objects.select_for_update(of=("self",)).select_related("subject", "other").get(pk=request.pk)
+        ChangeRequest.objects.select_for_update(of=("self",))
+        .select_related("subject", "other", "policy")
+        .get(pk=request.pk)
     )
     if request.state != State.OPEN:
         raise Stale("This request has been decided already.")
@@ -172,6 +177,9 @@ def _carry_out(change: Change, request: ChangeRequest) -> None:
     from mdm.services import change as values
     from mdm.services import merge
 
+    if request.kind == ChangeRequest.Kind.POLICY:
+        rules.activate(change, request)
+        return
     if request.subject is None:
         raise Refused("This request names no record.")
     if request.kind == ChangeRequest.Kind.MERGE and request.other is not None:

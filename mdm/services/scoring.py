@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 from django.db.models import Q
 
-from matching import Comparison
+from matching import Comparison, Policy, Scores
 from mdm import candidates as pool
 from mdm.candidates import Candidate, standardised
 from mdm.engine import Engine
@@ -50,10 +50,10 @@ def score(known: Known, engine: Engine, sources: Sequence[SourceRecord], keys: M
     left, right = pool.find({pk: keys[pk] for pk in queries})
     rows = pool.rows(sorted({*queries, *right.tolist()}))
     pairs = _worth_scoring(zip(left.tolist(), right.tolist(), strict=True), rows, queries)
-    facts = _facts(known, engine, queries, pairs, rows)
+    facts = gather_facts(known, queries, pairs, rows)
     edges: dict[int, dict[Target, Edge]] = defaultdict(dict)
     doubtful = _enter(edges, _judge(engine, pairs, rows), rows, queries, engine.policy.review_bits)
-    rest = _unseen_members(edges, facts, set(pairs), engine.policy.review_bits)
+    rest = unseen_members(edges, facts, set(pairs), engine.policy.review_bits)
     if rest:
         rows |= pool.rows(sorted({b for _, b in rest} - rows.keys()))
         _enter(edges, _judge(engine, rest, rows), rows, queries, engine.policy.review_bits)
@@ -83,6 +83,15 @@ def _judge(engine: Engine, pairs: Pairs, rows: Mapping[int, Candidate]) -> Itera
     """(query, candidate, bits, vetoed) of each pair, scored together."""
     if not pairs:
         return []
+    scores = score_pairs(engine, pairs, rows, engine.policy)[0]
+    return [
+        (one, two, bits, vetoed)
+        for (one, two), bits, vetoed in zip(pairs, scores.bits.tolist(), scores.vetoed.tolist(), strict=True)
+    ]
+
+
+def score_pairs(engine: Engine, pairs: Pairs, rows: Mapping[int, Candidate], *policies: Policy) -> list[Scores]:
+    """The scores of pairs of source records under each policy."""
     lefts, rights = sorted({a for a, _ in pairs}), sorted({b for _, b in pairs})
     left_at, right_at = ({pk: i for i, pk in enumerate(side)} for side in (lefts, rights))
     tables = engine.recipe.tables(
@@ -90,11 +99,7 @@ def _judge(engine: Engine, pairs: Pairs, rows: Mapping[int, Candidate]) -> Itera
     )
     a = np.fromiter((left_at[p[0]] for p in pairs), dtype=np.int64, count=len(pairs))
     b = np.fromiter((right_at[p[1]] for p in pairs), dtype=np.int64, count=len(pairs))
-    scores = engine.recipe.score_pairs(tables, a, b, engine.statistics, engine.policy)
-    return [
-        (one, two, bits, vetoed)
-        for (one, two), bits, vetoed in zip(pairs, scores.bits.tolist(), scores.vetoed.tolist(), strict=True)
-    ]
+    return [engine.recipe.score_pairs(tables, a, b, engine.statistics, policy) for policy in policies]
 
 
 def _enter(
@@ -109,16 +114,17 @@ def _enter(
             if bits >= review_bits:
                 doubtful.add(b)
         elif mine is None and theirs is None:
-            _raise(edges[a], Target(peer=b), bits, vetoed, b)
-            _raise(edges[b], Target(peer=a), bits, vetoed, a)
+            raise_edge(edges[a], Target(peer=b), bits, vetoed, b)
+            raise_edge(edges[b], Target(peer=a), bits, vetoed, a)
         elif theirs is None:
-            _raise(edges[b], Target(golden=mine or 0), bits, vetoed, a)
+            raise_edge(edges[b], Target(golden=mine or 0), bits, vetoed, a)
         elif theirs != mine:
-            _raise(edges[a], Target(golden=theirs), bits, vetoed, b)
+            raise_edge(edges[a], Target(golden=theirs), bits, vetoed, b)
     return doubtful
 
 
-def _raise(targets: dict[Target, Edge], target: Target, bits: float, vetoed: bool, via: int) -> None:
+def raise_edge(targets: dict[Target, Edge], target: Target, bits: float, vetoed: bool, via: int) -> None:
+    """Enter one more pair into the edge to a target: the best score counts, and any veto."""
     edge = targets.get(target)
     if edge is None:
         targets[target] = Edge(bits, vetoed, via)
@@ -128,9 +134,8 @@ def _raise(targets: dict[Target, Edge], target: Target, bits: float, vetoed: boo
         edge.score, edge.via = bits, via
 
 
-def _facts(
-    known: Known, engine: Engine, queries: Mapping[int, Query], pairs: Pairs, rows: Mapping[int, Candidate]
-) -> Facts:
+def gather_facts(known: Known, queries: Mapping[int, Query], pairs: Pairs, rows: Mapping[int, Candidate]) -> Facts:
+    """What the database knows about the golden records that these pairs touch."""
     judgements = list(
         Judgement.objects.filter(Q(first__in=queries) | Q(second__in=queries), reopened_at__isnull=True).values_list(
             "first", "second", "verdict", "first__golden", "second__golden"
@@ -164,7 +169,7 @@ def _facts(
     )
 
 
-def _unseen_members(
+def unseen_members(
     edges: Mapping[int, Mapping[Target, Edge]], facts: Facts, seen: set[tuple[int, int]], review_bits: float
 ) -> Pairs:
     """Records of likely golden records that share no key with the query: they may hold the veto."""

@@ -9,8 +9,9 @@ from html import unescape
 import pytest
 from django.utils import timezone
 
+from matching import Policy as MatchPolicy
 from mdm.models import ChangeRequest, User, WorkItem
-from mdm.services import change, work
+from mdm.services import change, rules, work
 from tests.mdm import kit
 from tests.mdm.ui.conftest import HX
 
@@ -145,6 +146,20 @@ def test_a_proposal_is_withdrawn_by_its_author(steward, request_):
     steward.post(f"/approvals/{request_.pk}/decide/", {"decision": "withdraw"})
     request_.refresh_from_db()
     assert request_.state == "withdrawn"
+
+
+def test_a_change_of_the_rules_is_shown_and_approved(approver):
+    policy = MatchPolicy.default("item")
+    request = rules.propose(
+        kind="match", domain="item", body=policy.to_json(), diff={"auto_bits": {"before": 5.0, "after": 6.5}},
+        touched=[], expected_version=0, actor=kit.steward(), reason="Learned from March",
+    )  # fmt: skip
+    assert "Change a policy" in text_of(approver.get("/approvals/"))
+    page = text_of(approver.get(f"/approvals/{request.pk}/"))
+    assert "6.5" in page
+    assert "Learned from March" in page
+    approver.post(f"/approvals/{request.pk}/decide/", {"decision": "approve"})
+    assert kit.fresh(request.policy).active
 
 
 def test_a_record_that_moved_on_is_pointed_out(approver, request_):

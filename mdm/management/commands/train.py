@@ -1,0 +1,43 @@
+"""``manage.py train --domain item --user maria --reason "Reviews of March"``: propose rules learned from decisions."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from mdm.exceptions import ConcordError
+from mdm.models import DomainName, User
+from mdm.services import learning
+
+
+class Command(BaseCommand):
+    help = "Learns weights and thresholds from stewards' decisions, shows what they would do, and proposes them."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--domain", required=True, choices=DomainName.values)
+        parser.add_argument("--user", help="who proposes; somebody else approves")
+        parser.add_argument("--reason", default="")
+        parser.add_argument("--dry-run", action="store_true", help="only show; propose nothing")
+
+    def handle(self, *, domain: str, user: str | None, reason: str, dry_run: bool, **_: Any) -> None:
+        try:
+            if dry_run:
+                self._show(learning.practise(domain).to_json())
+                return
+            actor = User.objects.filter(username=user).first()
+            if actor is None:
+                raise CommandError(f"There is no user {user}. Say with --user who proposes.")
+            request = learning.train(domain=domain, actor=actor, reason=reason)
+        except ConcordError as error:
+            raise CommandError(error.message) from None
+        self._show(request.diff)
+        self.stderr.write(
+            f"Proposed as change request {request.pk}. It waits for a second person: "
+            f"manage.py approve_rules {request.pk} --user …"
+        )
+
+    def _show(self, diff: dict[str, Any]) -> None:
+        self.stdout.write(json.dumps(diff, indent=2))

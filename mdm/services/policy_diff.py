@@ -1,0 +1,180 @@
+"""What proposed rules would do to the whole population of a domain. Reads only.
+
+Every record is decided as if it arrived today, after all others: under the rules in force and under the proposed ones,
+with the candidates, facts and rules of the resolver. What differs is the difference that the rules make. What a person
+decided stays, so it is no difference.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from typing import Any
+
+from matching import Policy
+from mdm.engine import Engine
+from mdm.known import Known
+from mdm.models import GoldenRecord, SourceRecord
+from mdm.partition import Facts, Outcome, partition
+from mdm.services.population import Batch, Edges, Pair, Policies, Source, batches
+
+SHOWN = 50  # examples kept of each kind of difference
+
+Reason = SourceRecord.LinkReason
+Links = dict[Pair, tuple[float, int, bool]]  # two golden records, ordered → best score, its source, whether vetoed
+
+
+@dataclass(slots=True)
+class PolicyDiff:
+    """``merges``: golden records that would be one. ``splits``: those that no longer hang together by links at review
+    level. ``moves``: automatic links that would be made to another golden record.
+    """
+
+    records: int = 0
+    golden_records: int = 0
+    waiting: int = 0  # records in review now
+    settled: int = 0  # of these, how many the proposed rules would not ask about
+    opened: int = 0  # linked records that the proposed rules would ask about, and those in force would not
+    merges: list[dict[str, Any]] = field(default_factory=list)
+    splits: list[dict[str, Any]] = field(default_factory=list)
+    moves: list[dict[str, Any]] = field(default_factory=list)
+    touched: set[int] = field(default_factory=set)  # source records that any of these is about
+
+    def to_json(self) -> dict[str, Any]:
+        """Counts, and the first examples of each kind: golden records by public id, source records by id."""
+        kinds = {"merges": self.merges, "splits": self.splits, "moves": self.moves}
+        return {
+            "records": self.records,
+            "golden_records": self.golden_records,
+            "reviews": {"waiting": self.waiting, "settled": self.settled, "opened": self.opened},
+            **{name: {"count": len(rows), "examples": rows[:SHOWN]} for name, rows in kinds.items()},
+        }
+
+
+def policy_diff(engine: Engine, proposed: Policy) -> PolicyDiff:
+    """Compare a proposed policy with the one in force, over all source records of the engine's domain."""
+    diff, known = PolicyDiff(), Known()
+    policies = engine.policy, proposed
+    likely: tuple[Links, Links] = ({}, {})
+    for batch in batches(engine, policies):
+        diff.records += len(batch.sources)
+        _compare_decisions(diff, known, policies, batch)
+        _compare_groups(diff, policies, batch)
+        for policy, edges, links in zip(policies, batch.edges, likely, strict=True):
+            _note_likely(links, policy, edges, batch)
+    _compare_pairs(diff, *likely)
+    _name(diff)
+    return diff
+
+
+# --------------------------------------------------------------------------------------------------- reviews and moves
+
+
+def _compare_decisions(diff: PolicyDiff, known: Known, policies: Policies, batch: Batch) -> None:
+    judged = {pk for pair in batch.same for pk in pair}
+    for source in batch.sources:
+        if source.reason == Reason.STEWARD or source.pk in judged or source.golden in batch.merged:
+            continue
+        facts, query = _facts_without(known, batch, source), batch.queries[source.pk]
+        before, after = (
+            partition([query], {source.pk: edges.get(source.pk, {})}, facts, policy)[source.pk]
+            for policy, edges in zip(policies, batch.edges, strict=True)
+        )
+        _count_reviews(diff, source, before, after)
+        if facts.members.get(source.golden or 0) and _moves(source.golden, before, after):
+            diff.moves.append({"source": source.pk, "from": source.golden, "to": _target(after)})
+            diff.touched.add(source.pk)
+
+
+def _facts_without(known: Known, batch: Batch, source: Source) -> Facts:
+    """What would be known of the record's candidates if it were not linked."""
+    facts, pk = batch.facts, source.pk
+    goldens = {target.golden for edges in batch.edges for target in edges.get(pk, ())}
+    members = {golden: facts.members.get(golden, frozenset()) - {pk} for golden in goldens}
+    clean = {golden: facts.clean_systems.get(golden, frozenset()) for golden in goldens}
+    if source.golden in goldens:
+        systems = {batch.rows[other].code_system for other in members[source.golden] if other in batch.rows}
+        clean[source.golden] = frozenset(s for s in systems if known.code_systems[s].deduplicated)
+    return replace(facts, members=members, clean_systems=clean, same={})
+
+
+def _count_reviews(diff: PolicyDiff, source: Source, before: Outcome, after: Outcome) -> None:
+    asked, asks = before.kind == "review", after.kind == "review"
+    if source.golden is None:
+        diff.waiting += 1
+        diff.settled += not asks
+    else:
+        diff.opened += asks and not asked
+
+
+def _moves(golden: int | None, before: Outcome, after: Outcome) -> bool:
+    return _target(after) not in (0, golden, _target(before))
+
+
+def _target(outcome: Outcome) -> int:
+    return outcome.target.golden if outcome.kind == "link" and outcome.target else 0
+
+
+# --------------------------------------------------------------------------------------------------- splits and merges
+
+
+def _compare_groups(diff: PolicyDiff, policies: Policies, batch: Batch) -> None:
+    """Which golden records fall apart."""
+    for golden, sources in batch.groups().items():
+        diff.golden_records += 1
+        if len(sources) < 2 or golden in batch.merged:
+            continue
+        ids = [source.pk for source in sources]
+        held = {(s.pk, ids[s is sources[0]]) for s in sources if s.reason == Reason.STEWARD} | batch.same
+        before, after = (_parts(ids, held | set(_linked(batch, ids, at, policy))) for at, policy in enumerate(policies))
+        if len(after) > len(before):
+            diff.splits.append({"golden": golden, "parts": after})
+            diff.touched.update(ids)
+
+
+def _linked(batch: Batch, ids: Sequence[int], at: int, policy: Policy) -> Iterator[Pair]:
+    return (pair for pair in combinations(ids, 2) if batch.within[pair][at] >= policy.review_bits)
+
+
+def _parts(members: list[int], links: set[Pair]) -> list[list[int]]:
+    """Members by what hangs together."""
+    part = {member: {member} for member in members}
+    for one, two in links:
+        if one in part and two in part and part[one] is not part[two]:
+            whole = part[one] | part[two]
+            part |= dict.fromkeys(whole, whole)
+    return sorted(sorted(p) for p in {id(p): p for p in part.values()}.values())
+
+
+def _note_likely(links: Links, policy: Policy, edges: Edges, batch: Batch) -> None:
+    """Pairs of golden records that have sources which are one for certain; a veto seen from either side counts."""
+    for source in batch.sources:
+        for target, edge in edges.get(source.pk, {}).items():
+            mine, other = source.golden, target.golden
+            if mine is None or mine == other or edge.score < policy.auto_bits:
+                continue
+            pair = min(mine, other), max(mine, other)
+            best, via, vetoed = links.get(pair, (-math.inf, 0, False))
+            best, via = max((best, via), (edge.score, source.pk))
+            links[pair] = best, via, vetoed or edge.vetoed or batch.facts.apart(*pair)
+
+
+def _compare_pairs(diff: PolicyDiff, before: Links, after: Links) -> None:
+    """Which golden records would be one now."""
+    certain = {pair for pair, (_, _, vetoed) in before.items() if not vetoed}
+    for pair, (score, via, vetoed) in sorted(after.items()):
+        if not vetoed and pair not in certain:
+            diff.merges.append({"golden": pair[0], "other": pair[1], "score": round(score, 3)})
+            diff.touched.add(via)
+
+
+def _name(diff: PolicyDiff) -> None:
+    """Public ids instead of keys, in the examples that are shown."""
+    shown = [*diff.merges[:SHOWN], *diff.splits[:SHOWN], *diff.moves[:SHOWN]]
+    names = ("golden", "other", "from", "to")
+    wanted = {row[name] for row in shown for name in names if name in row}
+    public = dict(GoldenRecord.objects.filter(pk__in=wanted).values_list("pk", "public_id"))
+    for row in shown:
+        row |= {name: public[row[name]] for name in names if name in row}

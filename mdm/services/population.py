@@ -1,0 +1,134 @@
+"""Every record of a domain with what is like it, under two sets of rules at once. Reads only.
+
+Records are taken in batches, all sources of a golden record together, so that memory stays bounded.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from django.db.models import Q
+
+from matching import Policy, Scores
+from mdm import candidates as pool
+from mdm.candidates import Candidate
+from mdm.engine import Engine
+from mdm.known import Known
+from mdm.models import GoldenRecord, Judgement, SourceRecord
+from mdm.partition import Edge, Facts, Query, Target
+from mdm.services import scoring
+
+BATCH = 250  # golden records, or records in review, taken at once
+CAP = 100  # sources of one golden record that are compared with each other; there is none with as many in good data
+
+State = SourceRecord.State
+Pair = tuple[int, int]
+Edges = dict[int, dict[Target, Edge]]  # source → golden record → what the engine says of the two
+Policies = tuple[Policy, Policy]
+
+
+def _no_edges() -> Edges:
+    return defaultdict(dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    pk: int
+    golden: int | None
+    reason: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """Sources, what is like them under either policy, and the facts about these.
+
+    ``within``: two sources of one golden record → their score under either policy. ``merged``: golden records that a
+    person's merge made. ``same``: pairs of sources that a person called the same.
+    """
+
+    sources: list[Source]
+    rows: dict[int, Candidate]
+    queries: dict[int, Query]
+    facts: Facts = field(default_factory=Facts)
+    edges: tuple[Edges, Edges] = field(default_factory=lambda: (_no_edges(), _no_edges()))
+    within: dict[Pair, tuple[float, float]] = field(default_factory=dict)
+    merged: set[int] = field(default_factory=set)
+    same: set[Pair] = field(default_factory=set)
+
+    def groups(self) -> dict[int, list[Source]]:
+        """Sources by golden record, no more than ``CAP`` of each."""
+        found: dict[int, list[Source]] = defaultdict(list)
+        for source in self.sources:
+            if source.golden is not None and len(found[source.golden]) < CAP:
+                found[source.golden].append(source)
+        return found
+
+
+def batches(engine: Engine, policies: Policies) -> Iterator[Batch]:
+    """All that speak: the sources of golden records, by golden record, then those in review."""
+    known = Known()
+    rows = SourceRecord.objects.filter(domain=engine.domain).values_list("pk", "golden", "link_reason")
+    goldens = GoldenRecord.objects.filter(domain=engine.domain).exclude(status=GoldenRecord.Status.MERGED)
+    for chunk in _chunks(list(goldens.order_by("pk").values_list("pk", flat=True))):
+        found = rows.filter(golden__in=chunk, state=State.LINKED).order_by("golden", "pk")
+        yield _look_up(engine, known, policies, [Source(*row) for row in found])
+    for chunk in _chunks(list(rows.filter(state=State.REVIEW).order_by("pk").values_list("pk", flat=True))):
+        found = rows.filter(pk__in=chunk).order_by("pk")
+        yield _look_up(engine, known, policies, [Source(*row) for row in found])
+
+
+def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), BATCH):
+        yield ids[start : start + BATCH]
+
+
+def _look_up(engine: Engine, known: Known, policies: Policies, sources: list[Source]) -> Batch:
+    ids = [source.pk for source in sources]
+    left, right = pool.find(pool.keys(ids))
+    rows = pool.rows(sorted({*ids, *right.tolist()}))
+    batch = Batch(sources, rows, {pk: _query(known, rows[pk]) for pk in ids})
+    together = [pair for group in batch.groups().values() for pair in combinations([s.pk for s in group], 2)]
+    found = {*zip(left.tolist(), right.tolist(), strict=True), *together, *((b, a) for a, b in together)}
+    pairs = [(a, b) for a, b in sorted(found) if b in rows and rows[b].golden is not None]
+    batch.facts = scoring.gather_facts(known, batch.queries, pairs, rows)
+    _enter(engine, policies, batch, pairs)
+    rest: set[Pair] = set()
+    for policy, edges in zip(policies, batch.edges, strict=True):
+        rest.update(scoring.unseen_members(edges, batch.facts, found, policy.review_bits))
+    rows.update(pool.rows(sorted({b for _, b in rest} - rows.keys())))
+    _enter(engine, policies, batch, sorted(rest))
+    _add_decisions(batch)
+    return batch
+
+
+def _query(known: Known, row: Candidate) -> Query:
+    system = known.code_systems[row.code_system]
+    return Query(row.source, system.pk, system.deduplicated, tie="")  # decided one by one, so there are no ties
+
+
+def _enter(engine: Engine, policies: Policies, batch: Batch, pairs: list[Pair]) -> None:
+    if not pairs:
+        return
+    before, after = scoring.score_pairs(engine, pairs, batch.rows, *policies)
+    for edges, scores in zip(batch.edges, (before, after), strict=True):
+        _fold(edges, pairs, scores, batch.rows)
+    for (a, b), old, new in zip(pairs, before.bits.tolist(), after.bits.tolist(), strict=True):
+        if batch.rows[a].golden == batch.rows[b].golden:
+            batch.within[a, b] = old, new
+
+
+def _fold(edges: Edges, pairs: list[Pair], scores: Scores, rows: Mapping[int, Candidate]) -> None:
+    for (a, b), bits, vetoed in zip(pairs, scores.bits.tolist(), scores.vetoed.tolist(), strict=True):
+        scoring.raise_edge(edges[a], Target(golden=rows[b].golden or 0), bits, vetoed, b)
+
+
+def _add_decisions(batch: Batch) -> None:
+    """What people decided: it outlives every re-match."""
+    merged = GoldenRecord.objects.filter(merged_into__in={s.golden for s in batch.sources if s.golden is not None})
+    batch.merged = set(merged.values_list("merged_into", flat=True))  # type: ignore[arg-type]  # never null here
+    same = Judgement.objects.filter(verdict=Judgement.Verdict.SAME, reopened_at__isnull=True)
+    same = same.filter(Q(first__in=batch.queries) | Q(second__in=batch.queries))
+    batch.same = set(same.values_list("first", "second"))
