@@ -10,7 +10,7 @@ Pulled towards what the domain's recipe brings, so few records change little.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,11 @@ class Calibration:
         odds = np.log2(probability / (1.0 - probability)) - self.base
         far = float((odds - self.lead * LIMIT) / self.score)  # where the lead is at its limit
         return far if far >= LIMIT + NOTHING else float((odds + self.lead * NOTHING) / (self.score + self.lead))
+
+    def through(self, score: float, probability: float) -> Calibration:
+        """This calibration, shifted so that a candidate of ``score`` without a rival is right with ``probability``."""
+        odds = float(np.log2(probability / (1.0 - probability)))
+        return replace(self, base=odds - self.score * score - self.lead * min(LIMIT, score - NOTHING))
 
     @property
     def _weights(self) -> Floats:

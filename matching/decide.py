@@ -19,11 +19,15 @@ Outcome = Literal["link", "review", "new"]
 @dataclass(frozen=True, slots=True)
 class Costs:
     """What mistakes cost, in reviews: a link that is wrong, one that is missed. Linking is right where its expected
-    cost is less than a review's, and so is leaving a record alone.
+    cost is less than a review's, and so is leaving a record alone. Both are more than one: reviews cost something.
     """
 
     false_link: float = 20.0
     missed_link: float = 20.0
+
+    def __post_init__(self) -> None:
+        if self.false_link <= 1.0 or self.missed_link <= 1.0:
+            raise ValueError("a mistake costs more than the review that prevents it")
 
     @property
     def auto(self) -> float:

@@ -104,13 +104,15 @@ def weigh(field: str, **bits: float) -> dict[str, float]:
 class Policy:
     """What evidence weighs, how certain a score is, and what mistakes cost, in one domain.
 
-    ``weights``: see the domain's recipe. ``review_bits``: a pair that scores less is not worth a look.
+    ``weights``: see the domain's recipe. ``review_bits``: a pair that scores less is not worth a look. ``critical``:
+    what mistakes about records of high criticality cost, as implants.
     """
 
     domain: str
     review_bits: float
     calibration: Calibration = field(default_factory=Calibration)
     costs: Costs = field(default_factory=Costs)
+    critical: Costs = field(default_factory=lambda: Costs(false_link=200.0, missed_link=40.0))
     weights: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
@@ -147,6 +149,7 @@ class Policy:
             review_bits=float(values.get("review_bits", default.review_bits)),
             calibration=Calibration.from_json({**default.calibration.to_json(), **values.get("calibration", {})}),
             costs=Costs(**{**asdict(default.costs), **values.get("costs", {})}),
+            critical=Costs(**{**asdict(default.critical), **values.get("critical", {})}),
             weights={**default.weights, **values.get("weights", {})},
         )
 
@@ -156,5 +159,6 @@ class Policy:
             "review_bits": self.review_bits,
             "calibration": self.calibration.to_json(),
             "costs": asdict(self.costs),
+            "critical": asdict(self.critical),
             "weights": dict(self.weights),
         }

@@ -1,4 +1,4 @@
-"""Learning from labelled pairs: new weights, and thresholds from what mistakes cost.
+"""Learning from labelled pairs: new weights, and what the scores then mean.
 
 The model is the engine's own: a field's bits, split into what speaks for and what speaks against sameness, each times a
 factor. A logistic regression finds the factors, held towards 1 so that few labels change little; the weights of the
@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from .calibration import Calibration
 from .columns import Floats
+from .decide import Costs
 from .model import Policy, Statistics
 from .recipe import Recipe
 from .records import Comparison, Std
@@ -29,49 +31,18 @@ _LN2 = math.log(2.0)
 Pairs = Sequence[tuple[Std, Std]]
 
 
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """What a wrong link, a missed link and a look by a steward cost, in one unit: only the ratios count."""
-
-    false_merge: float
-    missed: float
-    review: float = 1.0
-
-    @classmethod
-    def implied(cls, policy: Policy) -> Costs:
-        """The costs, in reviews, that make the thresholds of this policy the right ones."""
-        return cls(false_merge=1.0 + 2.0**policy.auto_bits, missed=1.0 + 2.0**-policy.review_bits)
-
-
-def thresholds(costs: Costs, offset: float = 0.0) -> tuple[float, float]:
-    """(auto_bits, review_bits) of least expected cost.
-
-    At probability p, a link costs (1 − p) × false_merge, leaving two apart p × missed, a steward's look always the
-    same: the cheapest of the three is done. Where a look is never the cheapest, both thresholds are one.
-    ``offset``: bits by which scores are too low; ValueError for a cost that isn't positive.
-    """
-    if min(costs.false_merge, costs.missed, costs.review) <= 0:
-        raise ValueError("every cost must be more than nothing")
-    link, apart = 1.0 - costs.review / costs.false_merge, costs.review / costs.missed
-    if link <= apart:
-        same = math.log2(costs.false_merge / costs.missed) - offset
-        return same, same
-    return math.log2(link / (1.0 - link)) - offset, math.log2(apart / (1.0 - apart)) - offset
-
-
 @dataclass(frozen=True)
 class Trained:
     """A policy learned from labels, and how good it is.
 
     ``factors``: field → (for, against), what its weights were multiplied by. ``offset``: bits by which the new scores
-    are still too low, which the thresholds make up for. ``thresholds``: criticality → (auto_bits, review_bits).
+    are still too low, which the policy's calibration makes up for.
     ``loss_before``, ``loss_after``: log loss in bits per pair of the old policy, and of pairs that training didn't see.
     """
 
     policy: Policy
     factors: Mapping[str, tuple[float, float]]
     offset: float
-    thresholds: Mapping[str, tuple[float, float]]
     same: int
     different: int
     loss_before: float
@@ -87,7 +58,6 @@ class Trained:
         return {
             "factors": {field: list(pair) for field, pair in self.factors.items()},
             "offset": self.offset,
-            "thresholds": {name: list(pair) for name, pair in self.thresholds.items()},
             "labels": {"same": self.same, "different": self.different},
             "log_loss": {"before": round(self.loss_before, 4), "after": round(self.loss_after, 4)},
             "notes": list(self.notes),
@@ -100,13 +70,13 @@ def fit(
     policy: Policy,
     pairs: Pairs,
     same: Sequence[bool],
-    costs: Mapping[str, Costs] | None = None,
+    costs: Costs | None = None,
 ) -> Trained:
     """Learn from labelled pairs.
 
     Args:
         same: the label of each pair.
-        costs: by criticality, "normal" at least; by default those that the thresholds of ``policy`` imply.
+        costs: what mistakes cost from now on; by default as in ``policy``.
 
     Pairs may be chosen by their score, as reviews are: that changes how many there are of a score, not how many of them
     are the same.
@@ -117,17 +87,19 @@ def fit(
     found = _solve(parts, statistics.prior, truth)
     scales, offset = np.round(found[:-1], 4), round(float(found[-1]), 3)
     factors = {f: (float(scales[i]), float(scales[i + len(fields)])) for i, f in enumerate(fields)}
-    stated = costs or {"normal": Costs.implied(policy)}
-    bounds = {name: _rounded(thresholds(cost, offset)) for name, cost in stated.items()}
-    auto_bits, review_bits = bounds["normal"]
+    trained = replace(
+        policy,
+        weights=scaled(policy.weights, factors),
+        calibration=_calibrated(policy.calibration, offset),
+        costs=costs or policy.costs,
+    )
     before = _loss(statistics.prior + parts.sum(axis=1), truth)
     after = _cross_validated(parts, statistics.prior, truth)
     positive = int(truth.sum())
     return Trained(
-        policy=replace(policy, weights=scaled(policy.weights, factors), auto_bits=auto_bits, review_bits=review_bits),
+        policy=trained,
         factors=factors,
         offset=offset,
-        thresholds=bounds,
         same=positive,
         different=len(truth) - positive,
         loss_before=before,
@@ -136,8 +108,9 @@ def fit(
     )
 
 
-def _rounded(pair: tuple[float, float]) -> tuple[float, float]:
-    return round(pair[0], 2), round(pair[1], 2)
+def _calibrated(calibration: Calibration, offset: float) -> Calibration:
+    """What trained scores mean: with the offset they are log-odds, of which leads and claims tell their old share."""
+    return replace(calibration, score=1.0 - calibration.lead).through(-offset, 0.5)
 
 
 def _notes(same: int, different: int, before: float, after: float) -> tuple[str, ...]:

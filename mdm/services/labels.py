@@ -130,7 +130,7 @@ def _nearest(engine: Engine, pairs: list[Pair], count: int) -> list[tuple[Pair, 
 
 
 def _boundary(engine: Engine) -> float:
-    return (engine.policy.auto_bits + engine.policy.review_bits) / 2
+    return (engine.policy.sure_score + engine.policy.review_bits) / 2
 
 
 def _choose(engine: Engine, near: list[tuple[Pair, tuple[Candidate, Candidate]]], count: int, seed: int) -> list[Pair]:

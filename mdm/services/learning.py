@@ -49,7 +49,7 @@ class Training:
         }
 
 
-def practise(domain: str, costs: Mapping[str, Costs] | None = None) -> Training:
+def practise(domain: str, costs: Costs | None = None) -> Training:
     """Learn from the labels of a domain and look at what the new rules would do. Writes nothing.
 
     ``costs``: by criticality, of a wrong link, a missed link and a review; by default those that the thresholds in
@@ -60,7 +60,7 @@ def practise(domain: str, costs: Mapping[str, Costs] | None = None) -> Training:
     return Training(domain, engine.policy, engine.policy_version, trained, policy_diff(engine, trained.policy))
 
 
-def _fit(engine: Engine, said: Mapping[tuple[int, int], bool], costs: Mapping[str, Costs] | None) -> Trained:
+def _fit(engine: Engine, said: Mapping[tuple[int, int], bool], costs: Costs | None) -> Trained:
     if not said:
         raise Refused("Nothing was decided here yet. Decide reviews, or answer a batch of labels.")
     rows = pool.rows(sorted({pk for pair in said for pk in pair}))
@@ -69,7 +69,7 @@ def _fit(engine: Engine, said: Mapping[tuple[int, int], bool], costs: Mapping[st
     return fit(engine.recipe, engine.statistics, engine.policy, pairs, list(said.values()), costs)
 
 
-def train(*, domain: str, actor: User, reason: str, costs: Mapping[str, Costs] | None = None) -> ChangeRequest:
+def train(*, domain: str, actor: User, reason: str, costs: Costs | None = None) -> ChangeRequest:
     """Propose new rules, learned from what people decided. They wait for a second person's approval.
 
     Learning and looking at the population come before the transaction that stores the proposal, which is refused if

@@ -153,7 +153,7 @@ def _note_likely(links: Links, policy: Policy, edges: Edges, batch: Batch) -> No
     for source in batch.sources:
         for target, edge in edges.get(source.pk, {}).items():
             mine, other = source.golden, target.golden
-            if mine is None or mine == other or edge.score < policy.auto_bits:
+            if mine is None or mine == other or edge.score < policy.sure_score:
                 continue
             pair = min(mine, other), max(mine, other)
             best, via, vetoed = links.get(pair, (-math.inf, 0, False))
