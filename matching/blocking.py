@@ -71,12 +71,31 @@ def candidates(
     vocabulary = Vocabulary()
     mine = Column.build(vocabulary, left)
     theirs = mine if left is right else Column.build(vocabulary, right)
-    index = _Index(theirs, len(vocabulary), cap)
-    found = [index.search(mine, start, best, same=left is right) for start in range(0, len(left), _ROWS)]
+    return search(mine, theirs, cap=cap, best=best)
+
+
+def search(left: Column, right: Column, *, cap: int = CAP, best: int = 60) -> Candidates:
+    """``candidates`` of records whose keys are numbers; the same column twice finds duplicates."""
+    same = left is right
+    numbers = np.unique(right.ids)
+    theirs = Column(right.offsets, np.searchsorted(numbers, right.ids))
+    mine = theirs if same else _known(left, numbers)
+    index = _Index(theirs, len(numbers), cap)
+    found = [index.search(mine, start, best, same=same) for start in range(0, len(left.counts), _ROWS)]
     if not found:
         return Candidates(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
     rows, others, worth = (np.concatenate(part) for part in zip(*found, strict=True))
-    return _once(rows, others, worth) if left is right else Candidates(rows, others, worth)
+    return _once(rows, others, worth) if same else Candidates(rows, others, worth)
+
+
+def _known(column: Column, numbers: Ints) -> Column:
+    """The column with the places of its keys in ``numbers``, without those that aren't there."""
+    if not len(numbers):
+        return Column(np.zeros_like(column.offsets), np.empty(0, np.int64))
+    place = np.minimum(np.searchsorted(numbers, column.ids), len(numbers) - 1)
+    there = numbers[place] == column.ids
+    kept = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(there)])
+    return Column(kept[column.offsets], place[there])
 
 
 _ROWS = 4_096  # left rows searched at once: bounds memory at some hundred MB

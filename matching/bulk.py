@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .blocking import CAP, candidates
+from .blocking import CAP, search
 from .calibration import Calibration, Chosen, learn
 from .cluster import resolve
 from .columns import Bools, Floats, Ints
@@ -15,9 +15,12 @@ from .competition import Standing, compete, lead_within, sharing_cost
 from .decide import NOBODY, Chance, Decision, Ranked, verdict
 from .model import Policy, Statistics
 from .recipe import Recipe, Scores
-from .records import Std, Values
+from .records import Values
+from .scoring import score
+from .table import Vocabularies, tabulate
 
-BEST = 60  # candidates scored per record: those that share the most and rarest keys
+BEST, FEWER = 60, 15  # candidates scored per record: those that share the most and rarest keys
+LARGE = 200_000  # records of a table from which on ``FEWER`` have to do
 _SHOWN = 5  # candidates kept per decision
 PAIRS = Calibration(base=-3.0, score=1.0, lead=0.0, claimed=0.0)
 """Where nothing is known of rivals, a pair's score is its log-odds, less what its fields say twice."""
@@ -74,12 +77,17 @@ def link(
         clean: the left source is free of duplicates, so a right record takes one left record at most.
     """
     policy = policy or recipe.policy
-    stds = [recipe.standardise(values) for values in left], [recipe.standardise(values) for values in right]
-    statistics = statistics or Statistics.collect(recipe, stds[1])
-    found = candidates([recipe.keys(s) for s in stds[0]], [recipe.keys(s) for s in stds[1]], cap=CAP, best=BEST)
-    scored = recipe.score_pairs(recipe.tables(*stds, statistics), found.left, found.right, statistics, policy)
+    vocabularies: Vocabularies = {}
+    mine, theirs = (tabulate(recipe, values, vocabularies) for values in (left, right))
+    statistics = statistics or Statistics.of_table(recipe, theirs, vocabularies)
+    found = search(mine.keys, theirs.keys, cap=CAP, best=_most(len(left)))
+    scored = score(recipe, mine, theirs, vocabularies, found, statistics, policy)
     decisions, policy = settle(len(left), found.left, found.right, scored, policy, clean=clean)
     return Linked(decisions, found.left, found.right, scored.bits, scored.vetoed, statistics, policy)
+
+
+def _most(size: int) -> int:
+    return BEST if size < LARGE else FEWER
 
 
 def settle(
@@ -198,15 +206,15 @@ def dedupe(
     and never across a pair that carries a veto.
     """
     policy = policy or recipe.policy
-    stds: list[Std] = [recipe.standardise(v) for v in values]
-    statistics = statistics or Statistics.collect(recipe, stds)
-    keys = [recipe.keys(std) for std in stds]
-    found = candidates(keys, keys, cap=CAP, best=BEST)
-    scored = recipe.score_pairs(recipe.tables(stds, stds, statistics), found.left, found.right, statistics, policy)
+    vocabularies: Vocabularies = {}
+    table = tabulate(recipe, values, vocabularies)
+    statistics = statistics or Statistics.of_table(recipe, table, vocabularies)
+    found = search(table.keys, table.keys, cap=CAP, best=_most(len(values)))
+    scored = score(recipe, table, table, vocabularies, found, statistics, policy)
     policy = replace(policy, calibration=PAIRS)
-    group = _cluster(len(stds), found.left, found.right, scored, PAIRS.score_for(0.9))
+    group = _cluster(len(values), found.left, found.right, scored, PAIRS.score_for(0.9))
     policy = _calibrated(found.left, found.right, scored, group, policy)
-    group = _cluster(len(stds), found.left, found.right, scored, policy.sure_score)
+    group = _cluster(len(values), found.left, found.right, scored, policy.sure_score)
     reviews = _open_pairs(found.left, found.right, scored, group, policy)
     return Deduplicated(
         _members(group), reviews, found.left, found.right, scored.bits, scored.vetoed, statistics, policy

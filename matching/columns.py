@@ -112,6 +112,8 @@ class Relation:
         return cls(offsets, others, np.asarray(similarity, dtype=np.float64)[order])
 
 
+Weigh = Callable[[str, Sequence[str]], Floats]
+"""Space, tokens → the rarity of each in bits."""
 Resemblance = Callable[[Sequence[str], Sequence[str]], list[tuple[int, int, float]]]
 """Left tokens, right tokens → (left position, right position, similarity) of those that resemble each other."""
 
@@ -147,29 +149,34 @@ class Tables:
 
     def __init__(
         self,
-        left: Sequence[Std],
-        right: Sequence[Std],
+        columns: Mapping[str, tuple[Column, Column]],
+        vocabularies: Mapping[str, Vocabulary],
         spaces: Mapping[str, str],
-        weigh: Callable[[str, Sequence[str]], Floats],
+        weigh: Weigh,
         prior: float,
     ) -> None:
         self.prior = prior
-        self._records = (left, right)
         self._spaces = spaces
         self._weigh = weigh
-        self._vocabularies: dict[str, Vocabulary] = {}
-        self._columns: dict[str, tuple[Column, Column]] = {}
+        self._vocabularies = vocabularies
+        self._columns = columns
         self._weights: dict[str, Floats] = {}
         self._relations: dict[tuple[str, Resemblance], tuple[Relation, Relation]] = {}
-        for name in spaces:
-            self._build(name)
 
-    def _build(self, name: str) -> None:
-        vocabulary = self._vocabularies.setdefault(self._spaces[name], Vocabulary())
-        left, right = self._records
-        first = Column.build(vocabulary, [record.get(name, ()) for record in left])
-        same = left is right
-        self._columns[name] = (first, first if same else Column.build(vocabulary, [r.get(name, ()) for r in right]))
+    @classmethod
+    def of(
+        cls, left: Sequence[Std], right: Sequence[Std], spaces: Mapping[str, str], weigh: Weigh, prior: float
+    ) -> Tables:
+        """Two lists of standardised records."""
+        vocabularies = {space: Vocabulary() for space in spaces.values()}
+        columns = {}
+        for name, space in spaces.items():
+            one = Column.build(vocabularies[space], [record.get(name, ()) for record in left])
+            if left is right:
+                columns[name] = one, one
+            else:
+                columns[name] = one, Column.build(vocabularies[space], [record.get(name, ()) for record in right])
+        return cls(columns, vocabularies, spaces, weigh, prior)
 
     @property
     def names(self) -> Mapping[str, str]:

@@ -20,7 +20,9 @@ from .records import Std
 from .standardise.dictionaries import word_set
 
 if TYPE_CHECKING:
+    from .columns import Vocabulary
     from .recipe import Recipe
+    from .table import Table
 
 BACKGROUND = 1000
 """Records that are assumed to be there before any is seen: rarity is sensible from the first one on."""
@@ -62,6 +64,22 @@ class Statistics:
         for space, tokens in seen.items():
             self._counts.setdefault(space, Counter()).update(tokens)
         self.size += 1
+
+    @classmethod
+    def of_table(cls, recipe: Recipe, table: Table, vocabularies: Mapping[str, Vocabulary]) -> Statistics:
+        """Count the tokens of a table. Those that no more than ``COPIES`` records have are as rare as any: left out."""
+        counts: dict[str, dict[str, int]] = {}
+        rows = np.arange(table.size)
+        for space, vocabulary in vocabularies.items():
+            columns = [table.columns[name] for name, other in recipe.spaces.items() if other == space]
+            codes = [np.repeat(rows, c.counts) * len(vocabulary) + c.ids for c in columns if not c.is_empty]
+            if not codes:
+                continue
+            entries = np.unique(np.concatenate(codes)) if len(codes) > 1 else np.unique(codes[0])
+            many = np.bincount(entries % len(vocabulary), minlength=len(vocabulary))
+            tokens = vocabulary.tokens
+            counts[space] = {tokens[i]: int(many[i]) for i in np.flatnonzero(many > COPIES).tolist()}
+        return cls(table.size, counts)
 
     def merge(self, other: Statistics) -> Statistics:
         """The statistics of both sets of records."""

@@ -36,7 +36,7 @@ class Recipe:
 
     def tables(self, left: Sequence[Std], right: Sequence[Std], stats: Statistics) -> Tables:
         """The two lists of records as columns, to score many pairs of them."""
-        return Tables(left, right, self.spaces, stats.rarity, stats.prior)
+        return Tables.of(left, right, self.spaces, stats.rarity, stats.prior)
 
     def score_pairs(self, tables: Tables, left: Ints, right: Ints, stats: Statistics, policy: Policy) -> Scores:
         """Score pairs of rows of ``tables``: (``left[i]``, ``right[i]``)."""

@@ -79,8 +79,8 @@ _STERILE = re.compile(r"^(.*\d.*)[\s/-](?:s|st|str)$")  # the sterile sibling, o
 def standardise(values: Values) -> Std:
     """An item's values as columns of tokens; what is not stated has no column."""
     text = items.describe(values.get("description"))
-    more, size = (items.describe(values.get(name), whole=True) for name in ("long_description", "size"))
-    brand, terms = (items.describe(values.get(name), whole=True) for name in ("brand", "gmdn_term"))
+    more = items.describe(values.get("long_description"), whole=True)
+    size, brand, terms = (items.describe_term(str(values.get(name) or "")) for name in ("size", "brand", "gmdn_term"))
     makers = [word for name in organisation(values.get("manufacturer")) for word in name.words if len(word) > 1]
     text_codes = unique(codes.core(c) for part in (text, more, brand) for c in part.codes)[:8]
     measures = unique([*text.sizes, *size.sizes])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 
 from . import codes, sizes
@@ -13,15 +14,16 @@ from .text import alnum, expand, spell, stated, unique
 
 _CHUNK = re.compile(r"[\s,;()\[\]{}|_+=:!?<>~]+")
 _PART = re.compile(r"[^a-z0-9.]+")
-_REWRITTEN: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
-    (re.compile(r"\bw/\s?o\b|\bw/out\b"), " without "),
-    (re.compile(r"\bw/|\bc/w\b"), " with "),
-    (re.compile(r"\bn/s\b"), " nonsterile "),
-    (re.compile(r"\b(non|un)[- ](?=[a-z]{4})"), r"\1"),
-    (re.compile(r"\b(latex|powder|pwd|pwdr)[- ]free\b"), r"\1free"),
-    (re.compile(r"\b(x{1,3})-?(large|lg|lrg|small|sm|long)\b"), r"\1\2"),
-    (re.compile(r"\b(size|sze|sz|level|lvl|grade|type|no)[.#-]?(?=\d)"), r"\1 "),
-    (re.compile(r"\((r|l)\)|,\s?(r|l)(?:t|ight|eft)?$"), lambda m: " right " if "r" in m[0][:3] else " left "),
+# What a text must contain for a pattern to be tried: most texts have none of it.
+_REWRITTEN: list[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
+    ("w/", re.compile(r"\bw/\s?o\b|\bw/out\b"), " without "),
+    ("/", re.compile(r"\bw/|\bc/w\b"), " with "),
+    ("n/s", re.compile(r"\bn/s\b"), " nonsterile "),
+    ("n", re.compile(r"\b(non|un)[- ](?=[a-z]{4})"), r"\1"),
+    ("free", re.compile(r"\b(latex|powder|pwd|pwdr)[- ]free\b"), r"\1free"),
+    ("x", re.compile(r"\b(x{1,3})-?(large|lg|lrg|small|sm|long)\b"), r"\1\2"),
+    ("", re.compile(r"\b(size|sze|sz|level|lvl|grade|type|no)[.#-]?(?=\d)"), r"\1 "),
+    ("", re.compile(r"\((r|l)\)|,\s?(r|l)(?:t|ight|eft)?$"), lambda m: " right " if "r" in m[0][:3] else " left "),
 ]
 _NEGATION = re.compile(r"\b(with|without|no)\s+(?:an?\s+|the\s+)?([a-z][a-z-]+)")
 _PACKS = "|".join(sorted(dictionary("packs"), key=len, reverse=True))
@@ -49,6 +51,8 @@ class Description:
 def packs(text: str) -> tuple[list[str], str]:
     """Packaging in a folded description, "bx/100" and "10 per case" → "BX100", "CA10", and the text without it."""
     found: list[str] = []
+    if "/" not in text and "per" not in text:
+        return found, text
 
     def take(match: re.Match[str]) -> str:
         unit, count = (match[1], match[2]) if match[1] else (match[4], match[3])
@@ -60,14 +64,17 @@ def packs(text: str) -> tuple[list[str], str]:
 
 def describe(value: object, *, whole: bool = False) -> Description:
     """Take a description apart. ``whole``: it is known not to be cut off at a field's end."""
-    text = stated(value)
-    cut = not whole and len(str(value)) in _FIELD_WIDTHS
-    for pattern, replacement in _REWRITTEN:
-        text = pattern.sub(replacement, text)
     result = Description()
+    text = stated(value)
+    if not text:
+        return result
+    cut = not whole and len(str(value)) in _FIELD_WIDTHS
+    for needed, pattern, replacement in _REWRITTEN:
+        if needed in text:
+            text = pattern.sub(replacement, text)
     result.packs, text = packs(text)
     text, result.sizes = sizes.suture(text)
-    chunks = [_EDGES.sub("", chunk) for chunk in _CHUNK.split(sizes.tidy(text))]
+    chunks = [_trimmed(chunk) for chunk in _CHUNK.split(sizes.tidy(text))]
     chunks = [chunk for chunk in chunks if chunk and chunk != "x"]
     for position, chunk in enumerate(_spelt_out(chunks)):
         _read_chunk(result, chunk, last=cut and position == len(chunks) - 1)
@@ -75,6 +82,16 @@ def describe(value: object, *, whole: bool = False) -> Description:
     result.codes, result.words, result.sizes = unique(result.codes), unique(result.words), unique(result.sizes)
     result.variants = unique([*variants(result.words), *_parts_in_or_out(text)])
     return result
+
+
+def _trimmed(chunk: str) -> str:
+    return chunk if chunk.isalnum() else _EDGES.sub("", chunk)
+
+
+@lru_cache(maxsize=32_768)
+def describe_term(value: str) -> Description:
+    """``describe`` of a whole text that many records repeat: a brand, a term, a size. Not to be changed."""
+    return describe(value, whole=True)
 
 
 def _parts_in_or_out(text: str) -> list[str]:

@@ -25,6 +25,7 @@ _CROSS = re.compile(
 _RANGE = re.compile(r"(?<=[\da-z\"])(?:to|-|/|x|&)(?=[\d.])|x$")
 _SUTURE = re.compile(r"(?<![\d.x/-])(\d{1,2})[-/]0(?![\d.x/-])")
 _ODD_UNIT = re.compile(r"(?:\d{1,3}|\d*\.\d+)[a-z]{1,4}")  # "60gtt": a number with a unit that nobody told us of
+_DIGIT = re.compile(r"\d")
 EQUAL_SIDES = "square"  # marks 4x4, which is not 4x8
 
 
@@ -42,6 +43,8 @@ def _quantity_pattern() -> re.Pattern[str]:
 
 def tidy(text: str) -> str:
     """Folded text with number and unit, and the parts of a dimension, in one piece: "14 mm x 9 mm" → "14mmx9mm"."""
+    if not _DIGIT.search(text):
+        return text
     return _CROSS.sub("x", _SPACED.sub("", text))
 
 
@@ -63,6 +66,8 @@ def write(value: float, unit: str = "") -> str:
 
 def suture(text: str) -> tuple[str, list[str]]:
     """USP sizes of sutures, "3-0" and "3/0" → "3usp", and the folded text without them."""
+    if "-0" not in text and "/0" not in text:
+        return text, []
     return _SUTURE.sub(" ", text), [f"{int(size)}usp" for size in _SUTURE.findall(text)]
 
 

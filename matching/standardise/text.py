@@ -32,6 +32,11 @@ def stated(value: object) -> str:
     """The text of ``value``, or "" where it states nothing: empty, a placeholder, a run of 0, 9 or X."""
     if value is None or isinstance(value, (dict, list)):
         return ""
+    return _stated(str(value))
+
+
+@lru_cache(maxsize=65_536)
+def _stated(value: str) -> str:
     text = fold(value)
     bare = _NOT_WORD.sub(" ", text).strip()
     if not bare or bare in word_set("placeholders"):

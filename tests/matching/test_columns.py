@@ -10,7 +10,7 @@ tokens = st.lists(st.lists(st.sampled_from("abcdefgh"), unique=True, max_size=5)
 
 def tables(left: list[list[str]], right: list[list[str]]) -> Tables:
     spaces = {"w": "word"}
-    return Tables([{"w": t} for t in left], [{"w": t} for t in right], spaces, lambda _, t: np.ones(len(t)), -10.0)
+    return Tables.of([{"w": t} for t in left], [{"w": t} for t in right], spaces, lambda _, t: np.ones(len(t)), -10.0)
 
 
 @given(tokens)
