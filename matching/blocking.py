@@ -98,7 +98,8 @@ def _known(column: Column, numbers: Ints) -> Column:
     return Column(kept[column.offsets], place[there])
 
 
-_ROWS = 4_096  # left rows searched at once: bounds memory at some hundred MB
+_ROWS = 2_048  # left rows searched at once: bounds memory at some hundred MB
+_LOOKS = 1_000  # records that a row's keys may lead to: those of its rarest keys
 
 
 class _Index:
@@ -117,7 +118,7 @@ class _Index:
     def search(self, left: Column, start: int, best: int, *, same: bool) -> tuple[Ints, Ints, Floats]:
         """The best candidates of ``_ROWS`` left rows from ``start`` on: (left row, right row, worth)."""
         rows = np.arange(start, min(start + _ROWS, len(left.counts)))
-        at, keys = left.expand(rows)
+        at, keys = self._rarest(*left.expand(rows))
         owners, pairs = self._refined(left, rows)
         singles, doubles = self._single.find(keys, self._cap), self._double.find(pairs, self._cap)
         owner = np.concatenate([at[singles[0]], owners[doubles[0]] - start])
@@ -130,6 +131,19 @@ class _Index:
         owner, other = np.divmod(codes, self._size)
         kept = _first(owner, total, best)
         return owner[kept] + start, other[kept], total[kept]
+
+    def _rarest(self, at: Ints, keys: Ints) -> tuple[Ints, Ints]:
+        """The (row, key) of each row's rarest keys, which together lead to about ``_LOOKS`` records."""
+        counts = self._counts[keys]
+        usable = counts <= self._cap
+        at, keys, counts = at[usable], keys[usable], counts[usable]
+        order = np.lexsort((counts, at))
+        at, keys, counts = at[order], keys[order], counts[order]
+        before = np.cumsum(counts) - counts
+        if len(at):
+            before -= before[np.searchsorted(at, at)]
+        kept = before < _LOOKS
+        return at[kept], keys[kept]
 
     def _refined(self, column: Column, rows: Ints) -> tuple[Ints, Ints]:
         """(row, number) of every two keys of a row that are each too common, the rarest ``_COMMON`` of them."""

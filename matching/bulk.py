@@ -130,7 +130,7 @@ class _Ranking:
     def __init__(self, left: Ints, bits: Floats) -> None:
         self._order = np.lexsort((-bits, left))
         rows = left[self._order]
-        self._starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
+        self._starts = _firsts(rows)
         self.counts = np.diff(np.r_[self._starts, len(rows)])
 
     def at(self, rank: int) -> Ints:
@@ -224,12 +224,28 @@ def dedupe(
 def _cluster(size: int, left: Ints, right: Ints, scored: Scores, sure_score: float) -> Ints:
     """A number per row, equal within a cluster."""
     sure = (scored.bits >= sure_score) & ~scored.vetoed
-    edges = zip(left[sure].tolist(), right[sure].tolist(), scored.bits[sure].tolist(), strict=True)
-    conflicts = zip(left[scored.vetoed].tolist(), right[scored.vetoed].tolist(), strict=True)
+    edges = left[sure], right[sure]
+    part = _connected(size, *edges)
+    apart = scored.vetoed & (part[left] == part[right])  # conflicts elsewhere never come up
+    conflicts = zip(left[apart].tolist(), right[apart].tolist(), strict=True)
+    joined = resolve(zip(*(e.tolist() for e in edges), scored.bits[sure].tolist(), strict=True), conflicts)
     group = np.arange(size)
-    for members in resolve(edges, conflicts).groups:
+    for members in joined.groups:
         group[list(members)] = min(members)
     return group
+
+
+def _connected(size: int, left: Ints, right: Ints) -> Ints:
+    """A number per row, equal for rows that edges connect: the least row number spreads until nothing changes."""
+    part = np.arange(size)
+    while True:
+        least = np.minimum(part[left], part[right])
+        before = part.copy()
+        np.minimum.at(part, left, least)
+        np.minimum.at(part, right, least)
+        part = part[part]
+        if np.array_equal(before, part):
+            return part
 
 
 def _members(group: Ints) -> list[frozenset[int]]:
@@ -246,16 +262,27 @@ def _calibrated(left: Ints, right: Ints, scored: Scores, group: Ints, policy: Po
         return policy
     rows, others = np.concatenate([left, right]), np.concatenate([right, left])
     bits = np.concatenate([scored.bits, scored.bits])
-    best = _Ranking(rows, bits).at(0)
+    order = np.lexsort((-bits, rows))
+    rows, others, bits = rows[order], others[order], bits[order]
+    best = _firsts(rows)
     family = np.full(len(group), -1)
     family[rows[best]] = group[others[best]]
-    outside = np.where(group[others] != family[rows], bits, -np.inf)
-    second = _Ranking(rows, outside).at(0)
+    outside = np.flatnonzero(group[others] != family[rows])
+    second = outside[_firsts(rows[outside])]
+    there = np.zeros(len(best), dtype=np.bool_)
+    there[np.searchsorted(rows[best], rows[second])] = True
+    runner_up = np.zeros(len(best))
+    runner_up[there] = bits[second]
     free, none = np.full(len(best), np.inf), np.zeros(len(best))
-    there = np.isfinite(outside[second])
-    runners = Chosen(np.where(there, bits[second], 0.0), free, none)
-    calibration = learn(Chosen(bits[best], free, none), runners, there, policy.calibration, rivalry=False)
+    found, wrong = Chosen(bits[best], free, none), Chosen(runner_up, free, none)
+    calibration = learn(found, wrong, there, policy.calibration, rivalry=False)
     return replace(policy, calibration=calibration)
+
+
+def _firsts(rows: Ints) -> Ints:
+    """Where each row begins; ``rows`` is sorted."""
+    starts: Ints = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]][: len(rows)])
+    return starts
 
 
 def _open_pairs(left: Ints, right: Ints, scored: Scores, group: Ints, policy: Policy) -> dict[tuple[int, int], float]:

@@ -77,13 +77,37 @@ class Column:
 
     def contains(self, rows: Ints, tokens: Ints) -> Bools:
         """Whether row ``rows[i]`` has the token ``tokens[i]``."""
+        hit: Bools = np.zeros(len(rows), dtype=np.bool_)
         if self.is_empty:
-            return np.zeros(len(rows), dtype=np.bool_)
+            return hit
         wanted = rows * self.stride + tokens
+        likely = np.flatnonzero(tokens < self.stride)
+        if len(rows) > _FEW:
+            likely = likely[self._sketch[_place(wanted[likely], len(self._sketch))]]
+        wanted = wanted[likely]
         found = np.searchsorted(self.keys, wanted)
         found[found == len(self.keys)] = 0
-        hit: Bools = (self.keys[found] == wanted) & (tokens < self.stride)
+        hit[likely] = self.keys[found] == wanted
         return hit
+
+    @cached_property
+    def _sketch(self) -> Bools:
+        """Where an entry may be: looking here first spares most of the searching, for most entries aren't there."""
+        size = 1 << int(8 * len(self.keys)).bit_length()
+        sketch = np.zeros(size, dtype=np.bool_)
+        sketch[_place(self.keys, size)] = True
+        return sketch
+
+
+_FEW = 5_000  # questions for which a sketch isn't worth making
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing: the golden ratio times 2^64 (Knuth, vol. 3, 6.4)
+
+
+def _place(entries: Ints, size: int) -> Ints:
+    """A slot of a table of ``size`` (a power of two) for each entry."""
+    mixed = entries.astype(np.uint64) * _MIX
+    slots: Ints = (mixed >> np.uint64(65 - size.bit_length())).astype(np.int64)
+    return slots
 
 
 def expand(offsets: Ints, ids: Ints, rows: Ints) -> tuple[Ints, Ints]:
