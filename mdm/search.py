@@ -13,10 +13,11 @@ from itertools import accumulate, combinations
 from typing import NamedTuple
 
 from django.db import connection
+from django.db.models import Q
 
 from mdm.canonical import DOMAINS
 from mdm.lookup import code_systems
-from mdm.models import GoldenRecord
+from mdm.models import GoldenRecord, SearchDocument
 from mdm.terms import CODE, asked, shown, state
 from mdm.vocabulary import Part, widen
 
@@ -155,6 +156,16 @@ def _run(either: Sequence[Sequence[list[str]]], states: Sequence[str]) -> list[R
     with connection.cursor() as cursor:
         cursor.execute(FIND_SQL.format(condition), [list(states), *values, CAP])
         return [(golden, own, terms) for golden, own, terms in cursor.fetchall()]
+
+
+def matching(domain: str, text: str) -> Q:
+    """A filter on golden records of a domain: every part of the text, or the text as a whole is a code or id of it."""
+    text = text.replace("\0", "").lstrip()[:LENGTH]
+    parts = widen(domain, asked(domain, text))
+    documents = SearchDocument.objects.all() if parts else SearchDocument.objects.none()
+    for part in parts:
+        documents = documents.filter(terms__overlap=part.sure)
+    return Q(pk__in=documents.values("golden")) | Q(pk__in=list(named(text.strip(), [domain])))
 
 
 def named(text: str, domains: Collection[str]) -> dict[int, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import connection
 from rapidfuzz.distance import OSA
@@ -15,7 +16,7 @@ WIDEST = 24  # words that one unfinished word may stand for
 NEAR = 2_000  # words among which a slip in an unfinished word is looked for
 BACKGROUND = 1_000  # records that are assumed to be there before any is, as the engine does
 LEAST = 0.1  # bits of a word that all records have
-SLIP, TWO_SLIPS, ANOTHER_WAY = 0.8, 0.65, 0.8  # what a term is worth that is nearly the one asked for
+SLIP, TWO_SLIPS, ANOTHER_WAY = 0.8, 0.65, 0.85  # what a term is worth that is nearly the one asked for
 
 Known = dict[str, int]  # word → how many records have it
 
@@ -40,6 +41,11 @@ class Part:
         """At most as many records have it."""
         return sum(self.counts.values())
 
+    @property
+    def sure(self) -> list[str]:
+        """The terms that are no slip away, if there are any."""
+        return [term for term, worth in self.worth.items() if worth > SLIP] or list(self.worth)
+
     def best(self, terms: Mapping[str, float]) -> tuple[float, str]:
         """What a record's terms are worth here, and the best of them."""
         both = self.worth.keys() & terms.keys()
@@ -62,7 +68,8 @@ def widen(domain: str, asked: Sequence[Asked]) -> list[Part]:
 
 def _look_up(domain: str, asked: Sequence[Asked]) -> Known:
     exact = [ALL, *(term for one in asked for term in one.exact)]
-    statements, values = [EXACT_SQL], [domain, exact]
+    statements = [EXACT_SQL]
+    values: list[Any] = [domain, exact]
     if numbers := sorted({number for one in asked for number in slips(one.word)}):
         statements.append(NEAR_SQL)
         values += [domain, numbers]
@@ -72,7 +79,7 @@ def _look_up(domain: str, asked: Sequence[Asked]) -> Known:
     return _run(" UNION ALL ".join(statements), values)
 
 
-def _run(statement: str, values: Sequence[object]) -> Known:
+def _run(statement: str, values: Sequence[Any]) -> Known:
     known: Known = {}
     with connection.cursor() as cursor:
         cursor.execute(statement, values)

@@ -7,34 +7,73 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('mdm', '0002_guards'),
+        ("mdm", "0002_guards"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SearchDocument',
+            name="SearchDocument",
             fields=[
-                ('golden', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='mdm.goldenrecord')),
-                ('own', models.PositiveSmallIntegerField()),
-                ('terms', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(db_collation='C'), size=None)),
+                (
+                    "golden",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="mdm.goldenrecord",
+                    ),
+                ),
+                ("own", models.PositiveSmallIntegerField()),
+                (
+                    "terms",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.TextField(db_collation="C"), size=None),
+                ),
             ],
             options={
-                'indexes': [django.contrib.postgres.indexes.GinIndex(fields=['terms'], gin_pending_list_limit=256, name='search_document_terms')],
+                "indexes": [
+                    django.contrib.postgres.indexes.GinIndex(
+                        fields=["terms"], gin_pending_list_limit=256, name="search_document_terms"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SearchWord',
+            name="SearchWord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('domain', models.CharField(choices=[('supplier', 'Supplier'), ('cost_center', 'Cost center'), ('location', 'Location'), ('item', 'Item')], max_length=12)),
-                ('word', models.TextField(db_collation='C')),
-                ('records', models.PositiveIntegerField(help_text='How many records have it, as last counted.')),
-                ('slips', django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), default=list, help_text='What it shares with its misspellings.', size=None)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "domain",
+                    models.CharField(
+                        choices=[
+                            ("supplier", "Supplier"),
+                            ("cost_center", "Cost center"),
+                            ("location", "Location"),
+                            ("item", "Item"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("word", models.TextField(db_collation="C")),
+                ("records", models.PositiveIntegerField(help_text="How many records have it, as last counted.")),
+                (
+                    "slips",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.IntegerField(),
+                        default=list,
+                        help_text="What it shares with its misspellings.",
+                        size=None,
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['domain', 'word'], name='search_word'), django.contrib.postgres.indexes.GinIndex(fields=['slips'], gin_pending_list_limit=256, name='search_word_slips')],
+                "indexes": [
+                    models.Index(fields=["domain", "word"], name="search_word"),
+                    django.contrib.postgres.indexes.GinIndex(
+                        fields=["slips"], gin_pending_list_limit=256, name="search_word_slips"
+                    ),
+                ],
             },
         ),
     ]

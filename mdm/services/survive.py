@@ -91,9 +91,7 @@ def recompute(
     return announce(change, [(r.golden, r.kind, r.changed) for r in written])
 
 
-def _index(
-    domain: str, built: Sequence[Rebuilt], existing: Mapping[int, GoldenRecord], fresh: Collection[int]
-) -> None:
+def _index(domain: str, built: Sequence[Rebuilt], existing: Mapping[int, GoldenRecord], fresh: Collection[int]) -> None:
     """Search finds the records by what their sources say now."""
     spoken = [search_index.Spoken(b.golden, speaking(b.sources), b.survived.values) for b in built]
     search_index.refresh(domain, spoken, fresh=fresh)
