@@ -18,23 +18,24 @@ from django.db.models import Q
 from mdm.canonical import DOMAINS
 from mdm.lookup import code_systems
 from mdm.models import GoldenRecord, SearchDocument
-from mdm.terms import CODE, asked, shown, state
+from mdm.terms import CODE, asked, shown
 from mdm.vocabulary import Part, widen
 
 STATUSES = ("live", "draft", "retired")  # in the order in which equals are shown
 LENGTH = 200  # characters of a text that are read
 PARTS = 6  # words of a text by which records are found, the rarest; the others only rank them
 SHORT = 2  # letters of an unfinished word that finds nothing by itself where another word does
-CAP = 400  # records that are ranked; where there are more, they are as good as each other
+CAP = 250  # records that are ranked; where there are more, they are as good as each other
 FEW = 5  # with fewer records that have every part, those that lack one are looked at, too
 ENOUGH = 2_000  # records: a lone unfinished word need not stand for more words than these have
-CONTEXT = 0.8  # worth of a word that stands elsewhere than in the record's own name
 ROUND = 0.1  # share of the score for how much of the record's name the text covers
 
 # MATERIALIZED: planned as if all rows were wanted, else a limit of few makes PostgreSQL read the whole table for them
 FIND_SQL = """
-WITH found AS MATERIALIZED (SELECT golden_id, own, terms FROM mdm_searchdocument WHERE terms && %s AND ({}))
-SELECT golden_id, own, terms FROM found LIMIT %s
+WITH found AS MATERIALIZED (
+    SELECT golden_id, status, own, terms FROM mdm_searchdocument WHERE domain = %s AND status = ANY(%s) AND ({})
+)
+SELECT golden_id, status, own, terms FROM found LIMIT %s
 """
 CODED_SQL = """
 SELECT c.golden_id, s.slug, c.code FROM unnest(%s::bigint[], %s::text[]) AS q(system, code)
@@ -42,7 +43,7 @@ JOIN mdm_crosswalk c ON c.code_system_id = q.system AND c.code = q.code AND c.kn
 JOIN mdm_codesystem s ON s.id = c.code_system_id LIMIT %s
 """
 
-Row = tuple[int, int, list[str]]  # golden id, number of own terms, terms
+Row = tuple[int, str, int, list[str]]  # golden id, status, number of own terms, terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +98,17 @@ def _hit(row: GoldenRecord, like: Like) -> Hit:
 def _alike(domain: str, text: str, limit: int, status: Sequence[str]) -> list[Like]:
     """Records of a domain with what their terms are worth for the text."""
     parts = widen(domain, asked(domain, text))
-    states = [state(domain, one) for one in status]
-    return [_like(row, parts, states) for row in _find(parts, states, limit)]
+    return [_like(row, parts, status) for row in _find(domain, parts, limit, status)]
 
 
-def _like(row: Row, parts: Sequence[Part], states: Sequence[str]) -> Like:
-    golden, own, terms = row
-    weights = {t: 1.0 if place <= own or t[0] == CODE else CONTEXT for place, t in enumerate(terms)}
-    best = [(part.bits, *part.best(weights)) for part in parts]
+def _like(row: Row, parts: Sequence[Part], order: Sequence[str]) -> Like:
+    golden, status, own, terms = row
+    every, mine = set(terms), set(terms[:own])
+    best = [(part.bits, *part.best(every, mine)) for part in parts]
     covered = sum(bits * worth for bits, worth, _ in best) / sum(bits for bits, _, _ in best)
     said = {term for _, worth, term in best if worth}
-    share = sum(term in said for term in terms[1 : own + 1]) / own if own else 0.0
-    score = (1 - ROUND) * covered + ROUND * share
-    return Like(score, states.index(terms[0]), golden, _why(said))
+    share = len(said & mine) / own if own else 0.0
+    return Like((1 - ROUND) * covered + ROUND * share, order.index(status), golden, _why(said))
 
 
 def _why(terms: Iterable[str]) -> str:
@@ -117,19 +116,19 @@ def _why(terms: Iterable[str]) -> str:
     return ", ".join(shown(term) for term in sorted(terms, key=lambda term: term[0] != CODE))
 
 
-def _find(parts: Sequence[Part], states: Sequence[str], limit: int) -> list[Row]:
-    """Records that have every part; where more are than can be ranked, of the first state; where few, of most parts."""
-    wanted = [_terms(part, alone=len(parts) == 1) for part in _telling(parts)]
+def _find(domain: str, parts: Sequence[Part], limit: int, status: Sequence[str]) -> list[Row]:
+    """Records that have every part, those of the first status first; where they are few, those that lack one."""
+    telling = _telling(parts)
+    wanted = [_terms(part, alone=len(telling) == 1) for part in telling]
     if not wanted:
         return []
-    found = _run([wanted], states)
-    if len(found) >= CAP and len(states) > 1:
-        first = _run([wanted], states[:1])
-        return first if len(first) >= limit else first + found
+    found = _run(domain, [wanted], status[:1])
+    if len(found) < limit and len(status) > 1:
+        found += _run(domain, [wanted], status[1:])
     if len(found) < FEW and len(wanted) > 1:
-        found += _run([list(some) for some in combinations(wanted, len(wanted) - 1)], states)
+        found += _run(domain, [list(some) for some in combinations(wanted, len(wanted) - 1)], status)
     if len(found) < FEW and len(wanted) > 2:
-        found += _run([wanted[:1]], states)
+        found += _run(domain, [wanted[:1]], status)
     return list({row[0]: row for row in found}.values())
 
 
@@ -149,20 +148,20 @@ def _terms(part: Part, *, alone: bool) -> list[str]:
     return [term for term, records in zip(terms, before, strict=False) if records < ENOUGH]
 
 
-def _run(either: Sequence[Sequence[list[str]]], states: Sequence[str]) -> list[Row]:
+def _run(domain: str, either: Sequence[Sequence[list[str]]], status: Sequence[str]) -> list[Row]:
     """Up to ``CAP`` records in one of these states that have a term of each list, for one of these sets of lists."""
     condition = " OR ".join("(" + " AND ".join(["terms && %s"] * len(lists)) + ")" for lists in either)
     values = [terms for lists in either for terms in lists]
     with connection.cursor() as cursor:
-        cursor.execute(FIND_SQL.format(condition), [list(states), *values, CAP])
-        return [(golden, own, terms) for golden, own, terms in cursor.fetchall()]
+        cursor.execute(FIND_SQL.format(condition), [domain, list(status), *values, CAP])
+        return [(golden, state, own, terms) for golden, state, own, terms in cursor.fetchall()]
 
 
 def matching(domain: str, text: str) -> Q:
     """A filter on golden records of a domain: every part of the text, or the text as a whole is a code or id of it."""
     text = text.replace("\0", "").lstrip()[:LENGTH]
     parts = widen(domain, asked(domain, text))
-    documents = SearchDocument.objects.all() if parts else SearchDocument.objects.none()
+    documents = SearchDocument.objects.filter(domain=domain) if parts else SearchDocument.objects.none()
     for part in parts:
         documents = documents.filter(terms__overlap=part.sure)
     return Q(pk__in=documents.values("golden")) | Q(pk__in=list(named(text.strip(), [domain])))

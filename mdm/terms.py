@@ -5,7 +5,6 @@ or a size as the engine writes it, or, told by its first character:
 
     #4817016    a code or identifier: letters and digits, without leading zeros
     ~16         a number that a size may be written as without its unit
-    =item.live  domain and status
     =           all records of a domain, among its words
 """
 
@@ -59,10 +58,6 @@ class Asked:
         """What may be misspelt; empty for sizes, codes and short words."""
         first = self.exact[0] if self.exact else ""
         return first if is_word(first) else ""
-
-
-def state(domain: str, status: str) -> str:
-    return f"={domain}.{status}"
 
 
 def is_word(term: str) -> bool:
@@ -138,7 +133,8 @@ def _leave_open(domain: str, chunks: Sequence[str], found: dict[str, Asked]) -> 
     parts = [part for term, part in found.items() if term not in before]
     begun = fold(last).strip(".,;:()[]\"'")
     solid = code(last)
-    prefixes = unique([begun if begun.isalnum() else "", solid if len(solid) > SHORTEST_CODE else ""])
+    telling = begun.isalnum() and not (begun.isdigit() and len(begun) < SHORTEST_CODE)  # "1" begins too many numbers
+    prefixes = unique([begun if telling else "", solid if len(solid) > SHORTEST_CODE else ""])
     if not parts and solid:
         parts = [found.setdefault(begun, Asked(begun))]
     for part in parts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from mdm.terms import ALL, BARE, CODE, VERY_FUZZY, Asked, is_word, slips
 WIDEST = 24  # words that one unfinished word may stand for
 NEAR = 2_000  # words among which a slip in an unfinished word is looked for
 BACKGROUND = 1_000  # records that are assumed to be there before any is, as the engine does
+CONTEXT = 0.8  # what a word is worth that stands elsewhere than in the record's own name
 LEAST = 0.1  # bits of a word that all records have
 SLIP, TWO_SLIPS, ANOTHER_WAY = 0.8, 0.65, 0.85  # what a term is worth that is nearly the one asked for
 
@@ -25,6 +26,8 @@ NEAR_SQL = "(SELECT word, records FROM mdm_searchword WHERE domain = %s AND slip
 BEGUN_SQL = """(
 SELECT word, records FROM mdm_searchword WHERE domain = %s AND word >= %s AND word < %s
 ORDER BY records DESC, word LIMIT %s)"""
+# codes are many and nearly all as rare: the first ones, straight from the index
+CODES_SQL = BEGUN_SQL.replace("records DESC, word", "word")
 
 
 @dataclass(slots=True)
@@ -46,10 +49,13 @@ class Part:
         """The terms that are no slip away, if there are any."""
         return [term for term, worth in self.worth.items() if worth > SLIP] or list(self.worth)
 
-    def best(self, terms: Mapping[str, float]) -> tuple[float, str]:
-        """What a record's terms are worth here, and the best of them."""
-        both = self.worth.keys() & terms.keys()
-        return max(((self.worth[term] * terms[term], term) for term in both), default=(0.0, ""))
+    def best(self, terms: Collection[str], own: Collection[str]) -> tuple[float, str]:
+        """What a record's terms are worth here, and the best of them. Its name counts for more than what else it has;
+        a code is a code, wherever it stands.
+        """
+        worth = {t: self.worth[t] * (1.0 if t in own or t[0] == CODE else CONTEXT) for t in self.worth.keys() & terms}
+        best = max(worth, key=lambda term: (worth[term], term), default="")
+        return worth.get(best, 0.0), best
 
 
 def widen(domain: str, asked: Sequence[Asked]) -> list[Part]:
@@ -74,7 +80,7 @@ def _look_up(domain: str, asked: Sequence[Asked]) -> Known:
         statements.append(NEAR_SQL)
         values += [domain, numbers]
     for prefix in {prefix for one in asked for prefix in one.prefixes}:
-        statements.append(BEGUN_SQL)
+        statements.append(CODES_SQL if prefix[0] == CODE else BEGUN_SQL)
         values += [domain, prefix, _after(prefix), WIDEST]
     return _run(" UNION ALL ".join(statements), values)
 

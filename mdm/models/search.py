@@ -11,17 +11,26 @@ from mdm.models.golden import GoldenRecord
 
 
 class SearchDocument(models.Model):
-    """One golden record as search sees it. ``terms[0]`` is its domain and status, then come the words of its own name,
-    ``own`` of them, then everything else; see ``mdm.terms``.
-    """
+    """One golden record as search sees it. Of its ``terms`` the first ``own`` are of its name; see ``mdm.terms``."""
 
     golden = models.OneToOneField(GoldenRecord, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    domain = models.CharField(max_length=12, choices=DomainName.choices)
+    status = models.CharField(max_length=8, choices=GoldenRecord.Status.choices)
     own = models.PositiveSmallIntegerField()
     terms = ArrayField(models.TextField(db_collation="C"))
 
     class Meta:
-        # a short pending list: every search reads it from end to end
-        indexes = [GinIndex(fields=["terms"], name="search_document_terms", gin_pending_list_limit=256)]
+        # one per domain, as a word that is common in one may be rare in another; with a short pending list, as every
+        # search reads that from end to end
+        indexes = [
+            GinIndex(
+                fields=["terms"],
+                name=f"search_terms_{domain}",
+                condition=models.Q(domain=domain),
+                gin_pending_list_limit=256,
+            )
+            for domain in DomainName.values
+        ]
 
     def __str__(self) -> str:
         return f"terms of golden record {self.golden_id}"

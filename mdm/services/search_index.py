@@ -18,7 +18,7 @@ from mdm.candidates import Candidate, standardised
 from mdm.locks import lock_name
 from mdm.models import GoldenRecord, SearchDocument, SearchWord, SourceRecord
 from mdm.rows import load_values
-from mdm.terms import ALL, slips, state, terms
+from mdm.terms import ALL, slips, terms
 
 GROWTH = 1.2  # words are counted anew when a domain has grown by this factor
 PERSONS = ("override", "hold")  # in an attribute's provenance: a person's word, in no source record
@@ -29,16 +29,13 @@ WHERE NOT EXISTS (SELECT FROM mdm_searchword w WHERE w.domain = %s AND w.word = 
 """
 COUNT_SQL = """
 UPDATE mdm_searchword w SET records = c.records
-FROM (SELECT term, count(*) AS records FROM mdm_searchdocument, unnest(terms[2:]) AS term
-      WHERE terms[1] LIKE %s GROUP BY term) c
+FROM (SELECT term, count(*) AS records FROM mdm_searchdocument, unnest(terms) AS term
+      WHERE domain = %s GROUP BY term) c
 WHERE w.domain = %s AND w.word = c.term AND w.records <> c.records
 """
-RESTATE_SQL = """
-UPDATE mdm_searchdocument d SET terms[1] = %s WHERE d.golden_id = %s AND d.terms[1] <> %s
-"""
 
 
-Document = tuple[int, int, list[str]]  # golden id, number of own terms, terms
+Document = tuple[int, str, int, list[str]]  # golden id, status, number of own terms, terms
 
 
 class Spoken(NamedTuple):
@@ -67,9 +64,7 @@ def refresh_silent(domain: str, goldens: Sequence[GoldenRecord]) -> int:
 
 def restate(golden: GoldenRecord) -> None:
     """Follow a record's status."""
-    now = state(golden.domain, golden.status)
-    with connection.cursor() as cursor:
-        cursor.execute(RESTATE_SQL, [now, golden.pk, now])
+    SearchDocument.objects.filter(pk=golden.pk).update(status=golden.status)
 
 
 def _candidate(source: SourceRecord) -> Candidate:
@@ -86,7 +81,7 @@ def _document(domain: str, spoken: Spoken, stds: Mapping[int, Mapping[str, Any]]
         said.insert(0, recipe_for(domain).standardise(values))
     numbers = [part["number"] for one in (values, *(s.values for s in sources)) for part in _parts(one)]
     found, own = terms(domain, said, numbers)
-    return golden.pk, own, [state(domain, golden.status), *found]
+    return golden.pk, str(golden.status), own, found
 
 
 def _parts(values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -97,15 +92,21 @@ def _parts(values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _write(domain: str, documents: Sequence[Document], fresh: set[int]) -> int:
     standing = SearchDocument.objects.in_bulk([pk for pk, *_ in documents if pk not in fresh])
     new = [row for row in documents if row[0] not in standing]
-    changed = [(pk, own, said) for pk, own, said in documents if pk in standing and _says(standing[pk]) != (own, said)]
-    copy_rows("mdm_searchdocument", ("golden_id", "own", "terms"), ((pk, own, _array(said)) for pk, own, said in new))
-    update([SearchDocument(golden_id=pk, own=own, terms=said) for pk, own, said in changed])
-    _add_words(domain, Counter(term for _, _, said in (*new, *changed) for term in said[1:]))
+    changed = [row for row in documents if row[0] in standing and row != _as_it_stands(standing[row[0]])]
+    rows = ((pk, domain, status, own, _array(said)) for pk, status, own, said in new)
+    copy_rows("mdm_searchdocument", ("golden_id", "domain", "status", "own", "terms"), rows)
+    update(
+        [
+            SearchDocument(golden_id=pk, domain=domain, status=status, own=own, terms=said)
+            for pk, status, own, said in changed
+        ]
+    )
+    _add_words(domain, Counter(term for *_, said in (*new, *changed) for term in said))
     return len(new) + len(changed)
 
 
-def _says(document: SearchDocument) -> tuple[int, list[str]]:
-    return document.own, document.terms
+def _as_it_stands(document: SearchDocument) -> Document:
+    return document.golden_id, document.status, document.own, document.terms
 
 
 def _add_words(domain: str, counts: Mapping[str, int]) -> None:
@@ -134,7 +135,7 @@ def recount(domain: str, *, force: bool = False) -> bool:
     if not total or (not force and last is not None and total < last.records * GROWTH):
         return False
     with connection.cursor() as cursor:
-        cursor.execute(COUNT_SQL, [state(domain, "%"), domain])
+        cursor.execute(COUNT_SQL, [domain, domain])
     last = last or SearchWord(domain=domain, word=ALL)
     last.records = total
     last.save()
