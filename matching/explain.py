@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from .decide import Decision
 from .model import Policy, Statistics
-from .records import Comparison, Evidence, Std
+from .records import Comparison, Evidence, Level, Std
 
 if TYPE_CHECKING:
     from .recipe import Recipe
@@ -43,7 +43,16 @@ def why(comparison: Comparison, limit: int = 4) -> list[str]:
 
 def line(evidence: Evidence) -> str:
     """One piece of evidence: "Catalogue no.: the same, written differently (+14.2)"."""
-    return f"{evidence.label}: {evidence.note} ({evidence.bits:+.1f})"
+    return f"{evidence.label}: {evidence.note or _LEVEL[evidence.level]} ({evidence.bits:+.1f})"
+
+
+_LEVEL: dict[Level, str] = {
+    "exact": "written alike",
+    "reformatted": "the same, written differently",
+    "similar": "alike",
+    "different": "differs",
+    "empty": "not stated",
+}
 
 
 def why_not(comparison: Comparison, policy: Policy) -> list[str]:
