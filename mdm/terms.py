@@ -10,6 +10,7 @@ or a size as the engine writes it, or, told by its first character:
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ CODE, BARE, ALL = "#", "~", "="
 MOST = 64  # terms of a record besides its own words
 SHORTEST_CODE = 3  # characters of a code that is looked for by its beginning
 FUZZY, VERY_FUZZY = 4, 8  # letters of a word that may have one slip, two slips
+_SIZE = re.compile(r"\d+(?:\.\d+)?[a-z]*", re.ASCII)
 _STEM = 7  # letters of a word that slips are looked for in
 
 # Columns of standardised records: what the record is called, what identifies it, what else is known of it.
@@ -90,7 +92,8 @@ def _columns(stds: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[st
 
 
 def _bare(term: str) -> tuple[str, ...]:
-    return sizes.as_bare(term) if term[0].isdigit() else ()
+    """The numbers that a size may be written as without its unit; none for what only begins like a size."""
+    return sizes.as_bare(term) if _SIZE.fullmatch(term) else ()
 
 
 def asked(domain: str, text: str) -> list[Asked]:
@@ -116,9 +119,8 @@ def _read(domain: str, text: str) -> list[str]:
 
 def _ways(term: str) -> list[str]:
     """The terms that say the same: a size with its unit and without."""
-    if not term[0].isdigit():
-        return [term]
-    return unique([term, *sizes.as_bare(term), *([BARE + term] if not sizes.split(term)[1] else [])])
+    alone = [BARE + term] if _SIZE.fullmatch(term) and not sizes.split(term)[1] else []
+    return [term, *(way for way in (*_bare(term), *alone) if way != term)]
 
 
 def _as_code(chunk: str) -> list[str]:
@@ -138,6 +140,8 @@ def _leave_open(domain: str, chunks: Sequence[str], found: dict[str, Asked]) -> 
     if not parts and solid:
         parts = [found.setdefault(begun, Asked(begun))]
     for part in parts:
+        if part.exact and part.exact[0][0].isdigit() and not any(c.isdigit() for c in last):
+            continue  # the unit of the number before it, and that is whole
         part.prefixes = prefixes
 
 

@@ -48,7 +48,7 @@ class SearchWord(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["domain", "word"], name="search_word"),
+            models.Index(fields=["domain", "word"], include=["records"], name="search_word"),  # read alone
             GinIndex(fields=["slips"], name="search_word_slips", gin_pending_list_limit=256),
         ]
 

@@ -101,7 +101,7 @@ def _write(domain: str, documents: Sequence[Document], fresh: set[int]) -> int:
             for pk, status, own, said in changed
         ]
     )
-    _add_words(domain, Counter(term for *_, said in (*new, *changed) for term in said))
+    add_words(domain, Counter(term for *_, said in (*new, *changed) for term in said))
     return len(new) + len(changed)
 
 
@@ -109,7 +109,8 @@ def _as_it_stands(document: SearchDocument) -> Document:
     return document.golden_id, document.status, document.own, document.terms
 
 
-def _add_words(domain: str, counts: Mapping[str, int]) -> None:
+def add_words(domain: str, counts: Mapping[str, int]) -> None:
+    """Add the words that are new. One that another worker has not committed yet is written twice, not waited for."""
     with connection.cursor() as cursor:
         cursor.execute(MISSING_SQL, [list(counts), domain])
         missing = [word for (word,) in cursor.fetchall()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from io import StringIO
 
 import pytest
@@ -137,3 +138,16 @@ def test_a_change_that_changes_no_word_writes_none():
     golden = kit.golden("erp", "E1")
     spoken = search_index.Spoken(golden, list(golden.sources.all()), kit.STAPLER)
     assert search_index.refresh("item", [spoken]) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_meet_a_word_at_once_do_not_wait_for_each_other():
+    both_wrote = threading.Barrier(2)
+
+    def write() -> None:
+        with transaction.atomic():
+            search_index.add_words("item", {"zircon": 1})
+            both_wrote.wait(timeout=10)  # would break if one waited for the other to commit
+
+    assert kit.in_threads(write, write) == [None, None]
+    assert SearchWord.objects.filter(word="zircon").count() == 2
