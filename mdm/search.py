@@ -1,7 +1,7 @@
 """Search as you type, over golden records, with the matching engine's own idea of what is the same.
 
 A text becomes what it asks for (``mdm.terms``), widened by the words that there are (``mdm.vocabulary``). Records that
-have every part come first; if they are few, those that lack one. How much of the text a record covers, rare words
+have every part come first; if they are few, those that lack some. How much of the text a record covers, rare words
 counting for more, is its score. Reads only.
 """
 
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.models import Q
 
+from matching.standardise.text import unique
 from mdm.canonical import DOMAINS
 from mdm.lookup import code_systems
 from mdm.models import GoldenRecord, SearchDocument
@@ -26,7 +27,7 @@ LENGTH = 200  # characters of a text that are read
 PARTS = 6  # words of a text by which records are found, the rarest; the others only rank them
 SHORT = 2  # letters of an unfinished word that finds nothing by itself where another word does
 CAP = 250  # records that are ranked; where there are more, they are as good as each other
-FEW = 5  # with fewer records that have every part, those that lack one are looked at, too
+FEW = 5  # with fewer records that have every part, those that lack some are looked at, too
 ENOUGH = 2_000  # records: a lone unfinished word need not stand for more words than these have
 ROUND = 0.1  # share of the score for how much of the record's name the text covers
 
@@ -106,18 +107,18 @@ def _like(row: Row, parts: Sequence[Part], order: Sequence[str]) -> Like:
     every, mine = set(terms), set(terms[:own])
     best = [(part.bits, *part.best(every, mine)) for part in parts]
     covered = sum(bits * worth for bits, worth, _ in best) / sum(bits for bits, _, _ in best)
-    said = {term for _, worth, term in best if worth}
-    share = len(said & mine) / own if own else 0.0
+    said = unique(term for _, _, term in best)
+    share = sum(term in mine for term in said) / own if own else 0.0
     return Like((1 - ROUND) * covered + ROUND * share, order.index(status), golden, _why(said))
 
 
 def _why(terms: Iterable[str]) -> str:
-    """The terms that were found, codes first: "code 4817016, foley, 16 fr"."""
+    """The terms that were found, codes first, else as they were typed: "code 4817016, foley, 16 fr"."""
     return ", ".join(shown(term) for term in sorted(terms, key=lambda term: term[0] != CODE))
 
 
 def _find(domain: str, parts: Sequence[Part], limit: int, status: Sequence[str]) -> list[Row]:
-    """Records that have every part, those of the first status first; where they are few, those that lack one."""
+    """Records that have every part, those of the first status first; where they are few, those that lack some."""
     telling = _telling(parts)
     wanted = [_terms(part, alone=len(telling) == 1) for part in telling]
     if not wanted:
@@ -125,11 +126,17 @@ def _find(domain: str, parts: Sequence[Part], limit: int, status: Sequence[str])
     found = _run(domain, [wanted], status[:1])
     if len(found) < limit and len(status) > 1:
         found += _run(domain, [wanted], status[1:])
-    if len(found) < FEW and len(wanted) > 1:
-        found += _run(domain, [list(some) for some in combinations(wanted, len(wanted) - 1)], status)
-    if len(found) < FEW and len(wanted) > 2:
-        found += _run(domain, [wanted[:1]], status)
+    for either in _loosened(wanted):
+        if len(found) < FEW:
+            found += _run(domain, either, status)
     return list({row[0]: row for row in found}.values())
+
+
+def _loosened(wanted: Sequence[list[str]]) -> list[list[list[list[str]]]]:
+    """What to look for instead, step by step: all parts but one, half of them, the rarest alone."""
+    sizes = [size for size in dict.fromkeys((len(wanted) - 1, len(wanted) // 2)) if size > 1]
+    steps = [[list(some) for some in combinations(wanted, size)] for size in sizes]
+    return [*steps, [list(wanted[:1])]] if len(wanted) > 1 else []
 
 
 def _telling(parts: Iterable[Part]) -> list[Part]:

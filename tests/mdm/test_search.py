@@ -68,7 +68,7 @@ def test_the_size_that_was_typed_comes_before_its_siblings(shelf):
 
 
 def test_a_hit_says_what_of_the_text_it_has(shelf):
-    assert first("16 fr foley").why == "16 fr, foley"
+    assert first("16 fr foley").why == "foley, 16 fr"
     assert first("4817-016").why == "code 4817016"
     assert first("E3").why == "code E3 of erp-item"
     assert first("glove 4817").why == "code 4817016, glove"

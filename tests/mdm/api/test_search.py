@@ -19,7 +19,7 @@ def test_a_text_is_answered_with_what_it_may_mean(api):
     kit.feed("erp", {"E1": kit.CATHETER, "E2": kit.STAPLER})
     answer = ask(api, q="16fr fole").json()
     assert [one["id"] for one in answer["results"]] == [kit.golden("erp", "E1").public_id]
-    assert answer["results"][0]["why"] == "16 fr, foley"
+    assert answer["results"][0]["why"] == "foley, 16 fr"
     assert misfits(answer, answer_schema("/api/v1/search")) == []
 
 
