@@ -31,7 +31,6 @@ def _rebuild(domain: str, ids: list[int]) -> int:
     sources: dict[int, list[SourceRecord]] = defaultdict(list)
     for source in SourceRecord.objects.filter(golden__in=ids).defer("raw", "standardised").order_by("pk"):
         sources[source.golden_id or 0].append(source)
-    values = load_values(domain, ids)
-    return search_index.refresh(
-        domain, [Spoken(golden, speaking(sources[golden.pk]), values.get(golden.pk, {})) for golden in goldens]
-    )
+    speaks = {golden: speaking(sources[golden.pk]) for golden in goldens}
+    values = load_values(domain, [g.pk for g, spoken in speaks.items() if search_index.has_own_say(g, spoken)])
+    return search_index.refresh(domain, [Spoken(g, spoken, values.get(g.pk, {})) for g, spoken in speaks.items()])

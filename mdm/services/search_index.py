@@ -39,7 +39,7 @@ Document = tuple[int, str, int, list[str]]  # golden id, status, number of own t
 
 
 class Spoken(NamedTuple):
-    """A golden record, the source records that speak for it, and its values."""
+    """A golden record, the source records that speak for it, and its values, which count where it has a say itself."""
 
     golden: GoldenRecord
     sources: Sequence[SourceRecord]
@@ -74,13 +74,18 @@ def _candidate(source: SourceRecord) -> Candidate:
     )  # fmt: skip
 
 
+def has_own_say(golden: GoldenRecord, sources: Sequence[SourceRecord]) -> bool:
+    """Whether a record's values say what no source record does: a person decided one, or no source is left."""
+    return not sources or any(why.get("source") in PERSONS for why in golden.provenance.values())
+
+
 def _document(domain: str, spoken: Spoken, stds: Mapping[int, Mapping[str, Any]]) -> Document:
     golden, sources, values = spoken
-    said = [stds[source.pk] for source in sources]
-    if not sources or any(why.get("source") in PERSONS for why in golden.provenance.values()):
-        said.insert(0, recipe_for(domain).standardise(values))
-    numbers = [part["number"] for one in (values, *(s.values for s in sources)) for part in _parts(one)]
-    found, own = terms(domain, said, numbers)
+    said = [(stds[source.pk], source.values) for source in sources]
+    if has_own_say(golden, sources):
+        said.insert(0, (recipe_for(domain).standardise(values), values))
+    numbers = [part["number"] for _, stated in said for part in _parts(stated)]
+    found, own = terms(domain, [std for std, _ in said], numbers)
     return golden.pk, str(golden.status), own, found
 
 
