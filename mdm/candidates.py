@@ -45,6 +45,7 @@ class Candidate:
     version: int
     ingest: int
     first_seen: dt.datetime
+    given: Mapping[str, Any] | None = None  # the standardised form of a record that is not stored
 
     @property
     def content(self) -> Content:
@@ -137,6 +138,7 @@ class StandardisedCache:
         """The standardised form of each candidate, in order; those not kept come with one query."""
         with self._lock:
             found = {c.content: kept for c in wanted if (kept := self._kept.get(c.content)) is not None}
+            found |= {c.content: c.given for c in wanted if c.given is not None}
         missing = {c.source: c.content for c in wanted if c.content not in found}
         if missing:
             with connection.cursor() as cursor:

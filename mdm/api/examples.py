@@ -223,3 +223,71 @@ SUBMISSION_ANSWER: Json = {
         },
     ],
 }
+HIT: Json = {
+    "id": "MDM-IT-000123",
+    "domain": "item",
+    "name": "CATHETER FOLEY 16FR",
+    "status": "live",
+    "score": 0.96,
+    "why": "foley, 16 fr",
+}
+_SCORED: list[Json] = [
+    {"field": "prior", "label": "Before looking", "level": "empty", "similarity": 0.0, "bits": -5.0,
+     "note": "the chance that a record picked at random is the one looked for", "a": "", "b": ""},
+    EVIDENCE | {"bits": 12.1, "note": "the same catalogue number, written differently"},
+    {"field": "sizes", "label": "Sizes", "level": "different", "similarity": 0.0, "bits": -6.4,
+     "note": "sizes differ: only A: 16fr; only B: 18fr", "a": "16fr", "b": "18fr"},
+]  # fmt: skip
+_THRESHOLDS: Json = {"link": 5.0, "review": -2.0, "margin": 3.0, "policy_version": 0}
+_ERP_SOURCE: Json = {"code_system": "erp-item", "code": "4711"}
+MATCH: Json = {
+    "values": {"description": "Foley catheter, 18 Fr", "catalogue_number": "0165-SI16"},
+    "limit": 5,
+}
+MATCH_ANSWER: Json = {
+    "decision": "review",
+    "reason": "the best candidate conflicts",
+    "thresholds": _THRESHOLDS,
+    "candidates": [
+        {
+            "id": "MDM-IT-000123",
+            "name": "CATHETER FOLEY 16FR",
+            "status": "live",
+            "score": 0.7,
+            "probability": 0.619,
+            "decision": "review",
+            "margin": None,
+            "vetoes": ["sizes differ: only A: 16fr; only B: 18fr"],
+            "source": _ERP_SOURCE,
+            "evidence": _SCORED,
+        }
+    ],
+}
+EXPLANATION: Json = {
+    "one": {"asked": "MDM-IT-000123", "id": "MDM-IT-000123", "source": _ERP_SOURCE},
+    "two": {"asked": "supply-item/88-102", "id": None, "source": {"code_system": "supply-item", "code": "88-102"}},
+    "together": False,
+    "score": 0.7,
+    "probability": 0.619,
+    "decision": "review",
+    "verdict": "It doesn't link by itself: 4.3 bits are missing; sizes differ: only A: 16fr; only B: 18fr, which never "
+    "links without asking.",
+    "vetoes": ["sizes differ: only A: 16fr; only B: 18fr"],
+    "obstacles": [],
+    "thresholds": _THRESHOLDS,
+    "why": ["Catalogue no.: the same catalogue number, written differently (+12.1)"],
+    "evidence": _SCORED,
+    "changes": [
+        {
+            "field": "sizes",
+            "label": "Sizes",
+            "how": "the same",
+            "bits": 9.9,
+            "score": 10.6,
+            "vetoes": [],
+            "turns": True,
+            "text": "Sizes the same on both sides would bring +9.9 bits and would lift “sizes differ: only A: 16fr; "
+            "only B: 18fr”: enough to link.",
+        }
+    ],
+}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from django.urls import include, path, re_path
 
-from mdm.api import changes, crosswalk, docs, golden, sources, work
+from mdm.api import changes, crosswalk, docs, golden, match, search, sources, work
 
-v1 = [*crosswalk.ROUTES, *golden.ROUTES, *changes.ROUTES, *work.ROUTES, *sources.ROUTES]
+# match before golden: it answers under what would else be read as a record's id
+v1 = [
+    *crosswalk.ROUTES, *search.ROUTES, *match.ROUTES, *golden.ROUTES, *changes.ROUTES, *work.ROUTES, *sources.ROUTES,
+]  # fmt: skip
 
 urlpatterns = [
     path("v1/", include((v1, "v1"))),

@@ -19,6 +19,7 @@ from mdm.models.override import Override
 from mdm.models.policy import Frequencies, Policy
 from mdm.models.quality import QualityIssue
 from mdm.models.relation import Relation
+from mdm.models.search import SearchDocument, SearchWord
 from mdm.models.source import Ingest, PendingReference, SourceRecord, SourceRevision
 from mdm.models.supplier import Supplier, SupplierAddress
 from mdm.models.work import Comment, WorkItem
@@ -63,6 +64,8 @@ __all__ = [
     "Policy",
     "QualityIssue",
     "Relation",
+    "SearchDocument",
+    "SearchWord",
     "SourceRecord",
     "SourceRevision",
     "SourceSystem",

@@ -23,7 +23,7 @@ from mdm.models import (
     User,
     WorkItem,
 )
-from mdm.services import requests, work
+from mdm.services import requests, search_index, work
 from mdm.services.events import announce
 from mdm.services.requests import approve, withdraw
 from mdm.services.requests import reject as reject_change
@@ -226,6 +226,7 @@ def apply_retirement(change: Change, golden: GoldenRecord) -> GoldenRecord:
         golden.approved_version = golden.version
     golden.updated_at = change.at
     write(change, [golden])
+    search_index.restate(golden)
     change.audit(golden=golden, version=golden.version, after={"status": golden.status})
     announce(change, [(golden, ChangeEvent.Kind.RETIRED, ())])
     return golden

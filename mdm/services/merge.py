@@ -14,7 +14,7 @@ from mdm.exceptions import MergedRecord, NeedsReason, Refused, Stale
 from mdm.locks import lock_records
 from mdm.models import ChangeEvent, ChangeRequest, GoldenRecord, Override, SourceRecord, User, WorkItem
 from mdm.rows import load_values
-from mdm.services import crosswalk, quality, requests, work
+from mdm.services import crosswalk, quality, requests, search_index, work
 from mdm.services.change import checked, override
 from mdm.services.events import announce
 from mdm.services.judgements import members, rejected_between
@@ -118,6 +118,7 @@ def _redirect(change: Change, survivor: GoldenRecord, loser: GoldenRecord, broug
         loser.approved_version = loser.version
     loser.updated_at = change.at
     write(change, [loser])
+    search_index.refresh_silent(loser.domain, [loser])
     change.audit(golden=loser, version=loser.version, after=details)
     announce(change, [(loser, ChangeEvent.Kind.MERGED, ())])
 

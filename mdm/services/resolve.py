@@ -21,7 +21,7 @@ from mdm.exceptions import Forbidden
 from mdm.locks import lock_keys
 from mdm.models import GoldenRecord, SourceRecord, User, WorkItem
 from mdm.partition import Edge, Outcome, Target, partition
-from mdm.services import crosswalk, references, scoring, work
+from mdm.services import crosswalk, references, scoring, search_index, work
 from mdm.services.scoring import Scored
 from mdm.services.storage import new_goldens
 from mdm.services.survive import recompute
@@ -70,6 +70,7 @@ def resolve_all(*, domain: str, actor: User, batch: int = BATCH) -> ResolveCount
     total = ResolveCounts(left=True)
     while total.left:
         total.add(resolve_pending(domain=domain, actor=actor, limit=batch))
+    search_index.recount(domain)
     return total
 
 

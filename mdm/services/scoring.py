@@ -6,6 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -46,9 +47,16 @@ def as_query(source: SourceRecord) -> Query:
 
 def score(known: Known, engine: Engine, sources: Sequence[SourceRecord], keys: Mapping[int, Sequence[int]]) -> Scored:
     """Find and score what the sources may be the same as: golden records, and each other."""
-    queries = {s.pk: as_query(s) for s in sources}
+    return score_queries(known, engine, {s.pk: as_query(s) for s in sources}, keys)
+
+
+def score_queries(
+    known: Known, engine: Engine, queries: dict[int, Query], keys: Mapping[int, Sequence[int]],
+    unstored: Mapping[int, Candidate] = MappingProxyType({}),
+) -> Scored:  # fmt: skip
+    """The same for queries of which some are ``unstored``: they stand in no table, and say what they are given."""
     left, right = pool.find({pk: keys[pk] for pk in queries})
-    rows = pool.rows(sorted({*queries, *right.tolist()}))
+    rows = pool.rows(sorted({*queries, *right.tolist()})) | dict(unstored)
     pairs = _worth_scoring(zip(left.tolist(), right.tolist(), strict=True), rows, queries)
     facts = gather_facts(known, queries, pairs, rows)
     edges: dict[int, dict[Target, Edge]] = defaultdict(dict)

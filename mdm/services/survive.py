@@ -20,7 +20,7 @@ from mdm.changes import Change, audit_all
 from mdm.known import Known
 from mdm.models import AuditEntry, ChangeEvent, GoldenRecord, Override, SourceRecord
 from mdm.rows import canonical, load_values
-from mdm.services import crosswalk, guard, hierarchy, quality
+from mdm.services import crosswalk, guard, hierarchy, quality, search_index
 from mdm.services.events import announce
 from mdm.services.references import References, store_pending
 from mdm.services.storage import write, write_attributes
@@ -86,8 +86,17 @@ def recompute(
             written.append(record)
     _write(change, domain, written)
     _refresh_provenance([b for b in built if not b.kind])
+    _index(domain, built, existing, fresh)
     quality.refresh(domain, built)
     return announce(change, [(r.golden, r.kind, r.changed) for r in written])
+
+
+def _index(domain: str, built: Sequence[Rebuilt], existing: Mapping[int, GoldenRecord], fresh: Collection[int]) -> None:
+    """Search finds the records by what their sources say now."""
+    spoken = [search_index.Spoken(b.golden, speaking(b.sources), b.survived.values) for b in built]
+    search_index.refresh(domain, spoken, fresh=fresh)
+    silent = existing.keys() - {b.golden.pk for b in built}
+    search_index.refresh_silent(domain, [existing[pk] for pk in sorted(silent)])
 
 
 def _locked(change: Change, golden_ids: Collection[int]) -> dict[int, GoldenRecord]:
@@ -124,7 +133,7 @@ def preview(golden: GoldenRecord, added: Sequence[SourceRecord]) -> Survived:
     known = Known()
     sources = [*_sources(known, [golden.pk])[golden.pk], *added]
     references = References(known, golden.domain, sources)
-    inputs = [_input(golden.domain, s, references) for s in _speaking(sources)]
+    inputs = [_input(golden.domain, s, references) for s in speaking(sources)]
     overrides = _overrides({golden.pk: golden})[golden.pk]
     survived = survive(golden.domain, inputs, overrides, policies.survivorship_policy(known, golden.domain))
     _canonical(golden.domain, survived)
@@ -143,7 +152,7 @@ def _rebuild(known: Known, domain: str, goldens: Mapping[int, GoldenRecord], fre
     for pk, golden in sorted(goldens.items()):
         if not sources_of[pk]:
             continue  # nobody ever speaks for it again: it stays as it was last seen
-        inputs = [_input(domain, s, references) for s in _speaking(sources_of[pk])]
+        inputs = [_input(domain, s, references) for s in speaking(sources_of[pk])]
         survived = survive(domain, inputs, overrides[pk], policy)
         _canonical(domain, survived)
         built.append(Rebuilt(golden, before.get(pk, {}), sources_of[pk], survived, is_new=pk in fresh))
@@ -160,7 +169,7 @@ def _sources(known: Known, goldens: Iterable[int]) -> dict[int, list[SourceRecor
     return found
 
 
-def _speaking(sources: Sequence[SourceRecord]) -> list[SourceRecord]:
+def speaking(sources: Sequence[SourceRecord]) -> list[SourceRecord]:
     """A record that its system retired says nothing any more, unless nobody else speaks for the golden record."""
     return [s for s in sources if s.state != SourceRecord.State.RETIRED] or list(sources)
 

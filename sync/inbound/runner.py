@@ -18,6 +18,7 @@ from mdm.models import CodeSystem, Ingest, SourceRecord, WorkItem
 from mdm.services import ingest as landing
 from mdm.services import work
 from mdm.services.resolve import resolve_pending
+from mdm.services.search_index import recount
 from sync.inbound import gl_accounts, lease, retirement
 from sync.inbound.errors import Cancelled, FeedError, LeaseLost
 from sync.inbound.files import stored
@@ -186,6 +187,7 @@ class _Worker:
             )
             # resolving may put a record back to be looked at again, so the end is a batch that finds none
             if not counts.left and (not taken or done > 2 * total):
+                recount(self.run.domain)
                 return True
             if self._out_of_time():
                 return False

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from mdm import search
 from mdm.canonical import DOMAINS, Domain, Field, Kind
-from mdm.models import CodeSystem, Crosswalk, GoldenRecord
+from mdm.models import GoldenRecord
 from mdm.ui.readers.counting import Count, count
 
 PAGE = 50
@@ -54,7 +54,7 @@ def page_of(domain: Domain, status: str, query: str = "", after: str = "", befor
     """
     matching = GoldenRecord.objects.filter(domain=domain.name, status=status)
     if query:
-        matching = matching.filter(_says(domain, query))
+        matching = matching.filter(search.matching(domain.name, query))
     records = list(_slice(matching, after, before).select_related(*_joins(domain))[: PAGE + 1])
     more, records = len(records) > PAGE, records[:PAGE]
     if before:
@@ -92,28 +92,10 @@ def _cell(spec: Field, record: GoldenRecord) -> Any:
     return value
 
 
-def _says(domain: Domain, query: str) -> Q:
-    """Every word in the name, in any order (served by the trigram index), or one of the codes."""
-    words = Q()
-    for word in query.split():
-        words &= Q(name__icontains=word)
-    return words | Q(pk__in=with_code(query, [domain.name])) | Q(public_id__iexact=query.strip())
-
-
-def with_code(query: str, domains: Sequence[str]) -> list[int]:
-    """Golden ids of which this is a code now, in any system of these domains. Two queries."""
-    condition = Q(pk__in=[])
-    for system in CodeSystem.objects.filter(domain__in=domains):
-        if code := system.normalise(query):
-            condition |= Q(code_system=system, code=code)
-    live = Crosswalk.objects.filter(condition, known_to__isnull=True, valid_to__isnull=True)
-    return list(live.values_list("golden", flat=True)[:PAGE])
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
     domain: Domain
-    records: tuple[GoldenRecord, ...]
+    records: tuple[search.Hit, ...]
     more: bool
 
 
@@ -122,16 +104,15 @@ def exact(query: str) -> GoldenRecord | None:
     text = query.strip()
     if PUBLIC_ID.fullmatch(text):
         return GoldenRecord.objects.filter(public_id=text.upper()).first()
-    ids = set(with_code(text, list(DOMAINS)))
+    ids = {golden for golden, *_ in search.with_code(text, list(DOMAINS))}
     return GoldenRecord.objects.get(pk=ids.pop()) if len(ids) == 1 else None
 
 
-def search(query: str, each: int = 8) -> list[Found]:
-    """The first live records of every domain that match."""
+def find(query: str, each: int = 8) -> list[Found]:
+    """The live records of every domain that match best."""
     found = []
     for domain in sorted(DOMAINS.values(), key=lambda d: -d.order):
-        live = GoldenRecord.objects.filter(_says(domain, query), domain=domain.name, status="live")
-        records = tuple(live.order_by("name", "pk")[: each + 1])
-        if records:
-            found.append(Found(domain, records[:each], len(records) > each))
+        hits = tuple(search.search(domain.name, query, limit=each + 1, status=("live",)))
+        if hits:
+            found.append(Found(domain, hits[:each], len(hits) > each))
     return found

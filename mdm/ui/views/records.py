@@ -32,7 +32,7 @@ def search(request: Request) -> HttpResponse:
     only = reader.exact(query) if query else None
     if only:
         return redirect("golden", only.domain, only.public_id)
-    found = reader.search(query) if query else []
+    found = reader.find(query) if query else []
     return render(request, "records/search.html", {"query": query, "found": found})
 
 

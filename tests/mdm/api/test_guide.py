@@ -65,4 +65,4 @@ def test_the_guide_works_from_beginning_to_end(monkeypatch):
         if "/changes" in snippet:
             place_events()
         exec(compile(snippet, "docs/api.md", "exec"), world)  # noqa: S102 - our own documentation
-    assert len(blocks("python")) == 7
+    assert len(blocks("python")) == 10

@@ -1,0 +1,71 @@
+"""``/api/v1/search``: as you type, before you create."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+from django.urls import path
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from mdm import permissions
+from mdm.api import examples
+from mdm.api.base import Strict
+from mdm.models import DomainName
+from mdm.search import LENGTH, STATUSES, Hit, search
+
+MAX_LIMIT = 50
+
+
+class SearchQuery(Strict):
+    q = serializers.CharField(
+        max_length=LENGTH,
+        trim_whitespace=False,
+        help_text="What was typed so far. The last word may be unfinished, unless a blank follows it.",
+    )
+    domain = serializers.ChoiceField(choices=DomainName.choices, required=False, default=None, allow_null=True)
+    status = serializers.ChoiceField(
+        choices=[*STATUSES, "merged"], required=False, default=None, allow_null=True, help_text="Left out: not merged."
+    )
+    limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=20)
+
+
+class HitShape(serializers.Serializer[Any]):
+    id = serializers.CharField(help_text="Public id. A merged record answers as its survivor.")
+    domain = serializers.CharField()
+    name = serializers.CharField()
+    status = serializers.CharField(help_text="draft, live, retired or merged.")
+    score = serializers.FloatField(help_text="How much of the text it covers, 0 to 1.")
+    why = serializers.CharField(help_text="What of the text was found.")
+
+
+class SearchAnswer(serializers.Serializer[Any]):
+    results = HitShape(many=True, help_text="Best first.")
+
+
+class Search(APIView):
+    """Records that a text may mean: words in any order, abbreviated, misspelt or unfinished, sizes in any unit, codes
+    of any system, ids. Best first; drafts and retired records come after live ones that are as good.
+    """
+
+    permission = permissions.VIEW
+    tag, operation = "Search", "search"
+    query, answer = SearchQuery, SearchAnswer
+    answer_example: ClassVar = {"results": [examples.HIT]}
+
+    def get(self, request: Request) -> Response:
+        query = SearchQuery.of_query(request)
+        status = [query["status"]] if query["status"] else STATUSES
+        hits = search(query["domain"], query["q"], limit=query["limit"], status=status)
+        return Response({"results": [_show(hit) for hit in hits]})
+
+
+def _show(hit: Hit) -> dict[str, Any]:
+    shown = asdict(hit)
+    return {"id": shown.pop("public_id"), **shown}
+
+
+ROUTES = [path("search", Search.as_view(), name="search")]
