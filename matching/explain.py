@@ -85,12 +85,12 @@ def summary(decision: Decision) -> str:
 
 def links(comparison: Comparison, policy: Policy) -> bool:
     """Whether a pair is certain enough to be linked without asking, as far as the two records alone decide that."""
-    return not comparison.vetoes and comparison.score >= policy.auto_bits
+    return not comparison.vetoes and comparison.score >= policy.sure_score
 
 
 def verdict(comparison: Comparison, policy: Policy) -> str:
     """Where the pair stands against the thresholds, in one sentence: "2.3 bits are missing"."""
-    spare = comparison.score - policy.auto_bits
+    spare = comparison.score - policy.sure_score
     if links(comparison, policy):
         return f"It links by itself, with {spare:.1f} bits to spare."
     found = [f"{abs(spare):.1f} bits are missing"] if spare < 0 else []
@@ -152,7 +152,7 @@ def _change(field: str, label: str, how: How, now: Comparison, then: Comparison,
 
 
 def _words(label: str, how: How, bits: float, now: Comparison, then: Comparison, policy: Policy) -> str:
-    missing = policy.auto_bits - then.score
+    missing = policy.sure_score - then.score
     said = f"{label} {_SAID[how]}"
     if links(now, policy):
         loss = f"{missing:.1f} bits would be missing" if missing > 0 else "; ".join(then.vetoes)

@@ -40,8 +40,8 @@ class Comparison:
     evidence: tuple[Evidence, ...]
     vetoes: tuple[str, ...] = ()
 
-    @property
-    def probability(self) -> float:
+
+def probability(self) -> float:
         """That both are the same thing, from ``score``."""
         return probability(self.score)
 

@@ -238,7 +238,7 @@ _SCORED: list[Json] = [
     {"field": "sizes", "label": "Sizes", "level": "different", "similarity": 0.0, "bits": -6.4,
      "note": "sizes differ: only A: 16fr; only B: 18fr", "a": "16fr", "b": "18fr"},
 ]  # fmt: skip
-_THRESHOLDS: Json = {"link": 5.0, "review": -2.0, "margin": 3.0, "policy_version": 0}
+_THRESHOLDS: Json = {"link": 3.8, "review": -2.0, "probability": 0.95, "policy_version": 0}
 _ERP_SOURCE: Json = {"code_system": "erp-item", "code": "4711"}
 MATCH: Json = {
     "values": {"description": "Foley catheter, 18 Fr", "catalogue_number": "0165-SI16"},

@@ -39,7 +39,7 @@ class MatchBody(Strict):
 class Thresholds(serializers.Serializer[Any]):
     link = serializers.FloatField(help_text="Bits from which records are linked without asking.")
     review = serializers.FloatField(help_text="Bits from which a steward is asked.")
-    margin = serializers.FloatField(help_text="Bits that the best must be ahead of the next.")
+    probability = serializers.FloatField(help_text="That the best candidate is right, from which it is linked.")
     policy_version = serializers.IntegerField(help_text="0: as the engine comes.")
 
 
@@ -191,9 +191,9 @@ def _match(one: Match) -> dict[str, Any]:
 def _thresholds(of: Found | Explanation) -> dict[str, Any]:
     policy = of.policy
     return {
-        "link": policy.auto_bits,
+        "link": round(policy.sure_score, 3),
         "review": policy.review_bits,
-        "margin": policy.margin_bits,
+        "probability": policy.costs.auto,
         "policy_version": of.policy_version,
     }
 
@@ -208,7 +208,7 @@ def show(found: Explanation) -> dict[str, Any]:
         "two": _side(found.two, found.pair[1]),
         "together": found.together,
         "score": round(found.comparison.score, 3),
-        "probability": round(found.comparison.probability, 6),
+        "probability": round(found.probability, 6),
         "decision": found.decision,
         "verdict": found.verdict,
         "vetoes": list(found.vetoes),

@@ -49,6 +49,11 @@ class Explanation:
     policy: Policy
     policy_version: int
 
+    @property
+    def probability(self) -> float:
+        """That the two are one, without rivals."""
+        return self.policy.probabilities([self.comparison.score])[0]
+
 
 def explain(*, domain: str, one: str, two: str, actor: User) -> Explanation:
     """Compare two records, each named by a public id or by ``code-system/code``.
@@ -116,7 +121,7 @@ def find(domain: str, name: str) -> Side:
 def _decision(comparison: Comparison, policy: Policy) -> str:
     if comparison.score < policy.review_bits:
         return "none"
-    return "link" if comparison.score >= policy.auto_bits and not comparison.vetoes else "review"
+    return "link" if comparison.score >= policy.sure_score and not comparison.vetoes else "review"
 
 
 def _obstacles(pairs: Sequence[tuple[int, int]], sides: tuple[Side, Side]) -> list[str]:

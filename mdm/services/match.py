@@ -10,7 +10,6 @@ from typing import Any
 from django.utils import timezone
 
 from matching import Comparison, Policy
-from matching.records import probability
 from mdm import candidates as pool
 from mdm import permissions
 from mdm.candidates import Candidate
@@ -81,12 +80,13 @@ def _matches(engine: Engine, scored: Scored, outcome: Outcome, limit: int) -> li
     goldens = GoldenRecord.objects.in_bulk([golden for golden, _ in shown])
     sources = SourceRecord.objects.defer("raw", "standardised").select_related("code_system")
     best = sources.in_bulk([edge.via for _, edge in shown])
+    chances = engine.policy.probabilities([edge.score for _, edge in ranked])
     return [
         Match(
             golden=goldens[golden],
             source=best[edge.via],
             score=edge.score,
-            probability=probability(edge.score),
+            probability=chances[place],
             decision=_decision(outcome, golden),
             margin=_margin(ranked, place),
             vetoes=_vetoes(compared[golden], edge),

@@ -117,6 +117,6 @@ def test_what_if_tells_what_it_compared(data: st.DataObject, domain: str) -> Non
     now = recipe.compare(a, b, Statistics(), recipe.policy)
     for change in what_if(recipe, a, b, Statistics(), recipe.policy):
         assert change.score == pytest.approx(now.score + change.bits, abs=0.002)
-        turned = change.score >= recipe.policy.auto_bits and not change.vetoes
+        turned = change.score >= recipe.policy.sure_score and not change.vetoes
         assert change.turns == (turned != links(now, recipe.policy))
         assert change.text.startswith(change.label)

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("mdm", "0002_guards"),
+        ("mdm", "0003_learning"),
     ]
 
     operations = [
