@@ -78,14 +78,19 @@ def link(
     statistics = statistics or Statistics.collect(recipe, stds[1])
     found = candidates([recipe.keys(s) for s in stds[0]], [recipe.keys(s) for s in stds[1]], cap=CAP, best=BEST)
     scored = recipe.score_pairs(recipe.tables(*stds, statistics), found.left, found.right, statistics, policy)
-    decisions, policy = settle(len(left), found.left, found.right, scored, policy, clean=clean)
+    critical = np.array([recipe.critical(values) for values in left], dtype=np.bool_)
+    decisions, policy = settle(len(left), found.left, found.right, scored, policy, clean=clean, critical=critical)
     return Linked(decisions, found.left, found.right, scored.bits, scored.vetoed, statistics, policy)
 
 
 def settle(
-    size: int, left: Ints, right: Ints, scored: Scores, policy: Policy, *, clean: bool = False
-) -> tuple[list[Decision], Policy]:
-    """A decision for each of ``size`` left rows from its scored pairs, and the policy as calibrated on them."""
+    size: int, left: Ints, right: Ints, scored: Scores, policy: Policy, *, clean: bool = False,
+    critical: Bools | None = None,
+) -> tuple[list[Decision], Policy]:  # fmt: skip
+    """A decision for each of ``size`` left rows from its scored pairs, and the policy as calibrated on them.
+
+    ``critical``: one per left row, those that are decided by ``policy.critical``; by default none.
+    """
     decisions = [NOBODY] * size
     if not len(left):
         return decisions, policy
@@ -101,18 +106,20 @@ def settle(
     calibration = learn(chosen, runners, ranking.counts > 1, policy.calibration)
     policy = replace(policy, calibration=calibration)
     chances = [f(chosen.score, chosen.lead, chosen.claimed) for f in (calibration.partnered, calibration.right)]
+    costs = [policy.costs_of(bool(c)) for c in (np.zeros(size) if critical is None else critical)]
     taken: set[int] = set()
     for place in np.argsort(-chances[1], kind="stable").tolist():
         top = ranking.top(place, _SHOWN)
         ranked = tuple(
             Ranked(int(right[k]), float(scored.bits[k]), ("the two conflict",) if scored.vetoed[k] else ()) for k in top
         )
-        decision = verdict(ranked, Chance(*(float(c[place]) for c in chances)), float(chosen.lead[place]), policy)
+        row, chance = int(left[top[0]]), Chance(*(float(c[place]) for c in chances))
+        decision = verdict(ranked, chance, float(chosen.lead[place]), costs[row])
         if clean and decision.outcome == "link":
             if int(right[top[0]]) in taken:
                 decision = replace(decision, outcome="review", reason="a surer record of this clean source has it")
             taken.add(int(right[top[0]]))
-        decisions[int(left[top[0]])] = decision
+        decisions[row] = decision
     return decisions, policy
 
 
