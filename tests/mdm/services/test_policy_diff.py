@@ -56,6 +56,21 @@ def test_golden_records_that_would_merge_are_listed_and_no_others() -> None:
     assert not found.splits + found.moves
 
 
+@pytest.mark.parametrize(("both", "merges"), [(False, 1), (True, 0)])
+def test_implants_would_merge_only_where_it_is_more_certain(both: bool, merges: int) -> None:
+    kit.feed("erp", {"E1": kit.CATHETER | {"implant": both}})
+    kit.feed("scm", {"S1": SHORTER | {"implant": both}})
+    assert len(diff(sure=-3.0, review_bits=-4.0).merges) == merges
+
+
+def test_implants_would_be_asked_about_before_others_are() -> None:
+    kit.feed("erp", {"E1": kit.CATHETER, "E2": kit.STAPLER})
+    kit.feed("scm", {"S1": WITHOUT_CODE | {"implant": True}, "S2": WITHOUT_CODE})
+    assert kit.golden("scm", "S1") == kit.golden("scm", "S2") == kit.golden("erp", "E1")
+    found = diff(sure=4.0)
+    assert (found.opened, found.splits) == (1, [])
+
+
 def test_a_pair_that_a_person_called_different_would_not_merge() -> None:
     kit.feed("erp", {"E1": kit.CATHETER})
     kit.feed("scm", {"S1": SHORTER})
