@@ -82,7 +82,8 @@ def link(
     statistics = statistics or Statistics.of_table(recipe, theirs, vocabularies)
     found = search(mine.keys, theirs.keys, cap=CAP, best=_most(len(left)))
     scored = score(recipe, mine, theirs, vocabularies, found, statistics, policy)
-    decisions, policy = settle(len(left), found.left, found.right, scored, policy, clean=clean)
+    critical = np.fromiter((recipe.critical(values) for values in left), dtype=np.bool_, count=len(left))
+    decisions, policy = settle(len(left), found.left, found.right, scored, policy, clean=clean, critical=critical)
     return Linked(decisions, found.left, found.right, scored.bits, scored.vetoed, statistics, policy)
 
 
@@ -91,9 +92,13 @@ def _most(size: int) -> int:
 
 
 def settle(
-    size: int, left: Ints, right: Ints, scored: Scores, policy: Policy, *, clean: bool = False
-) -> tuple[list[Decision], Policy]:
-    """A decision for each of ``size`` left rows from its scored pairs, and the policy as calibrated on them."""
+    size: int, left: Ints, right: Ints, scored: Scores, policy: Policy, *, clean: bool = False,
+    critical: Bools | None = None,
+) -> tuple[list[Decision], Policy]:  # fmt: skip
+    """A decision for each of ``size`` left rows from its scored pairs, and the policy as calibrated on them.
+
+    ``critical``: one per left row, those that are decided by ``policy.critical``; by default none.
+    """
     decisions = [NOBODY] * size
     if not len(left):
         return decisions, policy
@@ -109,18 +114,20 @@ def settle(
     calibration = learn(chosen, runners, ranking.counts > 1, policy.calibration)
     policy = replace(policy, calibration=calibration)
     chances = [f(chosen.score, chosen.lead, chosen.claimed) for f in (calibration.partnered, calibration.right)]
+    costs = [policy.costs_of(bool(c)) for c in (np.zeros(size) if critical is None else critical)]
     taken: set[int] = set()
     for place in np.argsort(-chances[1], kind="stable").tolist():
         top = ranking.top(place, _SHOWN)
         ranked = tuple(
             Ranked(int(right[k]), float(scored.bits[k]), ("the two conflict",) if scored.vetoed[k] else ()) for k in top
         )
-        decision = verdict(ranked, Chance(*(float(c[place]) for c in chances)), float(chosen.lead[place]), policy)
+        row, chance = int(left[top[0]]), Chance(*(float(c[place]) for c in chances))
+        decision = verdict(ranked, chance, float(chosen.lead[place]), costs[row])
         if clean and decision.outcome == "link":
             if int(right[top[0]]) in taken:
                 decision = replace(decision, outcome="review", reason="a surer record of this clean source has it")
             taken.add(int(right[top[0]]))
-        decisions[int(left[top[0]])] = decision
+        decisions[row] = decision
     return decisions, policy
 
 

@@ -57,6 +57,10 @@ class Calibration:
         odds = float(np.log2(probability / (1.0 - probability)))
         return replace(self, base=odds - self.score * score - self.lead * min(LIMIT, score - NOTHING))
 
+    def towards(self, other: Calibration, share: float) -> Calibration:
+        """Between this (a share of 0) and the other (1)."""
+        return Calibration._of((1.0 - share) * self._weights + share * other._weights)
+
     @property
     def _weights(self) -> Floats:
         return np.array([self.base, self.score, self.lead, self.claimed])

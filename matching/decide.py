@@ -39,6 +39,10 @@ class Costs:
         """Probability from which asking costs less than missing."""
         return 1.0 / self.missed_link
 
+    def at_least(self, other: Costs) -> Costs:
+        """The dearer of each: what satisfies these satisfies both."""
+        return Costs(max(self.false_link, other.false_link), max(self.missed_link, other.missed_link))
+
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
@@ -69,14 +73,14 @@ class Decision:
 NOBODY = Decision("new", (), 0.0, 0.0, "nothing known is like it")
 
 
-def decide(ranked: Iterable[Ranked], policy: Policy) -> Decision:
+def decide(ranked: Iterable[Ranked], policy: Policy, *, critical: bool = False) -> Decision:
     """Decide for one record. The order of ``ranked`` doesn't matter; equals are ambiguous, never settled by key."""
     ordered = tuple(sorted(ranked, key=lambda candidate: -candidate.score))
     if not ordered:
         return NOBODY
     score, *rivals = (candidate.score for candidate in ordered)
     lead = lead_over(score, np.array(rivals))
-    return verdict(ordered, policy.chance(score, lead), lead, policy)
+    return verdict(ordered, policy.chance(score, lead), lead, policy.costs_of(critical))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +91,11 @@ class Chance:
     right: float
 
 
-def verdict(ranked: tuple[Ranked, ...], chance: Chance, lead: float, policy: Policy) -> Decision:
+def verdict(ranked: tuple[Ranked, ...], chance: Chance, lead: float, costs: Costs) -> Decision:
     """The decision that follows from how likely the best of ``ranked`` is right."""
-    if chance.partner < policy.costs.review:
+    if chance.partner < costs.review:
         return Decision("new", ranked, chance.right, lead, NOBODY.reason)
-    reason = _doubt(ranked[0], chance, lead, policy.costs)
+    reason = _doubt(ranked[0], chance, lead, costs)
     return Decision("review" if reason else "link", ranked, chance.right, lead, reason or "certain and without rival")
 
 
@@ -103,4 +107,4 @@ def _doubt(best: Ranked, chance: Chance, lead: float, costs: Costs) -> str:
         return ""
     if chance.partner >= costs.auto:
         return f"another record is nearly as likely ({lead:.1f} bits behind)"
-    return f"{chance.right:.0%} certain, {costs.auto:.0%} are wanted"
+    return f"{100 * chance.right:.3g}% certain, {100 * costs.auto:.3g}% are wanted"

@@ -138,6 +138,18 @@ class Policy:
         """Score that links without asking where there is no rival."""
         return self.calibration.score_for(self.costs.auto)
 
+    @cached_property
+    def _critical_score(self) -> float:
+        return self.calibration.score_for(self.costs_of(True).auto)
+
+    def costs_of(self, critical: bool) -> Costs:
+        """What mistakes about a record cost: if it is critical, never less than elsewhere."""
+        return self.critical.at_least(self.costs) if critical else self.costs
+
+    def sure_score_of(self, critical: bool) -> float:
+        """``sure_score`` by what mistakes about the record cost."""
+        return self._critical_score if critical else self.sure_score
+
     def chance(self, score: float, lead: float | None = None, claimed: float = 0.0) -> Chance:
         """How likely a best candidate of this score is right; see ``Calibration``. ``lead``: by default, of nobody."""
         ahead = score - NOTHING if lead is None else lead

@@ -23,9 +23,15 @@ class Scores:
     vetoed: Bools
 
 
+def _never(values: Values) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """One domain. ``spaces``: every column of a standardised record and the space its tokens are counted in."""
+    """One domain. ``spaces``: every column of a standardised record and the space its tokens are counted in.
+    ``critical``: whether mistakes about a record cost what ``Policy.critical`` says.
+    """
 
     domain: str
     standardise: Callable[[Values], Std]
@@ -33,6 +39,7 @@ class Recipe:
     spaces: Mapping[str, str]
     comparators: tuple[Comparator, ...]
     policy: Policy
+    critical: Callable[[Values], bool] = _never
 
     def tables(self, left: Sequence[Std], right: Sequence[Std], stats: Statistics) -> Tables:
         """The two lists of records as columns, to score many pairs of them."""

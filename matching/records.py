@@ -41,11 +41,6 @@ class Comparison:
     vetoes: tuple[str, ...] = ()
 
 
-def probability(self) -> float:
-        """That both are the same thing, from ``score``."""
-        return probability(self.score)
-
-
 def probability(bits: float) -> float:
     """Odds in bits as a probability; safe for any size."""
     return 1.0 / (1.0 + math.pow(2.0, -max(-1000.0, min(1000.0, bits))))

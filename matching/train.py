@@ -82,6 +82,7 @@ def fit(
     are the same.
     """
     truth = np.asarray(same, dtype=np.float64)
+    positive = int(truth.sum())
     fields = [comparator.field for comparator in recipe.comparators]
     parts = split(recipe, statistics, policy, pairs)
     found = _solve(parts, statistics.prior, truth)
@@ -90,12 +91,11 @@ def fit(
     trained = replace(
         policy,
         weights=scaled(policy.weights, factors),
-        calibration=_calibrated(policy.calibration, offset),
+        calibration=_calibrated(policy.calibration, offset, min(positive, len(truth) - positive)),
         costs=costs or policy.costs,
     )
     before = _loss(statistics.prior + parts.sum(axis=1), truth)
     after = _cross_validated(parts, statistics.prior, truth)
-    positive = int(truth.sum())
     return Trained(
         policy=trained,
         factors=factors,
@@ -108,9 +108,12 @@ def fit(
     )
 
 
-def _calibrated(calibration: Calibration, offset: float) -> Calibration:
-    """What trained scores mean: with the offset they are log-odds, of which leads and claims tell their old share."""
-    return replace(calibration, score=1.0 - calibration.lead).through(-offset, 0.5)
+def _calibrated(calibration: Calibration, offset: float, labels: int) -> Calibration:
+    """What trained scores mean: with the offset they are log-odds, of which leads and claims tell their old share.
+    Taken half-way where there are just enough labels of the rarer kind, so that few change little.
+    """
+    trained = replace(calibration, score=1.0 - calibration.lead).through(-offset, 0.5)
+    return calibration.towards(trained, labels / (labels + ENOUGH))
 
 
 def _notes(same: int, different: int, before: float, after: float) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ class Query:
     code_system: int
     deduplicated: bool
     tie: str  # depends on content alone
+    critical: bool = False  # mistakes about it cost what ``Policy.critical`` says
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class _Clusters:
         self._clean: list[set[int]] = []
         self.golden: list[int] = []
         self.ties = {query.source: query.tie for query in queries}
+        self._critical = {query.source for query in queries if query.critical}
         for query in queries:
             clean = {query.code_system} if query.deduplicated else set()
             self._add(Target(peer=query.source), {query.source}, clean, 0)
@@ -102,6 +104,10 @@ class _Clusters:
         while number in self._joined:
             number = self._joined[number]
         return number
+
+    def critical(self, *nodes: Target) -> bool:
+        """Whether any of these is a critical query: an edge is decided by the stricter of its ends."""
+        return any(node.peer in self._critical for node in nodes)
 
     def conflict(self, one: int, two: int) -> str:
         """Why these two clusters may never be one, "" if they may."""
@@ -144,7 +150,7 @@ def _join_certain(edges: Edges, ties: Mapping[int, str], clusters: _Clusters, po
         (edge.score, source, target)
         for source, targets in edges.items()
         for target, edge in targets.items()
-        if edge.score >= policy.sure_score
+        if edge.score >= policy.sure_score_of(clusters.critical(Target(peer=source), target))
         and not edge.vetoed
         and (not target.peer or ties[source] <= ties[target.peer])
     ]
@@ -166,7 +172,8 @@ def _join_certain(edges: Edges, ties: Mapping[int, str], clusters: _Clusters, po
 
 def _rival(edges: Edges, source: int, target: Target, score: float, clusters: _Clusters, policy: Policy) -> str:
     """Why not to link: other targets that could not be the same thing as this one are together nearly as likely."""
-    here, there = clusters.find(Target(peer=source)), clusters.find(target)
+    me = Target(peer=source)
+    here, there = clusters.find(me), clusters.find(target)
     rivals: dict[int, float] = {}  # of what is one thing already, the best score
     for other, edge in edges[source].items():
         if other == target or (edge.vetoed and edge.score <= score):
@@ -177,7 +184,8 @@ def _rival(edges: Edges, source: int, target: Target, score: float, clusters: _C
         if not _could_be_one(edges, target, other, there, rival, clusters, policy):
             rivals[rival] = max(edge.score, rivals.get(rival, edge.score))
     lead = lead_over(score, np.array(sorted(rivals.values())))
-    return "another record is nearly as likely" if policy.chance(score, lead).right < policy.costs.auto else ""
+    enough = policy.costs_of(clusters.critical(me, target)).auto
+    return "another record is nearly as likely" if policy.chance(score, lead).right < enough else ""
 
 
 def _could_be_one(edges: Edges, one: Target, two: Target, a: int, b: int, clusters: _Clusters, policy: Policy) -> bool:
@@ -185,7 +193,8 @@ def _could_be_one(edges: Edges, one: Target, two: Target, a: int, b: int, cluste
     if clusters.conflict(a, b):
         return False
     edge = edges.get(one.peer, {}).get(two) or edges.get(two.peer, {}).get(one)
-    return edge is not None and edge.score >= policy.sure_score and not edge.vetoed
+    sure = policy.sure_score_of(clusters.critical(one, two))
+    return edge is not None and edge.score >= sure and not edge.vetoed
 
 
 def _settle(

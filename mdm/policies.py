@@ -6,7 +6,7 @@ from typing import Any
 
 from mdm import survivorship
 from mdm.known import Known
-from mdm.models import Policy
+from mdm.models import GoldenRecord, Policy
 
 # What a record needs before it leaves draft.
 REQUIRED: dict[str, tuple[str, ...]] = {
@@ -37,6 +37,11 @@ def gate_is_open(needed: tuple[str, ...], values: dict[str, Any]) -> bool:
 def criticality(domain: str, values: dict[str, Any]) -> str:
     """Implants are high: merging or retiring one needs a second person, and no two ever merge automatically."""
     return "high" if domain == "item" and values.get("implant") else "normal"
+
+
+def is_critical(domain: str, values: dict[str, Any]) -> bool:
+    """Whether mistakes about the record cost more than elsewhere; see ``matching.Policy.critical``."""
+    return criticality(domain, values) == GoldenRecord.Criticality.HIGH
 
 
 def label(domain: str, values: dict[str, Any]) -> str:

@@ -186,6 +186,11 @@ def keys(std: Std) -> list[str]:
     )
 
 
+def critical(values: Values) -> bool:
+    """Implants stay in a body: a recall must find each, and no other."""
+    return bool(values.get("implant"))
+
+
 CALIBRATION = Calibration(base=0.0, score=0.45, lead=0.15, claimed=0.17)
 
 RECIPE = Recipe(
@@ -203,4 +208,5 @@ RECIPE = Recipe(
         Axes("packs", "Packaging", conflict="packaging differs"),
     ),
     policy=Policy("item", review_bits=-2.0, calibration=CALIBRATION, weights=WEIGHTS),
+    critical=critical,
 )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from matching import Policy as MatchPolicy
-from matching.train import Costs, Trained, fit
+from matching.decide import Costs
+from matching.train import Trained, fit
 from mdm import candidates as pool
 from mdm import permissions
 from mdm.candidates import standardised
@@ -31,29 +32,37 @@ class Training:
 
     def to_json(self) -> dict[str, Any]:
         """As stored on the change request: {path: {before, after}} for what changes, then how and to what effect."""
-        new = self.trained.policy
-        bounds = {
-            name: {"before": getattr(self.before, name), "after": getattr(new, name)}
-            for name in ("auto_bits", "review_bits")
-        }
-        weights = {
-            name: {"before": self.before.weights[name], "after": value}
-            for name, value in new.weights.items()
-            if value != self.before.weights[name]
-        }
         return {
-            **{name: pair for name, pair in bounds.items() if pair["before"] != pair["after"]},
-            "weights": weights,
+            **changes(self.before, self.trained.policy),
             "training": self.trained.to_json(),
             "population": self.diff.to_json(),
         }
 
 
+def changes(before: MatchPolicy, after: MatchPolicy) -> dict[str, dict[str, Any]]:
+    """What differs: {path: {before, after}}, as "costs.false_link" and "weights.code.rarity"; and, as nobody can tell
+    it from the calibration, the ``sure_score`` that comes of it.
+    """
+    old, new = ({"sure_score": round(p.sure_score, 3), **_leaves(p.to_json())} for p in (before, after))
+    return {
+        path: {"before": old.get(path), "after": new.get(path)}
+        for path in {**new, **old}
+        if old.get(path) != new.get(path)
+    }
+
+
+def _leaves(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A policy's body, flat."""
+    flat: dict[str, Any] = {}
+    for name, value in body.items():
+        flat |= {f"{name}.{part}": v for part, v in value.items()} if isinstance(value, Mapping) else {name: value}
+    return flat
+
+
 def practise(domain: str, costs: Costs | None = None) -> Training:
     """Learn from the labels of a domain and look at what the new rules would do. Writes nothing.
 
-    ``costs``: by criticality, of a wrong link, a missed link and a review; by default those that the thresholds in
-    force imply.
+    ``costs``: what mistakes cost from now on; by default as under the rules in force.
     """
     engine = engine_for(domain)
     trained = _fit(engine, labels(domain), costs)

@@ -151,9 +151,10 @@ def _parts(members: list[int], links: set[Pair]) -> list[list[int]]:
 def _note_likely(links: Links, policy: Policy, edges: Edges, batch: Batch) -> None:
     """Pairs of golden records that have sources which are one for certain; a veto seen from either side counts."""
     for source in batch.sources:
+        sure = policy.sure_score_of(source.critical)
         for target, edge in edges.get(source.pk, {}).items():
             mine, other = source.golden, target.golden
-            if mine is None or mine == other or edge.score < policy.sure_score:
+            if mine is None or mine == other or edge.score < sure:
                 continue
             pair = min(mine, other), max(mine, other)
             best, via, vetoed = links.get(pair, (-math.inf, 0, False))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from matching import Policy, Scores
 from mdm import candidates as pool
@@ -19,6 +19,7 @@ from mdm.engine import Engine
 from mdm.known import Known
 from mdm.models import GoldenRecord, Judgement, SourceRecord
 from mdm.partition import Edge, Facts, Query, Target
+from mdm.policies import is_critical
 from mdm.services import scoring
 
 BATCH = 250  # golden records, or records in review, taken at once
@@ -39,6 +40,7 @@ class Source:
     pk: int
     golden: int | None
     reason: str
+    critical: bool = False
 
 
 @dataclass(slots=True)
@@ -70,14 +72,19 @@ class Batch:
 def batches(engine: Engine, policies: Policies) -> Iterator[Batch]:
     """All that speak: the sources of golden records, by golden record, then those in review."""
     known = Known()
-    rows = SourceRecord.objects.filter(domain=engine.domain).values_list("pk", "golden", "link_reason")
+    rows = SourceRecord.objects.filter(domain=engine.domain)
     goldens = GoldenRecord.objects.filter(domain=engine.domain).exclude(status=GoldenRecord.Status.MERGED)
     for chunk in _chunks(list(goldens.order_by("pk").values_list("pk", flat=True))):
         found = rows.filter(golden__in=chunk, state=State.LINKED).order_by("golden", "pk")
-        yield _look_up(engine, known, policies, [Source(*row) for row in found])
+        yield _look_up(engine, known, policies, _sources(engine.domain, found))
     for chunk in _chunks(list(rows.filter(state=State.REVIEW).order_by("pk").values_list("pk", flat=True))):
         found = rows.filter(pk__in=chunk).order_by("pk")
-        yield _look_up(engine, known, policies, [Source(*row) for row in found])
+        yield _look_up(engine, known, policies, _sources(engine.domain, found))
+
+
+def _sources(domain: str, rows: QuerySet[SourceRecord]) -> list[Source]:
+    found = rows.values_list("pk", "golden", "link_reason", "values")
+    return [Source(pk, golden, reason, is_critical(domain, values)) for pk, golden, reason, values in found]
 
 
 def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -89,7 +96,7 @@ def _look_up(engine: Engine, known: Known, policies: Policies, sources: list[Sou
     ids = [source.pk for source in sources]
     left, right = pool.find(pool.keys(ids))
     rows = pool.rows(sorted({*ids, *right.tolist()}))
-    batch = Batch(sources, rows, {pk: _query(known, rows[pk]) for pk in ids})
+    batch = Batch(sources, rows, {s.pk: _query(known, rows[s.pk], s.critical) for s in sources})
     together = [pair for group in batch.groups().values() for pair in combinations([s.pk for s in group], 2)]
     found = {*zip(left.tolist(), right.tolist(), strict=True), *together, *((b, a) for a, b in together)}
     pairs = [(a, b) for a, b in sorted(found) if b in rows and rows[b].golden is not None]
@@ -104,9 +111,10 @@ def _look_up(engine: Engine, known: Known, policies: Policies, sources: list[Sou
     return batch
 
 
-def _query(known: Known, row: Candidate) -> Query:
+def _query(known: Known, row: Candidate, critical: bool) -> Query:
     system = known.code_systems[row.code_system]
-    return Query(row.source, system.pk, system.deduplicated, tie="")  # decided one by one, so there are no ties
+    tie = ""  # decided one by one, so there are no ties
+    return Query(row.source, system.pk, system.deduplicated, tie, critical)
 
 
 def _enter(engine: Engine, policies: Policies, batch: Batch, pairs: list[Pair]) -> None:

@@ -220,8 +220,7 @@ def _write_reviews(
 
 
 def _priority(domain: str, source: SourceRecord) -> int:
-    critical = policies.criticality(domain, source.values) == GoldenRecord.Criticality.HIGH
-    return WorkItem.Priority.HIGH if critical else WorkItem.Priority.NORMAL
+    return WorkItem.Priority.HIGH if policies.is_critical(domain, source.values) else WorkItem.Priority.NORMAL
 
 
 def _shown(likely: Sequence[tuple[Target, Edge]], goldens_of: Mapping[int, int]) -> list[tuple[int, Edge]]:
@@ -285,10 +284,11 @@ def _ask_about(
 def _rivals(engine: Engine, source: SourceRecord, scored: Scored) -> list[tuple[int, Edge]]:
     """Golden records that a changed record would be linked to today, had it no link: best first."""
     facts, mine = scored.facts, source.golden_id or 0
+    sure = engine.policy.sure_score_of(scored.queries[source.pk].critical)
     found = [
         (target.golden, edge)
         for target, edge in scored.edges.get(source.pk, {}).items()
-        if edge.score >= engine.policy.sure_score and not edge.vetoed and not facts.apart(mine, target.golden)
+        if edge.score >= sure and not edge.vetoed and not facts.apart(mine, target.golden)
     ]
     return sorted(found, key=lambda pair: (-round(pair[1].score, 6), pair[0]))[:SHOWN]
 

@@ -15,6 +15,7 @@ from django.db.models import Q
 
 from matching import Comparison, Policy, Scores
 from mdm import candidates as pool
+from mdm import policies
 from mdm.candidates import Candidate, standardised
 from mdm.engine import Engine
 from mdm.known import Known
@@ -42,6 +43,7 @@ def as_query(source: SourceRecord) -> Query:
         code_system=source.code_system_id,
         deduplicated=source.code_system.deduplicated,
         tie=hashlib.blake2b(content, digest_size=12).hexdigest(),
+        critical=policies.is_critical(source.domain, source.values),
     )
 
 

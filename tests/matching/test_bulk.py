@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from matching import decide, recipe_for
 from matching.bulk import dedupe, link
-from matching.decide import Ranked
+from matching.decide import Costs, Ranked
 from matching.evaluate import quality
 
 RECIPE = recipe_for("item")
@@ -58,6 +59,21 @@ def test_bulk_decides_as_one_by_one() -> None:
         assert alone.outcome == found.decisions[row].outcome
         assert alone.ranked[0] == found.decisions[row].ranked[0]
         assert sorted(judged.bits.tolist()) == sorted(found.bits[found.left == row].tolist())
+
+
+def test_an_implant_needs_more_certainty_than_a_glove_in_a_whole_table() -> None:
+    gloves = [v if row % 3 else {"description": v["description"]} for row, v in enumerate(ERP)]
+    implants = [values | {"implant": True} for values in gloves]
+    policy = replace(RECIPE.policy, critical=Costs(false_link=1e4))  # this table leaves little doubt
+    plain, found = link(RECIPE, gloves, GOLDEN, policy=policy), link(RECIPE, implants, GOLDEN, policy=policy)
+    assert (found.bits.tolist(), found.policy) == (plain.bits.tolist(), plain.policy)
+    enough = found.policy.costs_of(True).auto
+    between = [row for row, d in enumerate(plain.decisions) if d.outcome == "link" and d.probability < enough]
+    assert 0 < len(between) < len(plain.links)
+    assert {found.decisions[row].outcome for row in between} == {"review"}
+    assert set(found.links) == {(left, right) for left, right in plain.links if left not in between}
+    mixed = link(RECIPE, [implants[i] if i in between[:1] else v for i, v in enumerate(gloves)], GOLDEN, policy=policy)
+    assert set(mixed.links) == {pair for pair in plain.links if pair[0] != between[0]}
 
 
 def test_the_order_of_rows_does_not_matter() -> None:

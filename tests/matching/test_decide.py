@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from matching import Policy, Ranked, decide
 from matching.calibration import Calibration
-from matching.decide import Costs
+from matching.decide import Chance, Costs, verdict
 
 # Without rivals: 95 % at 5.8 bits, 5 % at −9.8.
 POLICY = replace(Policy.default("item"), calibration=Calibration(base=0.0, score=0.5, lead=0.05, claimed=0.1))
@@ -51,6 +51,44 @@ def test_thresholds_follow_from_what_mistakes_cost() -> None:
     assert POLICY.chance(POLICY.sure_score).right == pytest.approx(0.95)
     implants = replace(POLICY, costs=Costs(false_link=500))
     assert implants.sure_score > POLICY.sure_score + 5
+
+
+@given(st.floats(2.0, 1e6), st.floats(2.0, 1e6), st.floats(0, 1))
+def test_what_is_done_is_what_costs_least(false_link: float, missed_link: float, right: float) -> None:
+    costs = Costs(false_link, missed_link)
+    done = verdict((Ranked("a", 10.0),), Chance(right, right), 20.0, costs).outcome
+    expected = {"link": (1 - right) * false_link, "new": right * missed_link, "review": 1.0}
+    assert expected[done] <= min(expected.values()) * (1 + 1e-9) + 1e-9
+
+
+def test_mistakes_that_cost_no_more_than_a_review_are_refused() -> None:
+    for costs in ({"false_link": 1.0}, {"missed_link": 0.0}):
+        with pytest.raises(ValueError, match="more than the review"):
+            Costs(**costs)
+
+
+def test_an_implant_needs_more_certainty_than_a_glove() -> None:
+    score = (POLICY.sure_score + POLICY.sure_score_of(True)) / 2
+    assert decide([Ranked("a", score)], POLICY).outcome == "link"
+    asked = decide([Ranked("a", score)], POLICY, critical=True)
+    assert asked.outcome == "review"
+    assert asked.reason.endswith("% certain, 99.5% are wanted")
+    assert decide([Ranked("a", POLICY.sure_score_of(True) + 0.1)], POLICY, critical=True).outcome == "link"
+
+
+def test_an_implant_is_asked_about_where_a_glove_is_left_alone() -> None:
+    chance = (POLICY.costs.review + POLICY.costs_of(True).review) / 2
+    outcomes = [
+        verdict((Ranked("a", -9.0),), Chance(chance, chance), 16.0, POLICY.costs_of(critical)).outcome
+        for critical in (False, True)
+    ]
+    assert outcomes == ["new", "review"]
+
+
+def test_critical_records_are_never_decided_on_less_than_others() -> None:
+    dear = replace(POLICY, costs=Costs(false_link=1000.0, missed_link=10.0))
+    assert dear.costs_of(True) == Costs(false_link=1000.0, missed_link=40.0)
+    assert dear.sure_score_of(True) == dear.sure_score
 
 
 def test_the_chances_of_rivals_never_add_up_to_more_than_one() -> None:

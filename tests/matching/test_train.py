@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from matching import Policy, Statistics, recipe_for
+from matching.decide import Costs
 from matching.records import Std, probability
-from matching.train import ENOUGH, Costs, Trained, fit, scaled, speaks_against, split, thresholds
+from matching.train import ENOUGH, Trained, fit, scaled, speaks_against, split
 
 RECIPE = recipe_for("item")
 POLICY = RECIPE.policy
@@ -138,39 +137,34 @@ def test_every_weight_belongs_to_a_field_that_is_trained(domain: str) -> None:
         assert doubled[name] == pytest.approx(value * (3.0 if speaks_against(name, value) else 2.0))
 
 
-# ---------------------------------------------------------------------------------------------------------- thresholds
+# ---------------------------------------------------------------------------------------------------- what scores mean
 
 
-def test_the_implied_costs_give_the_thresholds_back() -> None:
-    assert thresholds(Costs.implied(POLICY)) == pytest.approx((POLICY.auto_bits, POLICY.review_bits))
+def test_stated_costs_are_those_of_the_new_policy_and_others_stay() -> None:
+    found = fit(RECIPE, STATISTICS, POLICY, PAIRS, labels(POLICY), Costs(false_link=1000.0, missed_link=5.0))
+    assert found.policy.costs == Costs(false_link=1000.0, missed_link=5.0)
+    same = train(POLICY, labels(POLICY)).policy
+    assert (same.costs, same.critical, found.policy.critical) == (POLICY.costs, POLICY.critical, POLICY.critical)
+    assert found.policy.sure_score > same.sure_score + 4
 
 
-@given(st.floats(1.1, 1e6), st.floats(1.1, 1e6), st.floats(-30, 30))
-def test_what_is_done_is_what_costs_least(false_merge: float, missed: float, score: float) -> None:
-    auto, review = thresholds(Costs(false_merge, missed, 1.0))
-    assert auto >= review - 1e-9
-    if min(abs(score - auto), abs(score - review)) < 1e-6:
-        return
-    p = probability(score)
-    cost = {"link": (1 - p) * false_merge, "new": p * missed, "review": 1.0}
-    done = "link" if score >= auto else "review" if score >= review else "new"
-    assert cost[done] <= min(cost.values()) * (1 + 1e-6) + 1e-9
+@pytest.mark.parametrize("offset", [-3.0, 3.0])
+def test_scores_that_are_off_throughout_shift_what_they_mean(offset: float) -> None:
+    plain, found = train(POLICY, labels(POLICY)), train(POLICY, labels(POLICY, offset=offset))
+    assert abs(found.offset) > 0.5
+    assert found.offset * offset > 0
+    shift = found.offset - plain.offset
+    assert found.policy.sure_score == pytest.approx(plain.policy.sure_score - shift, abs=0.15)
 
 
-def test_a_dearer_false_merge_asks_for_more_and_criticality_has_its_own() -> None:
-    costs = {"normal": Costs(50.0, 5.0), "high": Costs(5000.0, 5.0)}
-    found = fit(RECIPE, STATISTICS, POLICY, PAIRS, labels(POLICY), costs)
-    assert found.thresholds["high"][0] > found.thresholds["normal"][0] + 6
-    assert (found.policy.auto_bits, found.policy.review_bits) == found.thresholds["normal"]
+def test_after_many_labels_the_sure_score_is_the_one_whose_odds_mistakes_ask_for() -> None:
+    policy = train(POLICY, labels(POLICY)).policy
+    assert probability(policy.sure_score) == pytest.approx(policy.costs.auto, abs=0.01)
 
 
-def test_a_cost_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="more than nothing"):
-        thresholds(Costs(1.0, 0.0))
-
-
-def test_scores_that_are_too_low_throughout_lower_the_thresholds() -> None:
-    found = train(POLICY, labels(POLICY, offset=3.0))
-    assert found.offset > 0.5
-    assert found.policy.auto_bits == pytest.approx(POLICY.auto_bits - found.offset, abs=0.01)
-    assert found.policy.review_bits == pytest.approx(POLICY.review_bits - found.offset, abs=0.01)
+def test_the_fewer_labels_of_the_rarer_kind_the_nearer_scores_mean_what_they_did() -> None:
+    same = labels(POLICY)
+    found = [train(POLICY, same, count=count).policy.sure_score - POLICY.sure_score for count in (8, 30, 200, 1500)]
+    assert found == sorted(found)
+    assert 0.0 <= found[0] < 0.5
+    assert train(POLICY, [True] * 40, count=40).policy.calibration == POLICY.calibration

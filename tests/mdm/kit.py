@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import Group
 from django.db import connections, transaction
 from django.db.models import Model
 
+from matching import Policy
 from mdm.canonical import DOMAINS
 from mdm.changes import Change
 from mdm.models import CodeSystem, GoldenRecord, Ingest, SourceRecord, SourceSystem, User, WorkItem
@@ -48,6 +50,11 @@ def person(name: str, *roles: str) -> User:
     user, _ = User.objects.get_or_create(username=name)
     user.groups.set(Group.objects.filter(name__in=roles))
     return User.objects.get(pk=user.pk)  # without cached permissions
+
+
+def sure_from(policy: Policy, score: float) -> Policy:
+    """The policy, calibrated so that this score links by itself where there is no rival."""
+    return replace(policy, calibration=policy.calibration.through(score, policy.costs.auto))
 
 
 def steward() -> User:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching import Policy
+from matching.competition import lead_over
 from mdm.partition import Edge, Facts, Outcome, Query, Target, partition
 
 POLICY = Policy.default("item")
@@ -24,6 +27,7 @@ def decide(
     *pairs: tuple[Any, ...],
     queries: str = "ab",
     clean: str = "",
+    critical: str = "",
     facts: Facts | None = None,
     ids: dict[str, int] | None = None,
 ) -> dict[str, Outcome]:
@@ -35,7 +39,10 @@ def decide(
         found[ids[one]][target] = Edge(score, bool(vetoed), via=0)
         if isinstance(two, str):
             found[ids[two]][Target(peer=ids[one])] = Edge(score, bool(vetoed), via=0)
-    asked = [Query(ids[name], 7 if name in clean else ids[name] + 100, name in clean, name) for name in queries]
+    asked = [
+        Query(ids[name], 7 if name in clean else ids[name] + 100, name in clean, name, name in critical)
+        for name in queries
+    ]
     outcomes = partition(asked, found, facts or Facts(), POLICY)
     return {name: outcomes[ids[name]] for name in queries}
 
@@ -132,10 +139,39 @@ def test_edges_of_records_that_are_not_asked_about_do_not_count() -> None:
     assert list(partition(asked, edges, Facts(), POLICY)) == [1]
 
 
+# ---------------------------------------------------------------------------------------------------------- implants
+
+BETWEEN = (POLICY.sure_score + POLICY.sure_score_of(True)) / 2
+
+
+def test_an_implant_needs_more_certainty_than_a_glove() -> None:
+    outcomes = decide(("a", 1, BETWEEN), ("b", 2, BETWEEN), critical="a")
+    assert kinds(outcomes) == {"a": "review", "b": "link"}
+    surer = POLICY.sure_score_of(True) + 0.1
+    assert kinds(decide(("a", 1, surer), queries="a", critical="a")) == {"a": "link"}
+
+
+def test_an_implants_runner_up_must_be_further_behind() -> None:
+    rivals = (SURE - n / 4 for n in range(100))
+    chances = ((rival, POLICY.chance(SURE, lead_over(SURE, np.array([rival]))).right) for rival in rivals)
+    rival = next(rival for rival, right in chances if POLICY.costs.auto <= right < POLICY.critical.auto)
+    pairs = ("a", 1, SURE), ("a", 2, rival)
+    assert kinds(decide(*pairs, queries="a")) == {"a": "link"}
+    outcome = decide(*pairs, queries="a", critical="a")["a"]
+    assert (outcome.kind, outcome.reason) == ("review", "another record is nearly as likely")
+
+
+@pytest.mark.parametrize("critical", ["a", "b", "ab"])
+def test_of_two_new_records_the_stricter_decides(critical: str) -> None:
+    assert sorted(kinds(decide(("a", "b", BETWEEN))).values()) == ["link", "new"]
+    assert sorted(kinds(decide(("a", "b", BETWEEN), critical=critical)).values()) == ["new", "review"]
+    assert sorted(kinds(decide(("a", "b", SURE), critical=critical)).values()) == ["link", "new"]
+
+
 # ------------------------------------------------------------------------------------------- order and ids don't count
 
 NAMES = "abcde"
-scores = st.sampled_from([DOUBTFUL, POLICY.sure_score, SURE - MARGIN / 4, SURE])
+scores = st.sampled_from([DOUBTFUL, POLICY.sure_score, BETWEEN, SURE - MARGIN / 4, SURE])
 peers = st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES), scores, st.sampled_from([(), (True,)]))
 targets = st.tuples(st.sampled_from(NAMES), st.sampled_from([1, 2]), scores, st.sampled_from([(), (True,)]))
 
@@ -145,11 +181,12 @@ targets = st.tuples(st.sampled_from(NAMES), st.sampled_from([1, 2]), scores, st.
     st.lists(peers, max_size=8),
     st.lists(targets, max_size=5),
     st.sampled_from(["", "ab", "abc"]),
+    st.sampled_from(["", "b", "ac"]),
     st.sampled_from([None, ("a", "b"), ("b", "c")]),
     st.permutations(range(1, 6)),
 )
 def test_the_result_depends_on_content_alone(
-    joined: list[Any], linked: list[Any], clean: str, rejected: tuple[str, str] | None, order: list[int]
+    joined: list[Any], linked: list[Any], clean: str, critical: str, rejected: tuple[str, str] | None, order: list[int]
 ) -> None:
     pairs = {tuple(sorted(p[:2])): (*sorted(p[:2]), p[2], *p[3]) for p in joined if p[0] != p[1]}
     rows = [*pairs.values(), *{p[:2]: (*p[:3], *p[3]) for p in linked}.values()]
@@ -157,7 +194,7 @@ def test_the_result_depends_on_content_alone(
     def run(ids: dict[str, int], rows: list[Any], names: str) -> dict[str, object]:
         pair = sorted(ids[name] for name in rejected) if rejected else []
         facts = Facts(rejected=frozenset([(pair[0], pair[1])] if pair else []))
-        outcomes = decide(*rows, queries=names, clean=clean, facts=facts, ids=ids)
+        outcomes = decide(*rows, queries=names, clean=clean, critical=critical, facts=facts, ids=ids)
         named = {number: name for name, number in ids.items()}
         return {
             name: (o.kind, o.target and (o.target.golden or named[o.target.peer]), o.reason)

@@ -14,7 +14,7 @@ from mdm.services import learning
 
 
 class Command(BaseCommand):
-    help = "Learns weights and thresholds from stewards' decisions, shows what they would do, and proposes them."
+    help = "Learns from stewards' decisions what evidence weighs and scores mean, shows the effect, and proposes it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--domain", required=True, choices=DomainName.values)

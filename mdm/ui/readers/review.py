@@ -13,6 +13,7 @@ from django.utils import timezone
 import matching
 from mdm.known import Known
 from mdm.models import GoldenRecord, Policy, User, WorkItem
+from mdm.policies import is_critical
 from mdm.ui.readers import work
 from mdm.ui.readers.compare import Comparison
 
@@ -171,7 +172,9 @@ class Review:
         """Probabilities above which the policy in force asks a person, and links by itself."""
         row = Known().policy(Policy.Kind.MATCH, self.item.domain)
         policy = matching.Policy.from_json(row.body) if row else matching.Policy.default(self.item.domain)
-        return policy.costs.review, policy.costs.auto
+        source = self.item.source
+        costs = policy.costs_of(source is not None and is_critical(source.domain, source.values))
+        return costs.review, costs.auto
 
 
 def find(pk: int) -> WorkItem | None:

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from matching import Policy as MatchPolicy
-from matching.train import Costs
+from matching.decide import Costs
 from mdm.engine import count_frequencies, engine_for
 from mdm.exceptions import Forbidden, NeedsReason, Refused
 from mdm.models import ChangeRequest, GoldenRecord, Policy, SourceRecord
@@ -57,19 +57,40 @@ def test_the_approved_policy_scores_as_it_was_trained() -> None:
     requests.approve(request=request, actor=kit.approver())
     engine = engine_for("item")
     assert engine.policy_version == 1
-    assert engine.policy.auto_bits == training.trained.policy.auto_bits
-    assert engine.policy.weights == training.trained.policy.weights
+    assert engine.policy == training.trained.policy
     one, two = kit.source("erp", "E0").standardised, kit.source("scm", "S0").standardised
     compared = engine.recipe.compare(one, two, engine.statistics, engine.policy)
     assert compared.score == pytest.approx(sum(evidence.bits for evidence in compared.evidence))
 
 
-def test_stated_costs_set_the_thresholds() -> None:
+def test_stated_costs_are_proposed_and_the_score_that_they_ask_for_is_told() -> None:
     decided()
-    training = learning.practise("item", {"normal": Costs(false_merge=1025.0, missed=17.0)})
-    assert training.trained.policy.auto_bits == pytest.approx(10.0 - training.trained.offset, abs=0.01)
-    assert training.trained.policy.review_bits == pytest.approx(-4.0 - training.trained.offset, abs=0.01)
-    assert training.to_json()["auto_bits"]["before"] == 5.0
+    before, training = engine_for("item").policy, learning.practise("item", Costs(false_link=1025.0, missed_link=17.0))
+    policy = training.trained.policy
+    assert policy.chance(policy.sure_score).right == pytest.approx(1 - 1 / 1025, abs=1e-6)
+    told = training.to_json()
+    assert told["costs.false_link"] == {"before": 20.0, "after": 1025.0}
+    assert told["costs.missed_link"] == {"before": 20.0, "after": 17.0}
+    assert told["sure_score"] == {"before": round(before.sure_score, 3), "after": round(policy.sure_score, 3)}
+    assert policy.sure_score > before.sure_score + 5
+
+
+def test_what_changes_is_told_by_path_and_what_stays_is_not() -> None:
+    before = MatchPolicy.default("item")
+    after = replace(
+        before,
+        review_bits=-3.0,
+        calibration=replace(before.calibration, claimed=0.2),
+        critical=Costs(before.critical.false_link, 50.0),
+        weights={**before.weights, "code.rarity": 9.0},
+    )
+    assert learning.changes(before, before) == {}
+    assert learning.changes(before, after) == {
+        "review_bits": {"before": -2.0, "after": -3.0},
+        "calibration.claimed": {"before": before.calibration.claimed, "after": 0.2},
+        "critical.missed_link": {"before": 40.0, "after": 50.0},
+        "weights.code.rarity": {"before": before.weights["code.rarity"], "after": 9.0},
+    }
 
 
 def test_labels_that_contradict_a_field_lower_its_weight_and_only_what_changes_is_listed() -> None:
@@ -85,9 +106,10 @@ def test_labels_that_contradict_a_field_lower_its_weight_and_only_what_changes_i
         decide(f"E{n}", f"S{n}", False)
     told = learning.practise("item").to_json()
     assert told["training"]["factors"]["sizes"][0] < 1.0
-    changed = told["weights"]["sizes.agree"]
+    changed = told["weights.sizes.agree"]
     assert changed["after"] < changed["before"] == 3.0
-    assert "gtins.rarity" not in told["weights"]
+    assert "weights.gtins.rarity" not in told
+    assert "costs.false_link" not in told
 
 
 def test_without_labels_there_is_nothing_to_learn() -> None:

@@ -21,11 +21,11 @@ SHORT = {"description": "Foley catheter silicone", "manufacturer": "Halden Medic
 SHORTER = {"description": "Foley catheter 16 Fr"}  # just too little to ask
 
 
-def diff(auto_bits: float = 5.0, review_bits: float = -2.0, **weights: float) -> PolicyDiff:
-    """Of the rules in force and these."""
+def diff(sure: float | None = None, review_bits: float = -2.0, **weights: float) -> PolicyDiff:
+    """Of the rules in force and these. ``sure``: the score that links by itself; by default as in force."""
     engine = engine_for("item")
-    weights = {**engine.policy.weights, **weights}
-    return policy_diff(engine, replace(engine.policy, auto_bits=auto_bits, review_bits=review_bits, weights=weights))
+    policy = replace(engine.policy, review_bits=review_bits, weights={**engine.policy.weights, **weights})
+    return policy_diff(engine, policy if sure is None else kit.sure_from(policy, sure))
 
 
 def nothing(found: PolicyDiff) -> bool:
@@ -49,36 +49,51 @@ def test_the_rules_in_force_make_no_difference() -> None:
 def test_golden_records_that_would_merge_are_listed_and_no_others() -> None:
     kit.feed("erp", {"E1": kit.CATHETER, "E2": kit.STAPLER})
     kit.feed("scm", {"S1": SHORTER})
-    found = diff(auto_bits=-3.0, review_bits=-4.0)
+    found = diff(sure=-3.0, review_bits=-4.0)
     pair = [kit.golden("erp", "E1").public_id, kit.golden("scm", "S1").public_id]
     assert [[row["golden"], row["other"]] for row in found.merges] == [pair]
     assert -3.0 < found.merges[0]["score"] < -2.0
     assert not found.splits + found.moves
 
 
+@pytest.mark.parametrize(("both", "merges"), [(False, 1), (True, 0)])
+def test_implants_would_merge_only_where_it_is_more_certain(both: bool, merges: int) -> None:
+    kit.feed("erp", {"E1": kit.CATHETER | {"implant": both}})
+    kit.feed("scm", {"S1": SHORTER | {"implant": both}})
+    assert len(diff(sure=-3.0, review_bits=-4.0).merges) == merges
+
+
+def test_implants_would_be_asked_about_before_others_are() -> None:
+    kit.feed("erp", {"E1": kit.CATHETER, "E2": kit.STAPLER})
+    kit.feed("scm", {"S1": WITHOUT_CODE | {"implant": True}, "S2": WITHOUT_CODE})
+    assert kit.golden("scm", "S1") == kit.golden("scm", "S2") == kit.golden("erp", "E1")
+    found = diff(sure=4.0)
+    assert (found.opened, found.splits) == (1, [])
+
+
 def test_a_pair_that_a_person_called_different_would_not_merge() -> None:
     kit.feed("erp", {"E1": kit.CATHETER})
     kit.feed("scm", {"S1": SHORTER})
     review.reject(item=kit.duplicate(kit.golden("erp", "E1"), kit.golden("scm", "S1")), actor=kit.steward())
-    assert not diff(auto_bits=-3.0, review_bits=-4.0).merges
+    assert not diff(sure=-3.0, review_bits=-4.0).merges
 
 
 def test_two_records_of_a_source_without_duplicates_would_not_merge() -> None:
     kit.feed("erp", {"E1": kit.CATHETER, "E2": SHORTER}, deduplicated=True)
-    assert not diff(auto_bits=-3.0, review_bits=-4.0).merges
+    assert not diff(sure=-3.0, review_bits=-4.0).merges
 
 
 def test_a_conflict_of_any_source_keeps_golden_records_apart() -> None:
     """The likeness is between two sources; a third, which shares no key with the other side, says another size."""
     kit.merged(kit.CATHETER, {"description": "Urology tray 22 Fr"})
     kit.feed("mms", {"M1": SHORTER})
-    assert not diff(auto_bits=-3.0, review_bits=-4.0).merges
+    assert not diff(sure=-3.0, review_bits=-4.0).merges
 
 
 def test_a_golden_record_that_no_longer_hangs_together_would_split() -> None:
     kit.feed("erp", {"E1": kit.CATHETER, "E2": kit.STAPLER})
     kit.feed("scm", {"S1": WITHOUT_CODE, "S2": kit.STAPLER})
-    found = diff(auto_bits=12.0, review_bits=9.0)
+    found = diff(sure=12.0, review_bits=9.0)
     golden = kit.golden("erp", "E1")
     parts = [[kit.source("erp", "E1").pk], [kit.source("scm", "S1").pk]]
     assert found.splits == [{"golden": golden.public_id, "parts": parts}]
@@ -92,7 +107,7 @@ def test_what_a_steward_linked_or_merged_does_not_split() -> None:
     merge.merge(
         survivor=kit.golden("erp", "E2"), loser=kit.golden("scm", "S2"), actor=kit.steward(), reason="One thing"
     )
-    found = diff(auto_bits=60.0, review_bits=50.0)
+    found = diff(sure=60.0, review_bits=50.0)
     assert not found.splits + found.moves
     assert found.opened == 0
 
@@ -111,11 +126,11 @@ def test_a_link_that_would_be_made_to_another_record_moves() -> None:
 def test_reviews_that_would_be_settled_and_opened_are_counted() -> None:
     kit.feed("erp", {"E1": kit.CATHETER})
     kit.feed("scm", {"S1": SHORT})
-    waiting = diff(auto_bits=0.0)
+    waiting = diff(sure=0.0)
     assert (waiting.waiting, waiting.settled, waiting.opened) == (1, 1, 0)
     kit.feed("mms", {"M1": kit.STAPLER})
     kit.feed("wms", {"W1": kit.STAPLER})
-    asking = diff(auto_bits=40.0)
+    asking = diff(sure=40.0)
     assert (asking.waiting, asking.settled, asking.opened) == (1, 0, 2)  # either stapler, had it come last
 
 
@@ -128,7 +143,7 @@ def test_looking_writes_nothing() -> None:
         return [*rows, AuditEntry.objects.count(), ChangeEvent.objects.count()]
 
     before = state()
-    assert not nothing(diff(auto_bits=-30.0, review_bits=-31.0))
+    assert not nothing(diff(sure=-30.0, review_bits=-31.0))
     assert state() == before
 
 
@@ -144,6 +159,6 @@ def test_examples_are_few_and_counts_are_whole(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("mdm.services.policy_diff.SHOWN", 1)
     kit.feed("erp", {"E1": kit.CATHETER, "E2": kit.STAPLER})
     kit.feed("scm", {"S1": WITHOUT_CODE, "S2": kit.STAPLER})
-    told = diff(auto_bits=60.0, review_bits=50.0).to_json()["splits"]
+    told = diff(sure=60.0, review_bits=50.0).to_json()["splits"]
     assert (told["count"], len(told["examples"])) == (2, 1)
     assert told["examples"][0]["golden"].startswith("MDM-")

@@ -38,6 +38,16 @@ def test_a_sibling_of_another_size_is_never_linked_automatically() -> None:
     assert kit.source("scm", "S1").golden_id != kit.golden("erp", "E1").pk
 
 
+def test_an_implant_needs_more_certainty_than_a_glove() -> None:
+    likely = {"description": "Foley catheter silicone 16 Fr", "manufacturer": "Halden Medical"}
+    kit.feed("erp", {"E1": kit.CATHETER})
+    kit.feed("scm", {"S1": likely | {"implant": True}})
+    item = kit.review("scm", "S1")
+    assert (item.golden, item.priority) == (kit.golden("erp", "E1"), WorkItem.Priority.HIGH)
+    kit.feed("mms", {"M1": likely | {"implant": False}})
+    assert kit.golden("mms", "M1") == kit.golden("erp", "E1")
+
+
 def test_codes_of_both_systems_lead_to_the_golden_record() -> None:
     kit.feed("erp", {"E1": kit.CATHETER})
     kit.feed("scm", {"S1": kit.SAME_CATHETER})
@@ -118,6 +128,14 @@ def test_a_changed_record_that_now_resembles_another_keeps_its_link_and_asks() -
     assert kit.golden("erp", "E2") != kit.golden("erp", "E1")
     item = WorkItem.objects.get(kind=WorkItem.Kind.POSSIBLE_DUPLICATE)
     assert {item.golden, item.other} == {kit.golden("erp", "E1"), kit.golden("erp", "E2")}
+
+
+@pytest.mark.parametrize(("implant", "asked"), [(False, 1), (True, 0)])
+def test_a_changed_implant_must_resemble_another_more(implant: bool, asked: int) -> None:
+    likely = {"description": "Foley catheter silicone 16 Fr", "manufacturer": "Halden Medical", "implant": implant}
+    kit.feed("erp", {"E1": kit.CATHETER, "E2": kit.STAPLER | {"implant": implant}})
+    kit.feed("erp", {"E2": likely})
+    assert WorkItem.objects.filter(kind=WorkItem.Kind.POSSIBLE_DUPLICATE).count() == asked
 
 
 def test_what_was_read_in_a_transaction_that_failed_is_forgotten() -> None:

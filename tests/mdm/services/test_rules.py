@@ -21,13 +21,17 @@ pytestmark = pytest.mark.django_db
 State = ChangeRequest.State
 
 
-def propose(domain: str = "item", version: int = 0, actor: User | None = None, **changed: Any) -> ChangeRequest:
-    proposed = replace(MatchPolicy.default(domain), **changed)
+def propose(
+    domain: str = "item", version: int = 0, actor: User | None = None, sure: float | None = None, **changed: Any
+) -> ChangeRequest:
+    """``sure``: the score that links by itself under the proposed rules; by default as now."""
+    policy = replace(MatchPolicy.default(domain), **changed)
+    proposed = policy if sure is None else kit.sure_from(policy, sure)
     return rules.propose(
         kind="match",
         domain=domain,
         body=proposed.to_json(),
-        diff={"auto_bits": {"before": 5.0, "after": 6.0}},
+        diff={"sure_score": {"before": 5.0, "after": 6.0}},
         touched=policy_diff(engine_for(domain), proposed).touched,
         expected_version=version,
         actor=actor or kit.steward(),
@@ -41,7 +45,7 @@ def both() -> User:
 
 
 def test_a_proposal_is_stored_and_not_in_force() -> None:
-    request = propose(auto_bits=6.0)
+    request = propose(sure=6.0)
     policy = Policy.objects.get()
     assert (policy.active, policy.version, policy.author) == (False, 1, kit.steward())
     assert (request.policy, request.expected_version, request.state) == (policy, 0, State.OPEN)
@@ -52,10 +56,11 @@ def test_a_proposal_is_stored_and_not_in_force() -> None:
 
 def test_an_approved_proposal_is_in_force_and_the_old_rules_are_not() -> None:
     for n, version in enumerate((0, 1)):
-        request = propose(version=version, auto_bits=6.0 + n)
+        request = propose(version=version, sure=6.0 + n)
         requests.approve(request=request, actor=kit.approver())
     assert list(Policy.objects.order_by("version").values_list("version", "active")) == [(1, False), (2, True)]
-    assert (engine_for("item").policy.auto_bits, engine_for("item").policy_version) == (7.0, 2)
+    engine = engine_for("item")
+    assert (round(engine.policy.sure_score, 6), engine.policy_version) == (7.0, 2)
     assert kit.fresh(request).approver == kit.approver()
     assert not WorkItem.objects.filter(change_request=request, state="open").exists()
     entry = AuditEntry.objects.filter(action="policy.activated").first()
@@ -129,7 +134,7 @@ def test_doubtful_records_are_looked_at_anew_under_the_new_rules() -> None:
     kit.feed("erp", {"E1": kit.CATHETER})
     kit.feed("scm", {"S1": {"description": "Foley catheter silicone", "manufacturer": "Halden Medical"}})
     item = kit.review("scm", "S1")
-    requests.approve(request=propose(auto_bits=0.0), actor=kit.approver())
+    requests.approve(request=propose(sure=0.0), actor=kit.approver())
     assert kit.source("scm", "S1").state == SourceRecord.State.PENDING
     assert kit.golden("erp", "E1").sources.count() == 1  # nothing was linked by the approval itself
     resolve.resolve_all(domain="item", actor=User.objects.system())
@@ -147,7 +152,7 @@ def test_golden_records_that_would_merge_are_asked_about_and_not_merged() -> Non
     kit.feed("erp", {"E1": kit.CATHETER, "E2": kit.STAPLER})
     kit.feed("scm", {"S1": {"description": "Foley catheter 16 Fr"}})
     before = list(GoldenRecord.objects.order_by("pk").values_list("pk", "version", "status"))
-    approve_and_resolve(auto_bits=-3.0, review_bits=-4.0)
+    approve_and_resolve(sure=-3.0, review_bits=-4.0)
     item = WorkItem.objects.get(kind=WorkItem.Kind.POSSIBLE_DUPLICATE)
     assert {item.golden, item.other} == {kit.golden("erp", "E1"), kit.golden("scm", "S1")}
     assert list(GoldenRecord.objects.order_by("pk").values_list("pk", "version", "status")) == before
@@ -157,7 +162,7 @@ def test_a_link_that_the_new_rules_doubt_is_asked_about_and_kept() -> None:
     kit.feed("erp", {"E1": kit.CATHETER, "E2": kit.STAPLER})
     kit.feed("scm", {"S1": {k: v for k, v in kit.SAME_CATHETER.items() if k != "catalogue_number"}, "S2": kit.STAPLER})
     assert kit.golden("scm", "S1") == kit.golden("erp", "E1")
-    approve_and_resolve(auto_bits=12.0, review_bits=9.0)
+    approve_and_resolve(sure=12.0, review_bits=9.0)
     doubted = WorkItem.objects.filter(kind=WorkItem.Kind.WEAK_LINK)
     assert {item.golden for item in doubted} == {kit.golden("erp", "E1")}
     assert kit.golden("scm", "S1") == kit.golden("erp", "E1")

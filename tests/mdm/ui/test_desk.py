@@ -151,7 +151,7 @@ def test_a_proposal_is_withdrawn_by_its_author(steward, request_):
 def test_a_change_of_the_rules_is_shown_and_approved(approver):
     policy = MatchPolicy.default("item")
     request = rules.propose(
-        kind="match", domain="item", body=policy.to_json(), diff={"auto_bits": {"before": 5.0, "after": 6.5}},
+        kind="match", domain="item", body=policy.to_json(), diff={"sure_score": {"before": 5.0, "after": 6.5}},
         touched=[], expected_version=0, actor=kit.steward(), reason="Learned from March",
     )  # fmt: skip
     assert "Change a policy" in text_of(approver.get("/approvals/"))

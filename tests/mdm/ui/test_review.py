@@ -249,3 +249,12 @@ def test_two_golden_records_are_merged_from_the_queue(steward, db):
     decide(steward, item, "accept", reason="The same article")
     two.refresh_from_db()
     assert two.survivor.pk == one.pk
+
+
+@pytest.mark.django_db
+def test_an_implant_is_shown_beside_the_certainty_that_implants_need():
+    likely = {"description": "Foley catheter silicone 16 Fr", "manufacturer": "Halden Medical"}
+    item = kit.doubtful()
+    kit.feed("scm", {"S1": likely | {"implant": True}})
+    assert Review(item).thresholds == pytest.approx((0.05, 0.95))
+    assert Review(kit.review("scm", "S1")).thresholds == pytest.approx((0.025, 0.995))
