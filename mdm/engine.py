@@ -7,13 +7,14 @@ import hashlib
 import threading
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 from django.db import transaction
 
 import matching
+from matching.calibration import Calibration
 from mdm.known import Known
 from mdm.locks import lock_name
 from mdm.models import Frequencies, Policy, SourceRecord
@@ -22,7 +23,7 @@ GROWTH = 1.2  # frequencies are counted anew when the records have grown by this
 
 
 # The rows it was built from. Not their versions: those come again in a database that was emptied or rolled back.
-MadeOf = tuple[tuple[int, dt.datetime] | None, ...]
+MadeOf = tuple[tuple[int, dt.datetime, bool] | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,13 @@ _cache_lock = threading.Lock()
 def engine_for(domain: str, known: Known | None = None) -> Engine:
     """The engine in force. Built once per process and what it is made of; asking costs two small queries."""
     policy_row = (known or Known()).policy(Policy.Kind.MATCH, domain)
-    frequencies = Frequencies.objects.filter(domain=domain).order_by("-version").only("created_at").first()
-    made_of = tuple((row.pk, row.created_at) if row else None for row in (policy_row, frequencies))
+    frequencies = (
+        Frequencies.objects.filter(domain=domain).order_by("-version").only("created_at", "calibration").first()
+    )
+    made_of = (
+        (policy_row.pk, policy_row.created_at, True) if policy_row else None,
+        (frequencies.pk, frequencies.created_at, frequencies.calibration is not None) if frequencies else None,
+    )
     with _cache_lock:
         engine = _cache.get(domain)
         if engine is None or engine.made_of != made_of:
@@ -65,7 +71,7 @@ def engine_for(domain: str, known: Known | None = None) -> Engine:
 
 def _build(domain: str, policy_row: Policy | None, frequencies: Frequencies | None, made_of: MadeOf) -> Engine:
     recipe = matching.recipe_for(domain)
-    policy = matching.Policy.from_json(policy_row.body) if policy_row else matching.Policy.default(domain)
+    policy = matching.Policy.from_json(policy_row.body) if policy_row else _learned(domain, frequencies)
     statistics = matching.Statistics.collect(recipe, [])
     if frequencies is not None:
         statistics = matching.Statistics.from_json(orjson.loads(zlib.decompress(bytes(frequencies.body))))
@@ -77,6 +83,14 @@ def _build(domain: str, policy_row: Policy | None, frequencies: Frequencies | No
         statistics=statistics,
         made_of=made_of,
     )
+
+
+def _learned(domain: str, frequencies: Frequencies | None) -> matching.Policy:
+    """The recipe's policy, calibrated on the data here. Rules that people approved say themselves what scores mean."""
+    policy = matching.Policy.default(domain)
+    if frequencies is None or frequencies.calibration is None:
+        return policy
+    return replace(policy, calibration=Calibration.from_json(frequencies.calibration))
 
 
 @transaction.atomic

@@ -37,12 +37,15 @@ class Policy(models.Model):
 
 
 class Frequencies(models.Model):
-    """How often words and values occur in a domain: what rarity is measured against. Kept per version, as used."""
+    """How often words and values occur in a domain, what rarity is measured against; and what scores mean there. Kept
+    per version, as used.
+    """
 
     domain = models.CharField(max_length=12, choices=DomainName.choices)
     version = models.PositiveIntegerField()
     records = models.PositiveIntegerField(help_text="Source records counted.")
     body = models.BinaryField(help_text="matching.Statistics as compressed JSON.")
+    calibration = models.JSONField(null=True, help_text="matching.Calibration learned with them; null: the recipe's.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

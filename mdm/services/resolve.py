@@ -16,12 +16,12 @@ from matching import Comparison
 from mdm import candidates as pool
 from mdm import permissions, policies
 from mdm.changes import Change
-from mdm.engine import Engine, count_frequencies, engine_for
+from mdm.engine import Engine, engine_for
 from mdm.exceptions import Forbidden
 from mdm.locks import lock_keys
 from mdm.models import GoldenRecord, SourceRecord, User, WorkItem
 from mdm.partition import Edge, Outcome, Target, partition
-from mdm.services import crosswalk, references, scoring, search_index, work
+from mdm.services import calibrate, crosswalk, references, scoring, search_index, work
 from mdm.services.scoring import Scored
 from mdm.services.storage import new_goldens
 from mdm.services.survive import recompute
@@ -66,7 +66,7 @@ class _Links:
 
 def resolve_all(*, domain: str, actor: User, batch: int = BATCH) -> ResolveCounts:
     """Resolve everything pending in a domain, batch by batch; frequencies are counted anew if the domain has grown."""
-    count_frequencies(domain)
+    calibrate.prepare(domain)
     total = ResolveCounts(left=True)
     while total.left:
         total.add(resolve_pending(domain=domain, actor=actor, limit=batch))

@@ -12,11 +12,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from mdm.changes import Change
-from mdm.engine import count_frequencies
 from mdm.exceptions import ConcordError
 from mdm.models import CodeSystem, Ingest, SourceRecord, WorkItem
 from mdm.services import ingest as landing
 from mdm.services import work
+from mdm.services.calibrate import prepare
 from mdm.services.resolve import resolve_pending
 from mdm.services.search_index import recount
 from sync.inbound import gl_accounts, lease, retirement
@@ -169,7 +169,7 @@ class _Worker:
         if self.code_system is None:
             return True
         with transaction.atomic():
-            count_frequencies(self.run.domain)
+            prepare(self.run.domain)
         pending = SourceRecord.objects.filter(domain=self.run.domain, state=SourceRecord.State.PENDING)
         done, total = 0, max(1, pending.count())
         while True:

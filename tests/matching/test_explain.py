@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,10 +11,12 @@ from matching.records import LEVELS, Evidence, Level
 from tests.matching.conftest import VALUES
 
 RECIPE = recipe_for("item")
+# Links from 5 bits on.
+POLICY = replace(RECIPE.policy, calibration=RECIPE.policy.calibration.through(5.0, RECIPE.policy.costs.auto))
 
 
 def compare(a: dict[str, str], b: dict[str, str]) -> Comparison:
-    return RECIPE.compare(RECIPE.standardise(a), RECIPE.standardise(b), Statistics(), RECIPE.policy)
+    return RECIPE.compare(RECIPE.standardise(a), RECIPE.standardise(b), Statistics(), POLICY)
 
 
 def test_why_names_the_strongest_evidence_first() -> None:
@@ -26,7 +30,7 @@ def test_why_names_the_strongest_evidence_first() -> None:
 
 def test_why_not_names_vetoes_and_what_could_still_be_stated() -> None:
     reasons = why_not(
-        compare({"description": "screw 34mm"}, {"description": "screw 35mm", "gtin": "00844505010184"}), RECIPE.policy
+        compare({"description": "screw 34mm"}, {"description": "screw 35mm", "gtin": "00844505010184"}), POLICY
     )
     assert any("sizes differ" in reason and "never linked" in reason for reason in reasons)
     assert any(reason.startswith("GTIN") for reason in reasons)
@@ -34,7 +38,7 @@ def test_why_not_names_vetoes_and_what_could_still_be_stated() -> None:
 
 def test_a_certain_pair_has_no_why_not() -> None:
     same = {"catalogue_number": "01-7144", "description": "evos plate titanium", "gtin": "00844505010184"}
-    assert why_not(compare(same, same), RECIPE.policy) == []
+    assert why_not(compare(same, same), POLICY) == []
 
 
 def test_a_note_names_what_resembles_what() -> None:
@@ -49,23 +53,23 @@ def test_every_finding_is_worded() -> None:
 
 
 def test_a_decision_is_one_sentence() -> None:
-    assert summary(decide([Ranked("a", 99.0)], RECIPE.policy)) == "Linked: certain and without rival."
+    assert summary(decide([Ranked("a", 99.0)], POLICY)) == "Linked: certain and without rival."
 
 
 A = {"description": "CATHETER FOLEY 16FR 5CC SILICONE", "manufacturer": "Bard", "catalogue_number": "0165SI16"}
 
 
 def changes(a: dict[str, str], b: dict[str, str]) -> list[Change]:
-    return what_if(RECIPE, RECIPE.standardise(a), RECIPE.standardise(b), Statistics(), RECIPE.policy)
+    return what_if(RECIPE, RECIPE.standardise(a), RECIPE.standardise(b), Statistics(), POLICY)
 
 
 def test_a_verdict_names_the_bits_that_are_missing_and_what_forbids() -> None:
     short = compare(A, {"description": "Foley catheter 16 fr silicone"})
-    assert verdict(short, RECIPE.policy) == f"It doesn't link by itself: {5 - short.score:.1f} bits are missing."
+    assert verdict(short, POLICY) == f"It doesn't link by itself: {5 - short.score:.1f} bits are missing."
     sibling = compare(A, A | {"description": "CATHETER FOLEY 18FR 5CC SILICONE"})
-    assert "sizes differ" in verdict(sibling, RECIPE.policy)
-    assert "which never links without asking" in verdict(sibling, RECIPE.policy)
-    assert verdict(compare(A, A), RECIPE.policy).endswith("bits to spare.")
+    assert "sizes differ" in verdict(sibling, POLICY)
+    assert "which never links without asking" in verdict(sibling, POLICY)
+    assert verdict(compare(A, A), POLICY).endswith("bits to spare.")
 
 
 def test_what_would_link_a_pair_comes_first_with_what_it_would_bring() -> None:
@@ -92,7 +96,7 @@ def test_a_veto_is_lifted_by_the_field_that_made_it_and_by_no_other() -> None:
 
 def test_of_a_link_it_says_without_what_it_would_fall() -> None:
     b = {"description": "CATHETER FOLEY 16FR 5CC SILICONE", "catalogue_number": "0165-SI16"}
-    assert links(compare(A, b), RECIPE.policy)
+    assert links(compare(A, b), POLICY)
     found = changes(A, b)
     assert [(change.field, change.how) for change in found] == [("code", "not stated")]
     assert "would be missing" in found[0].text
