@@ -22,7 +22,7 @@ class Costs:
     cost is less than a review's, and so is leaving a record alone. Both are more than one: reviews cost something.
     """
 
-    false_link: float = 20.0
+    false_link: float = 30.0
     missed_link: float = 20.0
 
     def __post_init__(self) -> None:

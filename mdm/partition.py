@@ -189,12 +189,11 @@ def _rival(edges: Edges, source: int, target: Target, score: float, clusters: _C
 
 
 def _could_be_one(edges: Edges, one: Target, two: Target, a: int, b: int, clusters: _Clusters, policy: Policy) -> bool:
-    """Two targets that match each other are one thing about to be joined, not rivals."""
+    """Two targets that may well be one thing are no rivals: who is the one may be the other, too."""
     if clusters.conflict(a, b):
         return False
     edge = edges.get(one.peer, {}).get(two) or edges.get(two.peer, {}).get(one)
-    sure = policy.sure_score_of(clusters.critical(one, two))
-    return edge is not None and edge.score >= sure and not edge.vetoed
+    return edge is not None and edge.score >= policy.review_bits and not edge.vetoed
 
 
 def _settle(

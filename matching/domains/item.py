@@ -191,7 +191,7 @@ def critical(values: Values) -> bool:
     return bool(values.get("implant"))
 
 
-CALIBRATION = Calibration(base=-1.3, score=0.45, lead=0.15, claimed=0.17)
+CALIBRATION = Calibration(base=-0.7, score=0.45, lead=0.15, claimed=0.17)
 
 RECIPE = Recipe(
     domain="item",

@@ -69,7 +69,7 @@ def test_stated_costs_are_proposed_and_the_score_that_they_ask_for_is_told() -> 
     policy = training.trained.policy
     assert policy.chance(policy.sure_score).right == pytest.approx(1 - 1 / 1025, abs=1e-6)
     told = training.to_json()
-    assert told["costs.false_link"] == {"before": 20.0, "after": 1025.0}
+    assert told["costs.false_link"] == {"before": 30.0, "after": 1025.0}
     assert told["costs.missed_link"] == {"before": 20.0, "after": 17.0}
     assert told["sure_score"] == {"before": round(before.sure_score, 3), "after": round(policy.sure_score, 3)}
     assert policy.sure_score > before.sure_score + 5

@@ -16,7 +16,7 @@ from tests.mdm import kit
 
 pytestmark = pytest.mark.django_db
 
-WITHOUT_CODE = {name: value for name, value in kit.SAME_CATHETER.items() if name != "catalogue_number"}  # links
+WITHOUT_CODE = {name: value for name, value in kit.CATHETER.items() if name != "catalogue_number"}  # links
 SHORT = {"description": "Foley catheter silicone", "manufacturer": "Halden Medical"}  # asks
 SHORTER = {"description": "Foley catheter 16 Fr"}  # just too little to ask
 
