@@ -47,7 +47,7 @@ class Ledger:
     def __init__(self, seed: int, number: int) -> None:
         self.seed, self.number = seed, number
         self.hospital = hospital_name(seed, "ledger", number)
-        self.entity = f"{number * 7 % 997 + 1:03}"
+        self.entity = f"{number * 7 % 9_973 + 1:03}"
 
     def __len__(self) -> int:
         return GROUP
@@ -108,10 +108,11 @@ class _Clerk:
     def _short(self, text: str, share: float = 0.85) -> str:
         return noise.abbreviate(text, short_forms("place_words"), self.rng, share)
 
-    def _entity(self) -> None:
-        """The legal entity in full, abbreviated or by its initials."""
+    def _entity(self, *, by_initials: bool = True) -> None:
+        """The legal entity in full, abbreviated or by its initials, which only its own network tells apart."""
         name = self.ledger.hospital
-        self.row["legal_entity"] = self.rng.choice((name, self._short(name).upper(), initials(name)))
+        ways = [name, self._short(name).upper()] + [initials(name)] * by_initials
+        self.row["legal_entity"] = self.rng.choice(ways)
 
     def _name(self, share: float) -> None:
         name = self._short(self.center.name, share)
@@ -163,6 +164,7 @@ class _Clerk:
     def _renumbered(self) -> None:
         """A number of an older chart of accounts; name and entity tell."""
         self._name(0.5)
+        self._entity(by_initials=False)
         self.row["code"] = f"{self.rng.choice('XZ')}{self.rng.randrange(10_000, 99_999)}"
         self.done.append("old number")
 
@@ -182,6 +184,7 @@ class _Clerk:
 
     def _no_code(self) -> None:
         self._name(0.6)
+        self._entity(by_initials=False)
         self.row["code"] = ""
         self.done.append("no code")
 

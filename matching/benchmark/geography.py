@@ -21,12 +21,15 @@ class Site:
     phone: str
 
 
+OLDER = ("", "New ", "Port ", "Fort ", "Upper ", "Lower ", "Old ", "Great ", "Little ", "Mount ", "Point ", "Lake ")
+
+
 def town_name(number: int) -> str:
-    """The name of the town with this number; the first 800 differ."""
+    """The name of the town with this number; the first 9,600 differ."""
     heads, tails = column("towns_first"), table("towns_last")
     head, tail = divmod(number * 313 % (len(heads) * len(tails)), len(tails))
     last, joint = tails[tail]
-    return heads[head] + (" " if joint == "word" else "") + last
+    return OLDER[number // 800 % len(OLDER)] + heads[head] + (" " if joint == "word" else "") + last
 
 
 def phone(area: str, rng: Random) -> str:

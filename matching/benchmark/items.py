@@ -6,7 +6,7 @@ The catalogue's side is written as makers label; the other as a clerk types into
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from math import prod
 from random import Random
 
@@ -26,13 +26,13 @@ CLASSES = {
 Row = dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Device:
     noun: str
     phrase: str
     axes: tuple[Axis, ...]  # the packaging is one of them where there are several
 
-    @property
+    @cached_property
     def members(self) -> int:
         return prod(len(axis.values) for axis in self.axes)
 
@@ -71,6 +71,11 @@ class Span:
         return [(axis, values[at]) for at, axis in enumerate(self.device.axes)]
 
 
+def _base(number: int) -> str:
+    """The part of a catalogue number that a family shares: five digits, six for the many of a large benchmark."""
+    return f"{number * 30_011 % 99_991:05}" if number < 99_991 else f"{number * 300_007 % 999_983:06}"
+
+
 class Line:
     """Sixteen devices of one maker under one brand."""
 
@@ -87,7 +92,7 @@ class Line:
         spans: list[Span] = []
         first = 0
         for slot, device in enumerate(devices):
-            base = f"{(self.number * DEVICES + slot + 1) * 30_011 % 99_991:05}"
+            base = _base(self.number * DEVICES + slot + 1)
             many = [at for at, axis in enumerate(device.axes) if len(axis.values) > 1]
             spans.append(Span(device, base, first, rng.randrange(device.members), rng.choice(many)))
             first += min(device.members, rng.randint(5, 12) if slot < DEVICES - 1 else GROUP)
@@ -102,7 +107,7 @@ class Line:
     def code(self, member: int) -> str:
         """The catalogue number, in its maker's scheme."""
         span = self.span(member)
-        parts = "".join(axis.fragment(value) for axis, value in span.chosen(member) if len(axis.values) > 1)
+        parts = "".join(axis.fragments[value] for axis, value in span.chosen(member) if len(axis.values) > 1)
         sequence = (span.start + member - span.first) % span.device.members + 1
         scheme = self.maker % 5
         if scheme == 0:
@@ -126,8 +131,9 @@ class Line:
         rng = seeded(self.seed, "catalogue", self.number, member)
         span = self.span(member)
         noun, phrase = span.device.noun, span.device.phrase
-        sizes = [text for text in label(span.chosen(member)) if text != "EA"]
-        measured = [pair for pair in span.chosen(member) if pair[0].unit != "pack"]
+        chosen = span.chosen(member)
+        sizes = [text for text in label(chosen) if text != "EA"]
+        measured = [pair for pair in chosen if pair[0].unit != "pack"]
         style = self.maker % 4
         if style == 0:
             text = f"{self.brand} {noun}, {phrase}, {', '.join(sizes)}"
@@ -233,21 +239,23 @@ class _Clerk:
         self.done.append("no code")
 
     def _typo(self) -> None:
-        """Slips in the words and one in that part of the number which siblings share."""
-        self.row["description"] = noise.misspell(self.row["description"], self.rng, 2)
-        self.done.append("slips in words")
-        if self.rng.random() < 0.6:
-            start = self.code.find(self.span.base)
-            taken = frozenset(self.line.code(other) for other in range(len(self.line)))
-            span = (start if start >= 0 else 0) + 5
-            self.row["catalogue_number"] = noise.miscode(self.code, self.rng, span, taken)
-            self.done.append("slip in the code")
+        """Slips in the words, or one in that part of the number which siblings share."""
+        if self.rng.random() < 0.55:
+            self.row["description"] = noise.misspell(self.row["description"], self.rng, 2)
+            self.done.append("slips in words")
+            return
+        start = self.code.find(self.span.base)
+        taken = frozenset(self.line.code(other) for other in range(len(self.line)))
+        self.row["catalogue_number"] = noise.miscode(self.code, self.rng, max(start, 0) + 5, taken)
+        self.done.append("slip in the code")
 
     def _renamed(self) -> None:
         """The maker under its former name, or the distributor in its place, or nothing."""
         other = self.rng.choice((self.maker[2], self.rng.choice(column("distributors")), ""))
         self.row["manufacturer"] = other
-        self.done.append("maker renamed" if other == self.maker[2] else "distributor for maker" if other else "no maker")
+        self.done.append(
+            "maker renamed" if other == self.maker[2] else "distributor for maker" if other else "no maker"
+        )
 
     def _supplier_code(self) -> None:
         """A distributor's own number in the field; the maker's stands in the description."""

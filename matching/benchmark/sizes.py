@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 
 NAMES = {"XS": "X-Small", "S": "Small", "M": "Medium", "L": "Large", "XL": "X-Large", "XXL": "XX-Large"}
@@ -23,31 +24,33 @@ _CUPS = {"XS": ("XSM", "XS", "X-SMALL"), "S": ("SM", "SML", "SMALL"), "M": ("MED
          "L": ("LG", "LRG", "LARGE"), "XL": ("XL", "XLG", "X-LARGE"), "XXL": ("XXL", "2XL", "XX-LARGE")}  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Axis:
     """One way in which siblings differ: its unit and its values in order."""
 
     unit: str
     values: tuple[str, ...]
 
-    def fragment(self, value: str) -> str:
-        """The part of a catalogue number that stands for ``value``; of one length for all values of the axis."""
-        if self.unit in ("word", "side", "size", "pack"):
-            return str(self.values.index(value)) if self.unit == "pack" else _letter(self, value)
+    @cached_property
+    def fragments(self) -> dict[str, str]:
+        """The part of a catalogue number that stands for each value; all of one length, all different."""
+        return dict(zip(self.values, self._fragments(), strict=True))
+
+    def _fragments(self) -> list[str]:
+        if self.unit == "pack":
+            return [str(at) for at in range(len(self.values))]
+        if self.unit in ("word", "side", "size"):
+            letters = [value[0].upper() for value in self.values]
+            return letters if len(set(letters)) == len(letters) else list("ABCDEFGH"[: len(letters)])
         if self.unit == "usp":
-            return value.replace("-", "")
-        decimals = max(len(v.partition(".")[2]) for v in self.values)
-        digits = [f"{float(v):.{decimals}f}".replace(".", "") for v in self.values]
-        return digits[self.values.index(value)].zfill(max(map(len, digits)))
-
-
-def _letter(axis: Axis, value: str) -> str:
-    letters = [v[0].upper() for v in axis.values]
-    return value[0].upper() if len(set(letters)) == len(letters) else "ABCDEFGH"[axis.values.index(value)]
+            return [value.replace("-", "") for value in self.values]
+        decimals = max(len(value.partition(".")[2]) for value in self.values)
+        digits = [f"{float(value):.{decimals}f}".replace(".", "") for value in self.values]
+        return [number.zfill(max(map(len, digits))) for number in digits]
 
 
 def axes_of(text: str) -> tuple[Axis, ...]:
-    """"fr:12,14;ml:5,10" as axes."""
+    """ "fr:12,14;ml:5,10" as axes."""
     pairs = (part.split(":") for part in text.split(";"))
     return tuple(Axis(unit, tuple(values.split(","))) for unit, values in pairs)
 
@@ -65,7 +68,9 @@ def _runs(chosen: list[tuple[Axis, str]]) -> list[tuple[str, list[str]]]:
 
 def label(chosen: list[tuple[Axis, str]]) -> list[str]:
     """The sizes as a maker prints them: ["3.5 mm x 16 mm", "left"]."""
-    return [" x ".join(LABELS[unit].format(v) if unit != "size" else NAMES[v] for v in run) for unit, run in _runs(chosen)]
+    return [
+        " x ".join(LABELS[unit].format(v) if unit != "size" else NAMES[v] for v in run) for unit, run in _runs(chosen)
+    ]
 
 
 def fraction(value: str) -> str:

@@ -22,8 +22,10 @@ CLASSES = {
     "remit_to": 0.11, "moved": 0.06, "sparse": 0.05, "combined": 0.08,
 }  # fmt: skip
 FORMS = ("Inc.", "LLC", "Corporation", "Company", "Ltd.", "L.P.", "Incorporated", "Corp.")
-NUMBER = {"Inc.": "INC", "Incorporated": "INC", "Corporation": "CORP", "Corp.": "CORP", "Company": "CO", "Ltd.": "LTD",
-          "L.P.": "LP", "LLC": "LLC"}  # fmt: skip
+SHORT_FORM = {
+    "Inc.": "INC", "Incorporated": "INC", "Corporation": "CORP", "Corp.": "CORP", "Company": "CO", "Ltd.": "LTD",
+    "L.P.": "LP", "LLC": "LLC",
+}  # fmt: skip
 STATES = {"OR": "Oregon", "CA": "California", "TX": "Texas", "OH": "Ohio", "GA": "Georgia", "MN": "Minnesota"}
 Row = dict[str, str]
 
@@ -149,10 +151,12 @@ class _Clerk:
 
     def write(self, hardness: str) -> tuple[Row, list[str]]:
         self._place(self.company.site)
-        if self.rng.random() < 0.5:
+        if self.rng.random() < 0.4:
             self._phone()
-        if self.rng.random() < 0.25:
-            self.row["ein"] = self.company.ein.replace("-", self.rng.choice(("-", "")))
+        if self.rng.random() < 0.15:
+            self._ein()
+        if self.rng.random() < 0.12:
+            self.row["website"] = self.known["website"].removeprefix("www.")
         getattr(self, f"_{hardness}")()
         return self.row, self.done
 
@@ -173,7 +177,7 @@ class _Clerk:
 
     def _form(self) -> str:
         """The legal form, in short or left out."""
-        return self.rng.choice(("", f" {NUMBER[self.company.form]}", f", {NUMBER[self.company.form]}"))
+        return self.rng.choice(("", f" {SHORT_FORM[self.company.form]}", f", {SHORT_FORM[self.company.form]}"))
 
     def _reformatted(self) -> None:
         name = self.row["name"].replace(" and ", self.rng.choice((" & ", " and ", " AND ")))
@@ -200,7 +204,7 @@ class _Clerk:
 
     def _acronym(self) -> None:
         short = initials(self.company.name)
-        self.row["name"] = short if len(short) > 3 else f"{short} {NUMBER[self.company.form]}"
+        self.row["name"] = short if len(short) > 3 else f"{short} {SHORT_FORM[self.company.form]}"
         self._ein()
         self.done.append("initials; tax number")
 
@@ -227,7 +231,7 @@ class _Clerk:
 
     def _sparse(self) -> None:
         self._reformatted()
-        self.row |= {"address": "", "postcode": "", "phone": "", "ein": ""}
+        self.row |= {"address": "", "postcode": "", "phone": "", "website": "", "ein": ""}
         self.done.append("name and town only")
 
     def _combined(self) -> None:

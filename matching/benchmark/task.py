@@ -57,11 +57,12 @@ class Domain:
 
 DOMAINS = {
     "item": Domain(
-        "item", items.COLUMNS, items.ROLES, items.CLASSES, items.Line, items.GROUP, size=4_000, new=0.05, new_sibling=0.14
+        "item", items.COLUMNS, items.ROLES, items.CLASSES, items.Line, items.GROUP,
+        size=4_000, new=0.05, new_sibling=0.14,
     ),
     "supplier": Domain(
         "supplier", suppliers.COLUMNS, suppliers.ROLES, suppliers.CLASSES, suppliers.Circle, suppliers.GROUP,
-        size=1_500, new=0.05, new_sibling=0.18,
+        size=1_500, new=0.06, new_sibling=0.22,
     ),
     "location": Domain(
         "location", locations.COLUMNS, locations.ROLES, locations.CLASSES, locations.Campus, locations.GROUP,

@@ -39,10 +39,13 @@ def seeded(*parts: object) -> Random:
     return Random("/".join(map(str, parts)))  # noqa: S311 (made-up data)
 
 
+MARKS = ("", " Plus", " Pro", " Neo", " XR", " Duo", " Elite")
+
+
 def coined(number: int) -> str:
-    """The coined word with this number: all differ below 21,812, and neighbours are not alike."""
+    """The coined word with this number: all differ below 152,684, and neighbours are not alike."""
     first, middle, last = ([row[0] for row in grouped("syllables")[place]] for place in ("first", "middle", "last"))
-    spread = number * 7_919 % (len(first) * len(middle) * len(last))
-    spread, tail = divmod(spread, len(last))
+    words = len(first) * len(middle) * len(last)
+    spread, tail = divmod(number * 7_919 % words, len(last))
     head, body = divmod(spread, len(middle))
-    return first[head] + middle[body] + last[tail]
+    return first[head] + middle[body] + last[tail] + MARKS[number // words % len(MARKS)]
