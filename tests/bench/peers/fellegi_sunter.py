@@ -21,7 +21,7 @@ from splink.internals.exceptions import EMTrainingException
 from .task import Pairs, Task, Watch, in_order, main, report
 
 EVEN_ODDS = 0.0  # match weight
-SAMPLED = {"item": 3e6, "party": 2e6}  # pairs to learn from how often things agree by chance
+SAMPLED = 1e6  # pairs to learn from how often things agree by chance; three and ten times as many change nothing
 RAREST = 4  # words of a record that it is found by
 NAMES = ("left_table", "right_table")  # Splink puts the one that sorts first on the left of a pair
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -74,7 +74,6 @@ def items(tables: list[pd.DataFrame]) -> Model:
     model = Model(certain=["l.name = r.name"])
     model.compare("words", overlap("words", (0.99, 0.8, 0.65, 0.5, 0.35)))
     model.compare("numbers", overlap("numbers", (0.99, 0.6, 0.3)))
-    model.training.append(block_on("substr(name, 1, 6)"))
     model.columns.append("name")
     if filled(tables, "code"):
         model.compare("code", cl.JaroWinklerAtThresholds("code", [0.96, 0.9]))
@@ -114,8 +113,6 @@ def modelled(kind: str, tables: list[pd.DataFrame]) -> Model:
     model = items(tables) if kind == "item" else parties(tables)
     model.blocking.append(block_on("rare", arrays_to_explode=["rare"]))
     model.columns.append("rare")
-    if "codes" in tables[0]:
-        model.blocking.append(block_on("codes", arrays_to_explode=["codes"]))
     for name in ALIKE:
         if filled(tables, name):
             model.compare(name, cl.JaroWinklerAtThresholds(name, [0.92, 0.8]), frequencies=True)
@@ -132,24 +129,27 @@ def prepared(tables: list[pd.DataFrame], kind: str) -> list[pd.DataFrame]:
     """Splink's input: blanks as null, lists of words and numbers, and the rare words that records are found by."""
     texts = [table["name"] + (" " + table["size"] if "size" in table else "") for table in tables]
     words = [text.map(lambda value: sorted(set(value.split()))) for text in texts]
-    counts = Counter(word for column in words for row in column for word in row)
-    most = max(20, min(200, len(tables[0]) // 100))
+    coded = [table["codes"] if "codes" in table else [[]] * len(table) for table in tables]
+    counts = Counter(word for column in (*words, *coded) for row in column for word in row)
+    most = max(20, min(50, len(tables[0]) // 100))
 
-    def rare(row: list[str]) -> list[str] | None:
-        return [word for word in sorted(row, key=counts.__getitem__)[:RAREST] if counts[word] <= most] or None
+    def rare(row: list[str], codes: list[str]) -> list[str] | None:
+        rarest = sorted(row, key=counts.__getitem__)[:RAREST]
+        return sorted({word for word in (*rarest, *codes) if counts[word] <= most}) or None
 
     result = []
-    for table, column, text in zip(tables, words, texts, strict=True):
+    for table, column, codes, text in zip(tables, words, coded, texts, strict=True):
         blank = table.map(lambda value: value if len(value) else None)
         numbers = text.map(lambda value: sorted(set(NUMBER.findall(value))) or None)
-        extra = {"words": column.map(lambda row: row or None), "numbers": numbers, "rare": column.map(rare)}
+        found_by = [rare(*row) for row in zip(column, codes, strict=True)]
+        extra = {"words": column.map(lambda row: row or None), "numbers": numbers, "rare": found_by}
         result.append(blank.assign(unique_id=range(len(table)), **extra))
     return result
 
 
-def train(linker: Linker, model: Model, kind: str) -> None:
+def train(linker: Linker, model: Model) -> None:
     linker.training.estimate_probability_two_random_records_match(model.certain, recall=0.5)
-    linker.training.estimate_u_using_random_sampling(max_pairs=SAMPLED[kind], seed=1)
+    linker.training.estimate_u_using_random_sampling(max_pairs=SAMPLED, seed=1)
     for rule in model.training:
         try:
             linker.training.estimate_parameters_using_expectation_maximisation(rule)
@@ -173,7 +173,7 @@ def solve(task: Task, watch: Watch) -> None:
             retain_matching_columns=False,
         )
         linker = Linker(names if task.is_link else names[0], settings, log_level=logging.ERROR)
-        train(linker, model, task.kind)
+        train(linker, model)
     with watch.stage("predict"):
         found = linker.inference.predict().as_pandas_dataframe()
         pairs = Pairs(*(found[name].to_numpy() for name in ("unique_id_l", "unique_id_r", "match_weight")))

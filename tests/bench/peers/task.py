@@ -237,10 +237,12 @@ def report(
 ) -> None:
     """Print the figures of the pairs over the threshold and, to link, of their one-to-one assignment.
 
-    ``scored``: how many pairs were, if not all candidates; ``known=False``: the peer keeps its candidates to itself;
-    ``assigns``: it assigns one to one by itself.
+    ``scored``: how many pairs were, if every one was and the best are kept; ``known=False``: the peer keeps its
+    candidates to itself; ``assigns``: it assigns one to one by itself.
     """
-    reached = round(int(hits_of(candidates, task.truth).sum()) / len(task.truth), 4) if known and task.truth else None
+    reached = None
+    if known and task.truth:
+        reached = 1.0 if scored else round(int(hits_of(candidates, task.truth).sum()) / len(task.truth), 4)
     counts = {"pair_completeness": reached, "pairs_scored": scored or (len(candidates.score) if known else None)}
     _print(peer, task, watch, judge(task, candidates, threshold) | counts)
     if task.is_link and not assigns:
