@@ -99,6 +99,9 @@ def parties(tables: list[pd.DataFrame]) -> Model:
         model.blocking.append(block_on("substr(address, 1, 8)"))
     if filled(tables, "postcode"):
         model.compare("postcode", cl.LevenshteinAtThresholds("postcode", [1, 2]))
+    if filled(tables, "parent_name"):  # parts of a site: names are phrases, and floors and rooms tell them apart
+        model.compare("numbers", overlap("numbers", (0.99, 0.3)))
+        model.compare("words", overlap("words", (0.99, 0.5, 0.3)))
     places = [name for name in ("postcode", "city", "parent_name", "legal_entity") if filled(tables, name)]
     model.blocking += [block_on(name, "substr(name, 1, 2)") for name in places]
     if filled(tables, "code"):
