@@ -1,5 +1,5 @@
 # Concord. Needs make and Python 3.11 or newer, nothing else: PostgreSQL and Redis come from Python wheels.
-# `make PYTHON=/path/to/python demo` chooses the interpreter; ARGS="…" is passed on to demo, run and test.
+# `make PYTHON=/path/to/python demo` chooses the interpreter; ARGS="…" is passed on to demo, run, test and bench-matching.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -15,10 +15,10 @@ CODE := manage.py matching mdm sync tests
 unexport PYTHONDONTWRITEBYTECODE # a start without cached bytecode takes seconds longer
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo run test lint format bench lock clean
+.PHONY: help demo run test lint format bench bench-matching lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/runtime ## run the whole path unattended on made-up hospital data and report what came of it
 	$(BIN)/python manage.py demo $(ARGS)
@@ -43,6 +43,9 @@ format: .venv/dev ## put the code into its standard form
 
 bench: .venv/dev ## measure what matching and lookups cost on this machine
 	$(BIN)/python -m tests.bench
+
+bench-matching: .venv/dev ## measure matching side by side with other tools (TASKS=dir ROLES=file add labelled tasks)
+	TASKS="$(TASKS)" ROLES="$(ROLES)" $(BIN)/python -m tests.bench.matching $(ARGS)
 
 lock: .venv/dev ## renew requirements/ from pyproject.toml, within its bounds (LOCK="--upgrade" moves every version)
 	$(BIN)/uv pip compile pyproject.toml $(UV) -o requirements/lock.txt
