@@ -183,6 +183,8 @@ class Names(Words):
         found.bits[better] = weights[f"{self.field}.initials"]
         found.level[better] = SIMILAR
         found.similarity[better] = 0.7
+        if found.veto is not None:
+            found.veto[initials] = False
         return found
 
     def note(self, level: int, veto: bool, a: Std, b: Std) -> str:
@@ -226,6 +228,31 @@ class Same:
 
     def show(self, std: Std) -> str:
         return listed(tokens_of(std, self.field))
+
+
+@dataclass(frozen=True)
+class Within:
+    """A thing and what it is part of: a floor is not its building, however much of the name they share.
+
+    Columns: the field (the whole name of what the record is part of) and ``name.whole`` (its own), in one space.
+    Weight: ``<field>.conflict`` (bits, if one is part of the other by name, and their own names differ).
+    """
+
+    field: str
+    label: str
+    conflict: str
+
+    def find(self, pairs: Pairs, weights: Weights) -> Finding:
+        inside = (pairs.crossed_weight(self.field, "name.whole") > 0) & ~pairs.share("name.whole")
+        level = no_levels(len(pairs))
+        level[inside] = DIFFERENT
+        return finding(np.full(len(pairs), weights[f"{self.field}.conflict"]), level, np.zeros(len(pairs)), inside)
+
+    def note(self, level: int, veto: bool, a: Std, b: Std) -> str:
+        return self.conflict if veto else unstated(tokens_of(a, self.field), tokens_of(b, self.field))
+
+    def show(self, std: Std) -> str:
+        return " ".join(tokens_of(std, self.field))
 
 
 @dataclass(frozen=True)

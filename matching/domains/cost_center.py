@@ -97,7 +97,7 @@ RECIPE = Recipe(
     keys=keys,
     spaces=SPACES,
     comparators=(
-        Same("code", "Code"),
+        Same("code", "Code", conflict="codes differ"),
         Same("segments", "Part of the code"),
         Words("name", "Name", alike_words, context="around", whole="name.whole"),
         Words("numbers", "Numbers in the name", conflict="numbers in the name differ"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..blocking import crossed, informative, limited, pairs_of
 from ..calibration import Calibration
-from ..compare import Axes, Names, Same, Words
+from ..compare import Axes, Names, Same, Within, Words
 from ..model import Policy, weigh
 from ..recipe import Recipe
 from ..records import Std, Values
@@ -31,6 +31,7 @@ SPACES = {
     "wing": "wing",  # "side:north"
     "wing.axes": "axis",
     "parent_name": "word",
+    "within": "whole",  # the whole name of what it is part of
     "parent_around": "word",
     "parent_numbers": "number",
     "initials_of_site": "site",
@@ -57,6 +58,7 @@ WEIGHTS = {
     **weigh("kind", rarity=0.2, different=-8.0),
     **weigh("parent_name", agree=0.25, miss=0.4, extra=0.1, cap=0.25, floor=-8.0),
     **weigh("parent_numbers", agree=0.3, miss=0.4, extra=0.1, cap=0.2, floor=-4.0),
+    **weigh("within", conflict=-6.0),
     **weigh("initials_of_site", rarity=0.2, different=-1.0),
     **weigh("cost_center", rarity=0.5, different=-0.5),
 }
@@ -79,6 +81,7 @@ def standardise(values: Values) -> Std:
         "around": unique([*name.runs, *parent.words, *parent.runs]),
         "initials_of_site": site_initials(name, parent),
         "parent_name": parent.words,
+        "within": [whole([*parent.words, *parent.numbers])] if parent.words else [],
         "parent_around": unique([*parent.runs, *name.words, *name.runs]) if parent.words else [],
         "parent_numbers": parent.numbers,
         "kind": [stated(values.get("location_type"))] if stated(values.get("location_type")) else [],
@@ -121,6 +124,7 @@ RECIPE = Recipe(
         Same("kind", "Type", conflict="types differ"),
         Words("parent_name", "Part of", alike_words, context="parent_around"),
         Words("parent_numbers", "Floor, wing of", context="numbers"),
+        Within("within", "Inside", conflict="one is part of the other"),
         Same("initials_of_site", "Initials of the site"),
         Words("street", "Address", alike_words, limit="street.whole"),
         Same("city", "City"),

@@ -92,7 +92,8 @@ RECIPE = Recipe(
         Same("lei", "LEI", conflict="LEIs differ"),
         Same("gln", "GLN"),
         Same("npi", "NPI"),
-        Names("name", "Name", alike_words, whole="name.whole"),
+        # Companies of one group share address, phone and first word; each has words that the other lacks.
+        Names("name", "Name", alike_words, whole="name.whole", conflict="each name has words of its own"),
         Words("street", "Address", alike_words, limit="street.whole", comparable="purposes"),
         Same("city", "City", comparable="purposes"),
         Same("state", "State", comparable="purposes"),
