@@ -125,6 +125,7 @@ def test_a_refused_delivery_is_sent_again_by_keyboard(page, live_server, sandbox
     page.keyboard.press("g")
     page.keyboard.press("s")
     expect(page.get_by_role("heading", name="Dead letters")).to_be_visible()
+    page.wait_for_load_state("load")  # keys are heard once the scripts have run
     page.keyboard.press("j")
     expect(page.locator("tr[data-lane]").nth(1)).to_have_attribute("aria-selected", "true")
     page.keyboard.press("p")

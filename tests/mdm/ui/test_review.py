@@ -256,5 +256,5 @@ def test_an_implant_is_shown_beside_the_certainty_that_implants_need():
     likely = {"description": "Foley catheter silicone 16 Fr", "manufacturer": "Halden Medical"}
     item = kit.doubtful()
     kit.feed("scm", {"S1": likely | {"implant": True}})
-    assert Review(item).thresholds == pytest.approx((0.05, 0.95))
+    assert Review(item).thresholds == pytest.approx((1 / 20, 1 - 1 / 30))
     assert Review(kit.review("scm", "S1")).thresholds == pytest.approx((0.025, 0.995))
