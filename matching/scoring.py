@@ -13,8 +13,8 @@ from .model import Policy, Statistics
 from .recipe import Recipe, Scores
 from .table import Table, Vocabularies, processes
 
-PART = 200_000  # pairs that a process takes at once
-MANY = 600_000  # pairs from which on starting other processes pays
+PART = 50_000  # pairs that a process takes at once
+MANY = 100_000  # pairs from which on starting other processes pays
 
 
 def score(

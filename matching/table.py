@@ -24,8 +24,8 @@ from .domains import recipe_for
 from .recipe import Recipe
 from .records import Std, Values
 
-CHUNK = 2_000  # records that a process takes at once
-MANY = 20_000  # records from which on starting other processes pays
+CHUNK = 1_000  # records that a process takes at once
+MANY = 3_000  # records from which on starting other processes pays
 
 Vocabularies = dict[str, Vocabulary]
 Numbers = NDArray[np.signedinteger[Any]]  # of 32 bits where they are many

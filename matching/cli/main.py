@@ -15,7 +15,7 @@ from ..domains import NAMES, recipe_for
 from ..explain import line, why_not
 from ..model import Policy, Statistics
 from ..recipe import Recipe
-from .roles import read_roles, records
+from .roles import Records, read_roles
 from .score import OfDuplicates, OfLink, row_of
 from .tables import BadInput, Table, read_pairs
 
@@ -72,7 +72,7 @@ class _Task:
         self.recipe: Recipe = recipe_for(options.domain)
         roles = read_roles(options.roles, options.section or paths[0].resolve().parent.name)
         self.tables = [Table.read(path) for path in paths]
-        self.values = [list(records(table, roles, options.domain)) for table in self.tables]
+        self.values = [Records(table, roles, options.domain) for table in self.tables]
         self.policy = Policy.from_json(options.policy.read_text()) if options.policy else self.recipe.policy
         self.clean = options.clean
 

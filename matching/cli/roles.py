@@ -8,9 +8,9 @@ role may be any field of the domain by its canonical name, such as gtin, size or
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from .tables import BadInput, Table
 
@@ -33,18 +33,35 @@ def read_roles(path: Path, task: str) -> dict[str, str]:
     return {role: column for role, column in found.items() if role not in UNUSED}
 
 
-def records(table: Table, roles: Mapping[str, str], domain: str) -> Iterator[dict[str, Any]]:
-    """The canonical values of each row."""
-    fields = {_field(role, domain): table.column(column) for role, column in roles.items()}
-    place = {name: fields.pop(name) for name in PLACE.values() if domain == "supplier" and name in fields}
-    for number in range(len(table)):
-        values: dict[str, Any] = {name: column[number] for name, column in fields.items()}
+class Records(Sequence[dict[str, Any]]):
+    """The canonical values of each row of a table, made when asked for: a million of them take much memory."""
+
+    def __init__(self, table: Table, roles: Mapping[str, str], domain: str) -> None:
+        fields = {_field(role, domain): table.column(column) for role, column in roles.items()}
+        self._size = len(table)
+        self._place = {name: fields.pop(name) for name in PLACE.values() if domain == "supplier" and name in fields}
+        self._fields = fields
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, number: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[dict[str, Any]]: ...
+    def __getitem__(self, number: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        if isinstance(number, slice):
+            return [self._row(n) for n in range(*number.indices(self._size))]
+        return self._row(range(self._size)[number])
+
+    def _row(self, number: int) -> dict[str, Any]:
+        values: dict[str, Any] = {name: column[number] for name, column in self._fields.items()}
         for name in LISTS & values.keys():
             values[name] = [part.strip() for part in values[name].split(";") if part.strip()]
-        address = {name: column[number] for name, column in place.items()}
+        address = {name: column[number] for name, column in self._place.items()}
         if any(address.values()):
             values["addresses"] = [{"purpose": "ordering", **address}]
-        yield values
+        return values
 
 
 def _field(role: str, domain: str) -> str:
