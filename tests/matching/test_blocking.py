@@ -1,3 +1,6 @@
+import pytest
+
+from matching import blocking
 from matching.blocking import candidates, informative, limited, pairs_of
 
 
@@ -31,3 +34,21 @@ def test_keys_are_limited_and_the_surest_come_first() -> None:
     keys = limited(["code:1"], pairs_of("words", [f"w{i}" for i in range(20)]))
     assert len(keys) == 32
     assert keys[0] == "code:1"
+
+
+def test_two_keys_that_are_each_too_common_find_who_shares_both() -> None:
+    right = [["a", "b"], *[["a"]] * 5, *[["b"]] * 5]
+    found = candidates([["a", "b"]], right, cap=3)
+    assert found.right.tolist() == [0]
+
+
+def test_rare_keys_lead_the_way_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocking, "_LOOKS", 5)
+    right = [["rare"], *[["broad"]] * 9]
+    found = candidates([["broad", "rare"]], right, cap=20, best=20)
+    assert 0 in found.right.tolist()
+    assert len(candidates([["broad", "rare", "rare2"]], [*right, ["rare2"], *[["rare"]] * 5], cap=20).right) == 7
+
+
+def test_a_key_with_a_digit_is_as_good_as_a_name() -> None:
+    assert informative(["catheter", "xmfm1", "silicone"], 1) == ["xmfm1"]

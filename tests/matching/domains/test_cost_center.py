@@ -42,3 +42,10 @@ def test_a_code_without_its_entity_is_a_part_not_another_code() -> None:
 def test_twins_share_a_key() -> None:
     other = {"code": "62100", "name": "SOH OR"}
     assert set(RECIPE.keys(RECIPE.standardise(ERP))) & set(RECIPE.keys(RECIPE.standardise(other)))
+
+
+def test_codes_that_differ_in_their_last_part_are_asked_about() -> None:
+    entity = {"legal_entity": "Mill Valley Health Center"}
+    found = compare({"name": "Med Surg 2 North", "code": "365.6891.000", **entity},
+                    {"name": "Medical Surgical 2 North - Nights", "code": "365-6891-030", **entity})  # fmt: skip
+    assert "codes differ" in found.vetoes

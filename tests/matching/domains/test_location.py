@@ -65,3 +65,12 @@ def test_twins_share_a_key() -> None:
         ({"name": "HFMC Rm A122", "city": "Harrow"}, {"name": "Harrow Falls Room A122", "city": "Harrow"}),
     ]:
         assert set(RECIPE.keys(RECIPE.standardise(a))) & set(RECIPE.keys(RECIPE.standardise(b)))
+
+
+def test_a_floor_is_not_its_building() -> None:
+    site = {"line1": "5839 N Foundry St", "city": "Quarrywick", "state": "WA", "postcode": "98670"}
+    building = {"name": "Medical Office Building 2", "parent_name": "Quarrywick Regional Hospital", **site}
+    floor = {"name": "Medical Office Bldg 2 Floor 5", "parent_name": "Med Office Bldg 2", **site}
+    assert "one is part of the other" in compare(building, floor).vetoes
+    same = {"name": "MED OFFICE BLDG 2", "parent_name": "QUARRYWICK REG HOSP", **site}
+    assert compare(building, same).vetoes == ()

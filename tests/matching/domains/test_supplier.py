@@ -79,3 +79,13 @@ def test_twins_share_a_key() -> None:
         ({"name": "Old Name", "phone": "(602) 344-5011"}, {"name": "New Name", "phone": "602.344.5011"}),
     ]:
         assert set(RECIPE.keys(RECIPE.standardise(a))) & set(RECIPE.keys(RECIPE.standardise(b)))
+
+
+def test_two_companies_of_one_group_are_never_linked_without_asking() -> None:
+    site = {"phone": "541-404-3638", "addresses": [{"line1": "8912 W Orchard Rd", "city": "Cedarford", "state": "OR"}]}
+    found = compare({"name": "Insumicell Printing, Ltd", **site}, {"name": "Insumicell Cardiac Corp", **site})
+    assert found.vetoes == ("each name has words of its own: both: insumicell; only A: printing; only B: cardiac",)
+
+
+def test_initials_and_what_they_stand_for_do_not_conflict() -> None:
+    assert compare({"name": "HT LLP"}, {"name": "Hollingsworth Textiles Ltd"}).vetoes == ()
