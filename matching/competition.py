@@ -9,6 +9,8 @@ round, until nothing moves.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,11 +72,10 @@ def lead_within(rows: Ints, bits: Floats) -> Floats:
     return lead
 
 
-def lead_over(score: float, rivals: Floats) -> float:
+def lead_over(score: float, rivals: Iterable[float]) -> float:
     """How far, in bits, a score is ahead of its rivals together; of nobody, it is ahead of ``NOTHING``."""
-    everybody = np.append(rivals, NOTHING)
-    together = np.log2(np.exp2(np.clip(KAPPA * (everybody - score), -_FAR, _FAR)).sum())
-    return float(-together / KAPPA)
+    together = sum(2.0 ** min(max(KAPPA * (rival - score), -_FAR), _FAR) for rival in (*rivals, NOTHING))
+    return -math.log2(together) / KAPPA
 
 
 def sharing_cost(right: Ints) -> float:

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from .competition import lead_over
 
 if TYPE_CHECKING:
@@ -79,7 +77,7 @@ def decide(ranked: Iterable[Ranked], policy: Policy, *, critical: bool = False) 
     if not ordered:
         return NOBODY
     score, *rivals = (candidate.score for candidate in ordered)
-    lead = lead_over(score, np.array(rivals))
+    lead = lead_over(score, rivals)
     return verdict(ordered, policy.chance(score, lead), lead, policy.costs_of(critical))
 
 

@@ -153,13 +153,11 @@ class Policy:
     def chance(self, score: float, lead: float | None = None, claimed: float = 0.0) -> Chance:
         """How likely a best candidate of this score is right; see ``Calibration``. ``lead``: by default, of nobody."""
         ahead = score - NOTHING if lead is None else lead
-        one = np.array([score]), np.array([ahead]), np.array([claimed])
-        return Chance(float(self.calibration.partnered(*one)[0]), float(self.calibration.right(*one)[0]))
+        return Chance(*self.calibration.chances(score, ahead, claimed))
 
     def probabilities(self, scores: Sequence[float]) -> list[float]:
         """That each of the candidates of one record is right, beside the others."""
-        bits = np.array(scores, dtype=np.float64)
-        leads = [lead_over(score, np.delete(bits, i)) for i, score in enumerate(scores)]
+        leads = [lead_over(score, (*scores[:i], *scores[i + 1 :])) for i, score in enumerate(scores)]
         return [self.chance(score, lead).right for score, lead in zip(scores, leads, strict=True)]
 
     @classmethod

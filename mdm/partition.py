@@ -11,8 +11,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-import numpy as np
-
 from matching import Policy
 from matching.competition import lead_over
 
@@ -183,7 +181,7 @@ def _rival(edges: Edges, source: int, target: Target, score: float, clusters: _C
             continue
         if not _could_be_one(edges, target, other, there, rival, clusters, policy):
             rivals[rival] = max(edge.score, rivals.get(rival, edge.score))
-    lead = lead_over(score, np.array(sorted(rivals.values())))
+    lead = lead_over(score, sorted(rivals.values()))
     enough = policy.costs_of(clusters.critical(me, target)).auto
     return "another record is nearly as likely" if policy.chance(score, lead).right < enough else ""
 

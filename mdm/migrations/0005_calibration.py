@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('mdm', '0004_search'),
+        ("mdm", "0004_search"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='frequencies',
-            name='calibration',
+            model_name="frequencies",
+            name="calibration",
             field=models.JSONField(help_text="matching.Calibration learned with them; null: the recipe's.", null=True),
         ),
     ]

@@ -338,10 +338,31 @@ def _weak_link(engine: Engine, source: SourceRecord, scored: Scored) -> WorkItem
 
 
 def _look_again(scored: Scored, links: _Links) -> bool:
-    """Records in review that resemble what has just been linked get their candidates looked up anew; True if any."""
-    if not links.rows or not scored.doubtful:
+    """Records in review to which something that has just been linked is news are looked at anew; True if any."""
+    news = _news(scored, {source.pk: golden for source, golden, *_ in links.rows})
+    if not news:
         return False
-    doubtful = SourceRecord.objects.filter(pk__in=scored.doubtful, state=State.REVIEW)
+    doubtful = SourceRecord.objects.filter(pk__in=news, state=State.REVIEW)
     # who holds one of them is landing or deciding it right now; waiting could deadlock with them
     free = list(doubtful.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True))
     return bool(SourceRecord.objects.filter(pk__in=free).update(state=State.PENDING))
+
+
+def _news(scored: Scored, linked: Mapping[int, int]) -> list[int]:
+    """Records in review that resemble a linked record more than its golden record, as that was shown to the steward."""
+    near = {
+        record: {linked[query]: bits for query, bits in queries.items() if query in linked}
+        for record, queries in scored.doubtful.items()
+        if not linked.keys().isdisjoint(queries)
+    }
+    items = WorkItem.objects.filter(kind=WorkItem.Kind.POSSIBLE_MATCH, source__in=near, state__in=WorkItem.LIVE)
+    shown = {
+        source: {c["golden"]: c["score"] for c in candidates}
+        for source, candidates in items.values_list("source", "candidates")
+    }
+    return [record for record, goldens in near.items() if _is_news(goldens, shown.get(record, {}))]
+
+
+def _is_news(goldens: Mapping[int, float], shown: Mapping[int, float]) -> bool:
+    least = min(shown.values()) if len(shown) >= SHOWN else float("-inf")  # of the last place, if all are taken
+    return any(round(bits, 3) > shown.get(golden, least) for golden, bits in goldens.items())

@@ -33,7 +33,8 @@ class Scored:
     edges: dict[int, dict[Target, Edge]]
     facts: Facts
     rows: dict[int, Candidate] = field(default_factory=dict)  # queries and candidates, by source id
-    doubtful: set[int] = field(default_factory=set)  # records in review that resemble a query
+    # records in review → queries that resemble them → bits
+    doubtful: dict[int, dict[int, float]] = field(default_factory=dict)
 
 
 def as_query(source: SourceRecord) -> Query:
@@ -115,14 +116,14 @@ def score_pairs(engine: Engine, pairs: Pairs, rows: Mapping[int, Candidate], *po
 def _enter(
     edges: dict[int, dict[Target, Edge]], judged: Iterable[tuple[int, int, float, bool]],
     rows: Mapping[int, Candidate], queries: Mapping[int, Query], review_bits: float,
-) -> set[int]:  # fmt: skip
+) -> dict[int, dict[int, float]]:  # fmt: skip
     """Fold pairs into edges: the best score per target, vetoed if any record of it is; returns doubtful neighbours."""
-    doubtful: set[int] = set()
+    doubtful: dict[int, dict[int, float]] = defaultdict(dict)
     for a, b, bits, vetoed in judged:
         mine, theirs = rows[a].golden, rows[b].golden
         if theirs is None and b not in queries:
             if bits >= review_bits:
-                doubtful.add(b)
+                doubtful[b][a] = bits
         elif mine is None and theirs is None:
             raise_edge(edges[a], Target(peer=b), bits, vetoed, b)
             raise_edge(edges[b], Target(peer=a), bits, vetoed, a)

@@ -67,6 +67,14 @@ def test_a_calibration_through_a_point_has_its_threshold_there(score: float, pro
     assert shifted.score_for(probability) == pytest.approx(score, abs=1e-6)
 
 
+@given(st.floats(-60, 60), st.floats(-60, 60), st.floats(0, 60))
+def test_one_candidate_is_judged_as_many_are(score: float, lead: float, claimed: float) -> None:
+    arrays = np.array([score]), np.array([lead]), np.array([claimed])
+    partnered, right = START.chances(score, lead, claimed)
+    assert partnered == pytest.approx(START.partnered(*arrays)[0], rel=1e-9)
+    assert right == pytest.approx(START.right(*arrays)[0], rel=1e-9)
+
+
 def test_it_survives_json() -> None:
     learned = Calibration(1.25, 0.4, 0.3, 0.2)
     assert Calibration.from_json(learned.to_json()) == learned

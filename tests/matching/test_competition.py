@@ -14,18 +14,18 @@ def arrays(*pairs: tuple[int, int, float]) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def test_of_nobody_a_score_is_ahead_of_nothing() -> None:
-    assert lead_over(10.0, np.empty(0)) == pytest.approx(10.0 - NOTHING)
+    assert lead_over(10.0, []) == pytest.approx(10.0 - NOTHING)
     standing = compete(*arrays((0, 0, 10.0)), sharing=np.inf)
     assert standing.lead[0] == pytest.approx(10.0 - NOTHING)
     assert standing.claimed[0] == 0.0
 
 
 def test_two_equals_have_no_lead() -> None:
-    assert lead_over(10.0, np.array([10.0])) == pytest.approx(0.0, abs=1e-3)
+    assert lead_over(10.0, [10.0]) == pytest.approx(0.0, abs=1e-3)
 
 
 def test_many_rivals_weigh_more_than_one() -> None:
-    assert lead_over(10.0, np.full(5, 4.0)) < lead_over(10.0, np.array([4.0]))
+    assert lead_over(10.0, [4.0] * 5) < lead_over(10.0, [4.0])
 
 
 def test_the_weaker_of_two_records_makes_way_and_turns_to_its_next_candidate() -> None:

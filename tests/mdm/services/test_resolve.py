@@ -149,6 +149,24 @@ def test_what_was_read_in_a_transaction_that_failed_is_forgotten() -> None:
     assert kit.golden("scm", "S1") == kit.golden("erp", "E1")
 
 
+def test_a_doubtful_record_is_left_in_peace_by_what_tells_it_nothing_new() -> None:
+    item = kit.doubtful()
+    kit.feed("ehr", {"X1": kit.CATHETER})  # joins the candidate, and is no more like the doubtful one than that
+    assert kit.golden("ehr", "X1").pk == item.golden_id
+    assert kit.fresh(item).version == item.version
+
+
+def test_a_doubtful_record_is_looked_at_again_when_its_candidate_becomes_more_like_it() -> None:
+    short = {"description": "Foley catheter silicone", "manufacturer": "Halden Medical"}
+    kit.feed("erp", {"E1": kit.CATHETER})
+    kit.feed("scm", {"S1": short})
+    item = kit.review("scm", "S1")
+    kit.feed("ehr", {"X1": short | {"catalogue_number": kit.CATHETER["catalogue_number"]}})
+    assert kit.golden("ehr", "X1").pk == item.golden_id
+    again = kit.fresh(item)
+    assert again.state != "open" or again.candidates[0]["score"] > item.candidates[0]["score"]
+
+
 def test_two_codes_of_a_clean_source_never_become_one_record() -> None:
     kit.feed("register", {"R1": kit.CATHETER, "R2": kit.CATHETER}, deduplicated=True)
     assert kit.golden("register", "R1") != kit.golden("register", "R2")
