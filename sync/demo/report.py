@@ -136,3 +136,11 @@ def table(report: Mapping[str, Any]) -> str:
 def _row(*cells: object) -> str:
     first, *rest = cells
     return f"{first!s:<12}" + "".join(f"{cell!s:>9}" for cell in rest)
+
+
+def was_unattended(path: Path) -> bool:
+    """Whether the last run that was reported here had its reviews decided by simulated stewards."""
+    try:
+        return bool(json.loads(path.read_text(encoding="utf-8"))["simulated"])
+    except (OSError, ValueError, KeyError):
+        return False

@@ -43,9 +43,10 @@ class Command(BaseCommand):
             sandbox = run.running_sandbox()
         except run.DemoError as error:
             raise CommandError(str(error)) from None
-        if run.has_records():
+        if run.has_records() and not report.was_unattended(directory / "report.json"):
             world.targets(sandbox.targets)
-        else:
+        else:  # nobody has worked with what an unattended run left, and it has nothing to decide
+            self._empty()
             sandbox.reset()
             self._run(directory, options)
         self._logins()
