@@ -6,6 +6,7 @@ A key depends on its record alone, so the keys of a stored record never change b
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,13 +14,18 @@ from itertools import combinations
 
 import numpy as np
 
-from .columns import Column, Floats, Ints, Vocabulary
+from .columns import Column, Floats, Ints
 from .standardise.dictionaries import word_set
 from .standardise.text import skeleton, unique
 
 _DIGIT = re.compile(r"\d")
 LIMIT = 32  # keys per record
 CAP = 200  # a key that more records of a side share makes no pairs
+
+
+def hashed(key: str) -> int:
+    """A key as a signed 64-bit number."""
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def informative(words: Sequence[str], count: int) -> list[str]:
@@ -59,23 +65,14 @@ class Candidates:
     worth: Floats
 
 
-def candidates(
-    left: Sequence[Sequence[str]], right: Sequence[Sequence[str]], *, cap: int = CAP, best: int = 60
-) -> Candidates:
+def search(left: Column, right: Column, *, cap: int = CAP, best: int = 60) -> Candidates:
     """Pairs of records that share a key: ``best`` per left row, ranked by how rare the shared keys are.
 
     A key that more than ``cap`` right records share is refined: two such keys together count as one key.
 
-    Args: the keys of every left and every right record; the same object twice finds duplicates (then left < right).
+    Args: the keys of every left and every right record as numbers; the same column twice finds duplicates (then left <
+    right).
     """
-    vocabulary = Vocabulary()
-    mine = Column.build(vocabulary, left)
-    theirs = mine if left is right else Column.build(vocabulary, right)
-    return search(mine, theirs, cap=cap, best=best)
-
-
-def search(left: Column, right: Column, *, cap: int = CAP, best: int = 60) -> Candidates:
-    """``candidates`` of records whose keys are numbers; the same column twice finds duplicates."""
     same = left is right
     numbers = np.unique(right.ids)
     theirs = Column(right.offsets, np.searchsorted(numbers, right.ids))

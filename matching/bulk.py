@@ -210,7 +210,8 @@ def dedupe(
     """Find the records of one table that are the same thing.
 
     There is no best candidate here: each record may have several partners, so certain pairs are joined strongest first,
-    and never across a pair that carries a veto.
+    and never across a pair that carries a veto. The calibration of ``policy`` is for records with one partner at most;
+    what scores mean here is learned from the table, starting from ``PAIRS``.
     """
     policy = policy or recipe.policy
     vocabularies: Vocabularies = {}

@@ -5,7 +5,6 @@ A record's tokens are numbered as they arrive; no standardised record is kept. A
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .blocking import hashed
 from .columns import Column, Vocabulary
 from .domains import recipe_for
 from .recipe import Recipe
@@ -50,11 +50,6 @@ class _Packed:
     size: int
 
 
-def hashed(key: str) -> int:
-    """A key as a signed 64-bit number."""
-    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
-
-
 def processes(size: int, many: int) -> int:
     """How many processes share work of this size. One where processes can't be forked, or where one has threads."""
     apart = "fork" in get_all_start_methods() and threading.active_count() == 1 and not current_process().daemon
@@ -64,11 +59,6 @@ def processes(size: int, many: int) -> int:
 def tabulate(recipe: Recipe, values: Sequence[Values], vocabularies: Vocabularies) -> Table:
     """Standardise a table. Tables that are to be compared share their ``vocabularies`` (by space)."""
     return _assemble(recipe, _packed(recipe, values), vocabularies)
-
-
-def of_records(recipe: Recipe, stds: Sequence[Std], vocabularies: Vocabularies) -> Table:
-    """A table of records that are standardised already."""
-    return _assemble(recipe, [_pack(recipe, stds)], vocabularies)
 
 
 def _packed(recipe: Recipe, values: Sequence[Values]) -> Iterator[_Packed]:

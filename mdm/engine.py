@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import threading
 import zlib
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ import orjson
 from django.db import transaction
 
 import matching
+from matching import blocking
 from matching.calibration import Calibration
 from mdm.known import Known
 from mdm.locks import lock_name
@@ -43,9 +43,8 @@ class Engine:
 
 
 def hashed(domain: str, key: str) -> int:
-    """A blocking key as the signed 64-bit number that ``MatchKey`` stores."""
-    digest = hashlib.blake2b(f"{domain}|{key}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    """A blocking key of a domain as the number that ``MatchKey`` stores."""
+    return blocking.hashed(f"{domain}|{key}")
 
 
 _cache: dict[str, Engine] = {}

@@ -105,11 +105,18 @@ def _dedupe(options: argparse.Namespace) -> None:
 def _duplicate_rows(found: Deduplicated, ids: Sequence[str]) -> Iterator[tuple[object, ...]]:
     pairs = zip(found.left.tolist(), found.right.tolist(), found.bits.tolist(), strict=True)
     scores = {(a, b): bits for a, b, bits in pairs}
-    chances = found.policy.calibration
+    sure = f"sure from {found.policy.sure_score:.1f} bits"
     for a, b in found.pairs:
         score = scores.get((a, b))
         chance = "" if score is None else round(found.policy.chance(score).right, 6)
-        yield ids[a], ids[b], "" if score is None else score, chance, "auto", f"sure from {chances.score_for(0.98):.1f}"
+        yield (
+            ids[a],
+            ids[b],
+            "" if score is None else score,
+            chance,
+            "auto",
+            f"sure from {found.policy.sure_score:.1f} bits",
+        )
     for (a, b), chance in found.reviews.items():
         yield ids[a], ids[b], scores[a, b], round(chance, 6), "review", "likely, but not certain"
 

@@ -350,11 +350,12 @@ def _look_again(scored: Scored, links: _Links) -> bool:
 
 def _news(scored: Scored, linked: Mapping[int, int]) -> list[int]:
     """Records in review that resemble a linked record more than its golden record, as that was shown to the steward."""
-    near = {
-        record: {linked[query]: bits for query, bits in queries.items() if query in linked}
-        for record, queries in scored.doubtful.items()
-        if not linked.keys().isdisjoint(queries)
-    }
+    near: dict[int, dict[int, float]] = {}
+    for record, queries in scored.doubtful.items():
+        for query, bits in queries.items():
+            if (golden := linked.get(query)) is not None:
+                best = near.setdefault(record, {})
+                best[golden] = max(bits, best.get(golden, bits))
     items = WorkItem.objects.filter(kind=WorkItem.Kind.POSSIBLE_MATCH, source__in=near, state__in=WorkItem.LIVE)
     shown = {
         source: {c["golden"]: c["score"] for c in candidates}
