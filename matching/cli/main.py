@@ -109,14 +109,7 @@ def _duplicate_rows(found: Deduplicated, ids: Sequence[str]) -> Iterator[tuple[o
     for a, b in found.pairs:
         score = scores.get((a, b))
         chance = "" if score is None else round(found.policy.chance(score).right, 6)
-        yield (
-            ids[a],
-            ids[b],
-            "" if score is None else score,
-            chance,
-            "auto",
-            f"sure from {found.policy.sure_score:.1f} bits",
-        )
+        yield ids[a], ids[b], "" if score is None else score, chance, "auto", sure
     for (a, b), chance in found.reviews.items():
         yield ids[a], ids[b], scores[a, b], round(chance, 6), "review", "likely, but not certain"
 
