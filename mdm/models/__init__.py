@@ -3,6 +3,7 @@
 from mdm.models.access import SYSTEM_USERNAME, ApiKey, User
 from mdm.models.audit import AuditEntry
 from mdm.models.base import DomainName
+from mdm.models.bulk_run import BulkPart, BulkRun
 from mdm.models.change_request import ChangeRequest, new_change_id
 from mdm.models.code_system import PRIMARY, CodeSystem, SourceSystem
 from mdm.models.cost_center import CostCenter, GLAccount
@@ -38,6 +39,8 @@ __all__ = [
     "SYSTEM_USERNAME",
     "ApiKey",
     "AuditEntry",
+    "BulkPart",
+    "BulkRun",
     "ChangeEvent",
     "ChangeRequest",
     "Check",
