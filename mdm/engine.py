@@ -92,23 +92,34 @@ def _learned(domain: str, frequencies: Frequencies | None) -> matching.Policy:
     return replace(policy, calibration=Calibration.from_json(frequencies.calibration))
 
 
+def has_grown(domain: str, records: int) -> bool:
+    """Whether a domain of this many records has grown so much that frequencies are to be counted anew."""
+    last = Frequencies.objects.filter(domain=domain).order_by("-version").first()
+    return last is None or records >= last.records * GROWTH
+
+
 @transaction.atomic
 def count_frequencies(domain: str, *, force: bool = False) -> bool:
     """Count words and values anew if the domain has grown enough since; True if so."""
     lock_name("statistics", domain)
-    last = Frequencies.objects.filter(domain=domain).order_by("-version").first()
     records = SourceRecord.objects.filter(domain=domain)
     total = records.count()
-    if not total or (not force and last is not None and total < last.records * GROWTH):
+    if not total or (not force and not has_grown(domain, total)):
         return False
     recipe = matching.recipe_for(domain)
     statistics = matching.Statistics.collect(
         recipe, records.order_by().values_list("standardised", flat=True).iterator(chunk_size=2000)
     )
+    store_frequencies(domain, statistics)
+    return True
+
+
+def store_frequencies(domain: str, statistics: matching.Statistics) -> None:
+    """Weigh by these from now on. What scores mean with them is still to be learned."""
+    last = Frequencies.objects.filter(domain=domain).order_by("-version").first()
     Frequencies.objects.create(
         domain=domain,
         version=last.version + 1 if last else 1,
-        records=total,
+        records=statistics.size,
         body=zlib.compress(orjson.dumps(statistics.to_json())),
     )
-    return True

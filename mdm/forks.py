@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
@@ -14,6 +15,7 @@ from matching.table import processes
 
 Given = TypeVar("Given")
 Done = TypeVar("Done")
+EVERY = 1.0  # seconds between looks at processes that work
 
 
 def workers(size: int, many: int) -> int:
@@ -37,3 +39,23 @@ def spread(work: Callable[[Given], Done], given: Iterable[Given], *, workers: in
             done = waiting.pop(0).result()
             waiting += [pool.submit(work, one) for one in islice(given, 1)]
             yield done
+
+
+def together(work: Callable[[], object], *, workers: int, beat: Callable[[], object]) -> int:
+    """Let so many processes do the same until each is done, with ``beat`` called every second; how many of them failed.
+
+    They find in memory what there is now. If ``beat`` raises, they are stopped.
+    """
+    connections.close_all()
+    started = [get_context("fork").Process(target=work, daemon=True) for _ in range(workers)]
+    for process in started:
+        process.start()
+    try:
+        while any(process.is_alive() for process in started):
+            beat()
+            time.sleep(EVERY)
+    finally:
+        for process in started:
+            process.terminate()
+            process.join()
+    return sum(process.exitcode != 0 for process in started)
