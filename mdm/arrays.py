@@ -48,15 +48,20 @@ def write(table: str, columns: Mapping[str, Array]) -> None:
         copy.write(_TRAILER)
 
 
-def read(query: str, parameters: Sequence[Any], *types: Any) -> list[Array]:
-    """The columns of a query's result, of these types, which must be PostgreSQL's: int8, int4, float8 or bool."""
-    kinds = [np.dtype(kind) for kind in types]
-    layout = _layout(kinds)
-    with connection.cursor() as cursor, connection.wrap_database_errors:
-        with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)", parameters) as copy:
-            content = b"".join(bytes(block) for block in copy)
-    rows = np.frombuffer(content, dtype=layout, offset=len(_HEADER), count=(len(content) - 21) // layout.itemsize)
-    return [rows[f"value{place}"].astype(kind) for place, kind in enumerate(kinds)]
+def read(query: str, parameters: Sequence[Any], **columns: str) -> list[Array]:
+    """Columns of a query's result, by name, of types int8, int4, float8 or bool; none may be NULL.
+
+    They come as one value: COPY would give a Python object per row.
+    """
+    layout = np.dtype([(name, _TYPES[kind]) for name, kind in columns.items()])
+    row = " || ".join(f"{kind}send({name})" for name, kind in columns.items())
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT coalesce(string_agg({row}, ''), '') FROM ({query}) AS q", parameters)  # noqa: S608
+        rows = np.frombuffer(bytes(cursor.fetchone()[0]), dtype=layout)
+    return [rows[name].astype(rows[name].dtype.newbyteorder("=")) for name in columns]
+
+
+_TYPES = {"int8": ">i8", "int4": ">i4", "float8": ">f8", "bool": "?"}
 
 
 def packed(**arrays: Array) -> bytes:

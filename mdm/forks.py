@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
 from multiprocessing import get_context
+from multiprocessing.connection import wait
 from typing import TypeVar
 
 from django.db import connection, connections
@@ -41,21 +42,20 @@ def spread(work: Callable[[Given], Done], given: Iterable[Given], *, workers: in
             yield done
 
 
-def together(work: Callable[[], object], *, workers: int, beat: Callable[[], object]) -> int:
-    """Let so many processes do the same until each is done, with ``beat`` called every second; how many of them failed.
+def together(work: Callable[[], object], *, workers: int, beat: Callable[[], bool]) -> int:
+    """Let so many processes do the same until each is done; how many of them failed.
 
-    They find in memory what there is now. If ``beat`` raises, they are stopped.
+    They find in memory what there is now. ``beat`` is called every second: if it answers False or raises, they end.
     """
     connections.close_all()
     started = [get_context("fork").Process(target=work, daemon=True) for _ in range(workers)]
     for process in started:
         process.start()
     try:
-        while any(process.is_alive() for process in started):
-            beat()
-            time.sleep(EVERY)
+        while any(process.is_alive() for process in started) and beat():
+            wait([process.sentinel for process in started if process.is_alive()], timeout=EVERY)
     finally:
         for process in started:
             process.terminate()
             process.join()
-    return sum(process.exitcode != 0 for process in started)
+    return sum(process.exitcode not in (0, -signal.SIGTERM) for process in started)

@@ -96,7 +96,7 @@ def _read(domain: str, bounds: tuple[int, int]) -> tuple[Facts, Packed]:
 
 def _keys(ids: Ints, bounds: tuple[int, int]) -> Keys:
     """How many keys each of these records has, and all of them in order of record and key."""
-    owners, keys = arrays.read(KEYS_SQL, bounds, np.int64, np.int64)
+    owners, keys = arrays.read(KEYS_SQL, bounds, source_id="int8", key="int8")
     place = np.minimum(np.searchsorted(ids, owners), max(len(ids) - 1, 0))
     known = ids[place] == owners if len(ids) else np.zeros(len(owners), dtype=np.bool_)
     place, keys = place[known], keys[known]

@@ -24,6 +24,7 @@ class BulkRun(models.Model):
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     last_source = models.BigIntegerField(help_text="Records that landed after this one are left for later.")
     started_at = models.DateTimeField(auto_now_add=True)
+    beat_at = models.DateTimeField(auto_now_add=True, help_text="The last sign of life of who works on it.")
     finished_at = models.DateTimeField(null=True, blank=True)
     records = models.PositiveIntegerField(default=0, help_text="That were pending when it began.")
     linked = models.PositiveIntegerField(default=0)

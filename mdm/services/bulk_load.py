@@ -8,6 +8,7 @@ look is decided and written together, as ``mdm.services.resolve`` does with any 
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Callable
 from functools import partial
@@ -31,20 +32,28 @@ from mdm.services.search_index import recount
 from mdm.snapshot import take
 
 Stage = BulkRun.Stage
-Beat = Callable[[BulkRun], object]
+Beat = Callable[[BulkRun], bool]
 
 MANY = 20_000  # pending records from which on a run takes less time than batches do
 COMPARED = 10_000  # records compared in one part
+IDLE = dt.timedelta(minutes=5)  # longer than anything takes between two signs of life
 WAIT = 0.5  # seconds between looks, while others do the last parts of a stage
 ANALYZE = "ANALYZE mdm_sourcerecord, mdm_matchkey, mdm_goldenrecord, mdm_crosswalk, mdm_searchdocument, mdm_searchword"
 
 _ready: dict[int, Matcher] = {}  # of the run under way; processes that are forked find it in memory
 
 
-def is_worth_it(domain: str) -> bool:
-    """Whether so much is pending in the domain that a run pays."""
+def is_due(domain: str) -> bool:
+    """Whether a run is under way in the domain, or so much is pending that one pays."""
+    if BulkRun.objects.filter(domain=domain, finished_at__isnull=True).exists():
+        return True
     pending = SourceRecord.objects.filter(domain=domain, state=SourceRecord.State.PENDING)
     return len(pending.values_list("pk")[:MANY]) == MANY
+
+
+def idle() -> list[BulkRun]:
+    """Runs that nobody seems to work on: their workers died."""
+    return list(BulkRun.objects.filter(finished_at__isnull=True, beat_at__lt=timezone.now() - IDLE))
 
 
 @transaction.atomic
@@ -67,27 +76,30 @@ def abandon(*, run: BulkRun, actor: User, reason: str) -> BulkRun:
     permissions.require(actor, permissions.IMPORT)
     run = BulkRun.objects.select_for_update().get(pk=run.pk)
     if run.finished_at is None:
-        _end(run, Stage.ABANDONED)
         Change.begin(actor, "bulk.abandon", reason).audit(about=run, before={"stage": run.stage})
+        _end(run, Stage.ABANDONED)
+        run.refresh_from_db()
     return run
 
 
-def work(run: BulkRun, *, beat: Beat = lambda run: None) -> BulkRun:
-    """Work on a run, with all processors of this machine, until it is over.
+def work(run: BulkRun, *, beat: Beat = lambda run: True) -> BulkRun:
+    """Work on a run, with all processors of this machine, until it is over; returns it as it is then.
 
-    ``beat`` is called with it about every second; what it raises ends this call, and another may go on with the run.
+    ``beat`` is called with it about every second. Where it answers False or raises, this call ends before the run does,
+    and another may go on with it.
     """
     with transaction.atomic():
         lock_name("resolving", run.domain)  # who began to resolve before the run did ends first
-    while run.finished_at is None:
-        if run.stage == Stage.PREPARING:
-            _prepare(run)
-        else:
-            _share(run, beat)
-            _advance(run)
-        run.refresh_from_db()
-        beat(run)
-    _ready.pop(run.pk, None)
+    try:
+        while run.finished_at is None and beat(run):
+            if run.stage == Stage.PREPARING:
+                _prepare(run)
+            else:
+                _share(run, beat)
+                _advance(run)
+            run.refresh_from_db()
+    finally:
+        _ready.pop(run.pk, None)
     return run
 
 
@@ -140,8 +152,8 @@ def _share(run: BulkRun, beat: Beat) -> None:
     left = BulkPart.objects.filter(run=run, stage=stage, done_at__isnull=True).count()
     workers = forks.workers(left, 2)
     if workers == 1:
-        while _do_part(run, stage):
-            beat(run)
+        while _do_part(run, stage) and beat(run):
+            pass
         return
     failed = forks.together(partial(_do_parts, run, stage), workers=workers, beat=lambda: beat(run))
     if failed and BulkPart.objects.filter(run=run, stage=stage, done_at__isnull=True).count() == left:
@@ -167,6 +179,7 @@ def _do_part(run: BulkRun, stage: Stage) -> bool:
         part.found = _compare(run, given)
     else:
         _write(run, given)
+    BulkRun.objects.filter(pk=run.pk).update(beat_at=timezone.now())
     part.given, part.done_at = b"", timezone.now()
     part.save(update_fields=["given", "found", "done_at"])
     return True
@@ -192,13 +205,12 @@ def _locked(run: BulkRun, stage: Stage) -> BulkRun | None:
 
 
 def _enter(run: BulkRun, stage: Stage, **values: int) -> None:
-    BulkRun.objects.filter(pk=run.pk).update(stage=stage, **values)
+    BulkRun.objects.filter(pk=run.pk).update(stage=stage, beat_at=timezone.now(), **values)
 
 
 def _end(run: BulkRun, stage: Stage) -> None:
     BulkRun.objects.filter(pk=run.pk).update(stage=stage, finished_at=timezone.now())
     BulkPart.objects.filter(run=run).delete()
-    run.refresh_from_db()
 
 
 # -------------------------------------------------------------------------------------------------------------- parts
@@ -216,7 +228,7 @@ def _compare(run: BulkRun, given: dict[str, Array]) -> bytes:
 
 
 PENDING_SQL = """
-SELECT id, version, coalesce(golden_id, 0) FROM mdm_sourcerecord
+SELECT id, version, coalesce(golden_id, 0) AS golden FROM mdm_sourcerecord
 WHERE domain = %s AND id <= %s AND state = 'pending' ORDER BY id
 """
 
@@ -225,7 +237,9 @@ def _plan(run: BulkRun) -> None:
     """Divide what the comparisons found into parts that can be decided by themselves."""
     compared = BulkPart.objects.filter(run=run, stage=Stage.MATCHING).order_by("number")
     pairs = bulk_plan.each_once([unpacked(bytes(part)) for part in compared.values_list("found", flat=True).iterator()])
-    ids, versions, goldens = arrays.read(PENDING_SQL, [run.domain, run.last_source], np.int64, np.int32, np.int64)
+    ids, versions, goldens = arrays.read(
+        PENDING_SQL, [run.domain, run.last_source], id="int8", version="int4", golden="int8"
+    )
     parts = bulk_plan.plan(ids, goldens, pairs, sure_score=engine_for(run.domain).policy.sure_score)
     for number, part in enumerate(parts):
         version = versions[np.searchsorted(ids, part.sources)]

@@ -64,6 +64,14 @@ class _Links:
     rows: list[tuple[SourceRecord, int, str, float | None]] = field(default_factory=list)
     fresh: dict[int, GoldenRecord] = field(default_factory=dict)
 
+    def founders(self) -> dict[int, list[SourceRecord]]:
+        """The records of each new golden record."""
+        found: dict[int, list[SourceRecord]] = {golden: [] for golden in self.fresh}
+        for source, golden, *_ in sorted(self.rows, key=lambda row: row[0].pk):
+            if golden in found:
+                found[golden].append(source)
+        return found
+
 
 def resolve_all(*, domain: str, actor: User, batch: int = BATCH) -> ResolveCounts:
     """Resolve everything pending in a domain, batch by batch; frequencies are counted anew if the domain has grown."""
@@ -172,7 +180,7 @@ def _keep_known(known: Sequence[SourceRecord]) -> None:
 
 def _rebuild(change: Change, domain: str, links: _Links, known: Sequence[SourceRecord]) -> list[GoldenChange]:
     """Rebuild what was linked or updated, then whatever waited for one of the new codes."""
-    opened = crosswalk.link_sources(change, [source for source, *_ in links.rows])
+    opened = crosswalk.link_sources(change, [source for source, *_ in links.rows], fresh=links.fresh)
     relinked = {golden for _, golden, *_ in links.rows}
     waiting = references.waiting_for(opened)
     changes = recompute(
@@ -180,6 +188,7 @@ def _rebuild(change: Change, domain: str, links: _Links, known: Sequence[SourceR
         domain,
         relinked | {s.golden_id for s in known if s.golden_id} | _of_domain(waiting, domain),
         fresh=links.fresh,
+        founders=links.founders(),
         relinked=relinked,
     )
     for other in set(GoldenRecord.objects.filter(pk__in=waiting).values_list("domain", flat=True)) - {domain}:
