@@ -22,7 +22,7 @@ from mdm import arrays, forks, permissions
 from mdm.arrays import Array, packed, unpacked
 from mdm.changes import Change
 from mdm.engine import engine_for
-from mdm.exceptions import Forbidden
+from mdm.exceptions import Forbidden, NeedsReason
 from mdm.locks import lock_name
 from mdm.models import BulkPart, BulkRun, SourceRecord, User
 from mdm.services import bulk_plan, scoring
@@ -74,6 +74,8 @@ def begin(*, domain: str, actor: User) -> BulkRun:
 def abandon(*, run: BulkRun, actor: User, reason: str) -> BulkRun:
     """Give a run up: what it has written stays, the rest is resolved in batches."""
     permissions.require(actor, permissions.IMPORT)
+    if not reason.strip():
+        raise NeedsReason
     run = BulkRun.objects.select_for_update().get(pk=run.pk)
     if run.finished_at is None:
         Change.begin(actor, "bulk.abandon", reason).audit(about=run, before={"stage": run.stage})
@@ -127,6 +129,9 @@ def _prepare(run: BulkRun) -> None:
         if _locked(run, Stage.PREPARING) is None:
             return
         pending = snapshot.facts.ids[snapshot.facts.pending]
+        if not len(pending):
+            _end(run, Stage.DONE)
+            return
         _ready[run.pk] = Matcher(learned(run.domain, snapshot), snapshot)
         parts = [pending[start : start + COMPARED] for start in range(0, len(pending), COMPARED)]
         BulkPart.objects.bulk_create(
