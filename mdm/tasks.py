@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import time
+
 from celery import shared_task
 from django.utils import timezone
 
-from mdm.services import change, follow, review
+from mdm.models import BulkRun
+from mdm.services import bulk_load, change, follow, review
 
 FOLLOWED = 10  # batches of references at a time
+BULK = 600  # seconds of a task that works on a bulk run: beginning anew takes a minute
 
 
 @shared_task(name="mdm.upkeep")
 def upkeep() -> None:
-    """Wake snoozed items, end overrides whose time is over, and let references follow merges."""
+    """Wake snoozed items, end overrides whose time is over, let references follow merges, take up idle bulk runs."""
     review.wake(now=timezone.now())
     change.expire_overrides(now=timezone.now())
     for _ in range(FOLLOWED):
         if not follow.follow_merges():
             break
+    for run in bulk_load.idle():
+        resolve_at_once.delay(run.pk)
+
+
+# Not acks_late: it takes longer than the broker waits before it gives a task to another worker.
+@shared_task(name="mdm.resolve_at_once", soft_time_limit=BULK + 240, time_limit=BULK + 300, acks_late=False)
+def resolve_at_once(run_id: int) -> None:
+    """Work on a bulk run. Several workers, on whatever machines, may be given the same one."""
+    until = time.monotonic() + BULK
+    run = bulk_load.work(BulkRun.objects.get(pk=run_id), beat=lambda run: time.monotonic() < until)
+    if run.finished_at is None:
+        resolve_at_once.delay(run_id)

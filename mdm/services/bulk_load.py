@@ -90,6 +90,7 @@ def work(run: BulkRun, *, beat: Beat = lambda run: True) -> BulkRun:
     ``beat`` is called with it about every second. Where it answers False or raises, this call ends before the run does,
     and another may go on with it.
     """
+    BulkRun.objects.filter(pk=run.pk).update(beat_at=timezone.now())
     with transaction.atomic():
         lock_name("resolving", run.domain)  # who began to resolve before the run did ends first
     try:

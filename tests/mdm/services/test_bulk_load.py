@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from matching.benchmark.task import DOMAINS, write_dedupe
-from mdm import forks
+from mdm import forks, tasks
 from mdm.arrays import Array
 from mdm.exceptions import Forbidden, NeedsReason
 from mdm.models import (
@@ -272,3 +273,20 @@ def test_only_runs_without_a_sign_of_life_are_idle() -> None:
     assert bulk_load.idle() == []
     BulkRun.objects.update(beat_at=begun.beat_at - 2 * bulk_load.IDLE)
     assert bulk_load.idle() == [begun]
+
+
+def test_the_command_tells_what_came_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    kit.land("erp", {"E1": kit.CATHETER, "E2": kit.STAPLER})
+    call_command("resolve_at_once", "item")
+    assert "2 records: 0 linked, 2 new golden records" in capsys.readouterr().out
+    with pytest.raises(CommandError, match="No run is under way"):
+        call_command("resolve_at_once", "item", abandon="Wrong file")
+
+
+def test_upkeep_takes_up_a_run_that_its_worker_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    kit.land("erp", {"E1": kit.CATHETER})
+    begun = bulk_load.begin(domain="item", actor=User.objects.system())
+    BulkRun.objects.update(beat_at=begun.beat_at - 2 * bulk_load.IDLE)
+    monkeypatch.setattr(tasks.resolve_at_once, "delay", tasks.resolve_at_once)
+    tasks.upkeep()
+    assert BulkRun.objects.get().stage == BulkRun.Stage.DONE
