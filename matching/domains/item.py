@@ -37,7 +37,7 @@ SPACES = {
     "packs.axes": "axis",
     "code": "code",  # catalogue number, letters and digits
     "code_core": "code",  # … without leading zeros
-    "code_stem": "code",  # … without a letter after a last hyphen: "-S"
+    "code_stem": "code",  # … without a letter after a last hyphen, "-S", or a unit glued to it, "EA"
     "code_letters": "letters",  # its characters in alphabetical order
     "code_shape": "shape",  # "A2D6": two letters, six digits
     "text_codes": "code",  # found in the texts
@@ -107,7 +107,7 @@ def standardise(values: Values) -> Std:
         written("words"): _fingerprint(values.get("description")),
         written("maker"): _fingerprint(values.get("manufacturer")),
         **_codes(values),
-        **_gtins(values),
+        **_gtins(values, [*text.gtins, *more.gtins]),
     }
     return {name: tokens for name, tokens in columns.items() if tokens}
 
@@ -124,7 +124,7 @@ def _codes(values: Values) -> dict[str, list[str]]:
         return {}
     suffixed = _STERILE.match(number)
     core = codes.core(code)
-    stem = codes.core(codes.bare(suffixed[1])) if suffixed else core
+    stem = codes.core(codes.bare(suffixed[1])) if suffixed else codes.without_unit(core)
     return {
         "code": [code],
         "code_core": [core],
@@ -135,11 +135,12 @@ def _codes(values: Values) -> dict[str, list[str]]:
     }
 
 
-def _gtins(values: Values) -> dict[str, list[str]]:
+def _gtins(values: Values, hidden: list[str]) -> dict[str, list[str]]:
+    """Those of the record and its packaging, and those ``hidden`` in its texts, of a level that nobody tells."""
     each = unique([device_identifier(values.get("udi_di")), gtin(values.get("gtin"))])
     known = dictionary("packs")
     levels = [(str(c.get("uom") or "").lower(), gtin(c.get("gtin"))) for c in _children(values, "packaging")]
-    numbers = unique([*each, *(number for _, number in levels)])
+    numbers = unique([*each, *(number for _, number in levels), *hidden])
     return {
         "gtins": unique(_stem(number) for number in numbers),
         "gtins.levels": unique(

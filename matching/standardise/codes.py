@@ -9,9 +9,11 @@ from .dictionaries import dictionary
 from .text import alnum, stated
 
 _LABEL = re.compile(
-    r"^(?:ref|cat(?:alog(?:ue)?)?|mfr|mfg|item|part|model|order|no|nr|num(?:ber)?|p/n|pn|sku|#|:|\.|\s)+(?=[\s:#.-])[\s:#.-]*"
+    r"^(?:ref|cat(?:alog(?:ue)?)?|mfr|mfg|item|part|prod(?:uct)?|model|order|stock|vend(?:or)?|art(?:icle)?|mat(?:erial)?|no|nr"
+    r"|num(?:ber)?|code|p/n|pn|mpn|vpn|sku|ndc|#|:|\.|\s)+(?=[\s:#.-])[\s:#.-]*|^ref(?=\d{4})"
 )
-_TAIL = re.compile(r"^(.*[a-z0-9])[\s/_-]+([a-z]{1,3})$")
+_TAIL = re.compile(r"^(.*[a-z0-9])[\s/_-]+\(?([a-z]{1,8})(?:/\d+)?\)?$")
+_GLUED = re.compile(r"^(.*\d.{0,2}\d.*\d)(ea|bx|cs|ca|pk|bg|ct|dz)$")
 _DIGITS = re.compile(r"\d")
 _LETTERS = re.compile(r"[a-z]+")
 
@@ -23,6 +25,12 @@ def bare(value: object) -> str:
     if tail and tail[2] in dictionary("packs") and _DIGITS.search(tail[1]):
         text = tail[1]
     return alnum(text)
+
+
+def without_unit(code: str) -> str:
+    """The code without a packaging unit that is glued to its end, "017144EA": a unit, or part of the number."""
+    glued = _GLUED.match(code.lower())
+    return code[: len(glued[1])] if glued else code
 
 
 @lru_cache(maxsize=65_536)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 from . import codes, sizes
 from .dictionaries import dictionary
+from .identifiers import gtin, has_check_digit, hibc
 from .text import alnum, expand, spell, stated, unique
 
 _CHUNK = re.compile(r"[\s,;()\[\]{}|_+=:!?<>~]+")
@@ -20,18 +21,26 @@ _REWRITTEN: list[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str
     ("/", re.compile(r"\bw/|\bc/w\b"), " with "),
     ("n/s", re.compile(r"\bn/s\b"), " nonsterile "),
     ("n", re.compile(r"\b(non|un)[- ](?=[a-z]{4})"), r"\1"),
-    ("free", re.compile(r"\b(latex|powder|pwd|pwdr)[- ]free\b"), r"\1free"),
+    ("free", re.compile(r"\b(?:latex|ltx)[- ]free\b"), "latexfree"),
+    ("free", re.compile(r"\b(powder|pwd|pwdr)[- ]free\b"), r"\1free"),
+    ("ns", re.compile(r"\bns\b(?=\s+(?:\d*\.\d+\s?%|\d+\s?(?:ml|cc|l)\b|flush|iv\b|irrig|bag))"), "normal saline"),
+    ("do not ", re.compile(r"[\W_]*\b(?:x{3,}\W+|z{2,}\W+)?do not (?:use|order)\b[\W_]*"), " "),
     ("x", re.compile(r"\b(x{1,3})-?(large|lg|lrg|small|sm|long)\b"), r"\1\2"),
     ("", re.compile(r"\b(size|sze|sz|level|lvl|grade|type|no)[.#-]?(?=\d)"), r"\1 "),
     ("", re.compile(r"\((r|l)\)|,\s?(r|l)(?:t|ight|eft)?$"), lambda m: " right " if "r" in m[0][:3] else " left "),
 ]
 _NEGATION = re.compile(r"\b(with|without|no)\s+(?:an?\s+|the\s+)?([a-z][a-z-]+)")
-_PACKS = "|".join(sorted(dictionary("packs"), key=len, reverse=True))
-_PER = re.compile(rf"\b(?:({_PACKS})\s?/\s?(\d+)|(\d+)\s?(?:ea|pc|pcs)?\s?(?:/|per)\s?({_PACKS}))(?![a-z0-9])")
+# What a scanner reads, typed into a text: GS1 element strings in brackets, GTINs after their name, HIBC.
+_SCAN = re.compile(
+    r"\(01\)\d{14}(?:\((?!01)\d{2,4}\)[^\s()]+)*|\b(?:gtin|upc|ean)[\s:#-]*\d{12,14}\b|\b\d{14}\b"
+    r"|(?<!\S)\+[a-z][a-z0-9]{3}[a-z0-9]{1,18}\d\S*"
+)
+_LABELS = frozenset("ref cat catalog mfr mfg part model item no nr num number pn sku udi".split())
 _EDGES = re.compile(r"^(?:[-/&'*#]|\.(?!\d))+|(?:[-/&*#.]|(?<!\d)')+$")
 _SIDES = {"r": "right", "l": "left"}  # after a word; after a number "l" is its length
 _TYPE = re.compile(r"(?!x-)[a-z]{1,3}-\d{1,2}[a-z]?")  # "ct-1", "ps-2": kinds of needles, tips, inserts
 _DIGIT = re.compile(r"\d")
+_MANY_DIGITS = re.compile(r"\d{12}")
 # Widths of description fields: a text of exactly such a length may have been cut off within a word or number.
 _FIELD_WIDTHS = {30, 35, 40, 50, 60, 80, 100, 120, 128, 240, 250, 254, 255, 256}
 _STUMP = re.compile(r"^(.*[\d.])[a-z]$")
@@ -44,6 +53,7 @@ class Description:
     words: list[str] = field(default_factory=list)
     sizes: list[str] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
+    gtins: list[str] = field(default_factory=list)  # and other device identifiers
     packs: list[str] = field(default_factory=list)  # "BX100": 100 to a box
     variants: list[str] = field(default_factory=list)  # "side:left"
 
@@ -51,7 +61,7 @@ class Description:
 def packs(text: str) -> tuple[list[str], str]:
     """Packaging in a folded description, "bx/100" and "10 per case" → "BX100", "CA10", and the text without it."""
     found: list[str] = []
-    if "/" not in text and "per" not in text:
+    if "/" not in text and "per" not in text and " of " not in text:
         return found, text
 
     def take(match: re.Match[str]) -> str:
@@ -59,7 +69,34 @@ def packs(text: str) -> tuple[list[str], str]:
         found.append(f"{dictionary('packs')[unit]}{int(count)}")
         return " "
 
-    return found, _PER.sub(take, text)
+    return found, _per().sub(take, text)
+
+
+@cache
+def _per() -> re.Pattern[str]:
+    """ "bx/100", "box of 100", "100/bx", "100 ea per box", "10bx/cs"."""
+    units = "|".join(sorted(map(re.escape, dictionary("packs")), key=len, reverse=True))
+    return re.compile(
+        rf"\b(?:({units})\s?(?:/|\bof\b)\s?(\d+)|(\d+)\s?(?:{units})?\s?(?:/|per)\s?({units}))(?![a-z0-9])"
+    )
+
+
+def scanned(text: str) -> tuple[list[str], str]:
+    """Device identifiers in a folded description, GTINs as fourteen digits, and the text without them. Fourteen digits
+    alone are a GTIN if their check digit is right.
+    """
+    found: list[str] = []
+    if "+" not in text and not _MANY_DIGITS.search(text):
+        return found, text
+
+    def take(match: re.Match[str]) -> str:
+        number = gtin(match[0]) or hibc(match[0])
+        if not number or (match[0].isdigit() and not has_check_digit(number)):
+            return match[0]
+        found.append(number)
+        return " "
+
+    return found, _SCAN.sub(take, text)
 
 
 def describe(value: object, *, whole: bool = False) -> Description:
@@ -69,6 +106,7 @@ def describe(value: object, *, whole: bool = False) -> Description:
     if not text:
         return result
     cut = not whole and len(str(value)) in _FIELD_WIDTHS
+    result.gtins, text = scanned(text)
     for needed, pattern, replacement in _REWRITTEN:
         if needed in text:
             text = pattern.sub(replacement, text)
@@ -76,6 +114,7 @@ def describe(value: object, *, whole: bool = False) -> Description:
     text, result.sizes = sizes.suture(text)
     chunks = [_trimmed(chunk) for chunk in _CHUNK.split(sizes.tidy(text))]
     chunks = [chunk for chunk in chunks if chunk and chunk != "x"]
+    chunks = _unlabelled(chunks)
     for position, chunk in enumerate(_spelt_out(chunks)):
         _read_chunk(result, chunk, last=cut and position == len(chunks) - 1)
     _join_codes(result, chunks)
@@ -115,6 +154,19 @@ def _spelt_out(chunks: list[str]) -> list[str]:
         elif chunk in _SIDES and position and not _DIGIT.search(chunks[position - 1]):
             spelt[position] = _SIDES[chunk]
     return spelt
+
+
+def _unlabelled(chunks: list[str]) -> list[str]:
+    """Without "REF" and the like before a code."""
+    if _LABELS.isdisjoint(chunks):
+        return chunks
+    kept: list[str] = []
+    code = False
+    for chunk in reversed(chunks):
+        if not (code and chunk in _LABELS):
+            code = codes.looks_like_code(chunk) and sizes.read(chunk) is None
+            kept.append(chunk)
+    return kept[::-1]
 
 
 def variants(words: list[str]) -> list[str]:

@@ -22,6 +22,7 @@ _CROSS = re.compile(
     r"(?:(?<=\d)|(?<=\d\")|(?<=\d[mc]m)|(?<=\dfr)|(?<=\din)|(?<=\dg)|(?<=\df)|(?<=\dml))\s*[x*]\s+(?=[\d.])"
     r"|(?:(?<=\d)|(?<=\d\")|(?<=\d[mc]m))\s+x(?=[\d.])"
 )
+_MIXED = re.compile(r"(?<![\d./x-])(\d{1,2})\s(?=\d{1,2}/(?:2|3|4|8|16|32|64)(?!\d))")  # "7 1/2", but not "3.5 1/2"
 _RANGE = re.compile(r"(?<=[\da-z\"])(?:to|-|/|x|&)(?=[\d.])|x$")
 _SUTURE = re.compile(r"(?<![\d.x/-])(\d{1,2})[-/]0(?![\d.x/-])")
 _ODD_UNIT = re.compile(r"(?:\d{1,3}|\d*\.\d+)[a-z]{1,4}")  # "60gtt": a number with a unit that nobody told us of
@@ -45,6 +46,7 @@ def tidy(text: str) -> str:
     """Folded text with number and unit, and the parts of a dimension, in one piece: "14 mm x 9 mm" → "14mmx9mm"."""
     if not _DIGIT.search(text):
         return text
+    text = _MIXED.sub(r"\1-", text) if "/" in text else text
     return _CROSS.sub("x", _SPACED.sub("", text))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from .dictionaries import dictionary, word_set
 
@@ -39,12 +39,45 @@ def stated(value: object) -> str:
 def _stated(value: str) -> str:
     text = fold(value)
     bare = _NOT_WORD.sub(" ", text).strip()
-    if not bare or bare in word_set("placeholders"):
+    if not bare or bare in word_set("placeholders") or _says_nothing(bare):
         return ""
     solid = bare.replace(" ", "")
     if len(solid) >= 3 and solid[0] in "09x" and _REPEATED.fullmatch(solid):
         return ""
     return text
+
+
+def _says_nothing(bare: str) -> bool:
+    """Whether a text is a placeholder with the name of what it stands for, or two of them: "dummy vendor", "zzz do not
+    use", "test item misc". Of more than six words, hardly.
+    """
+    rest = bare.split()
+    if len(rest) > 6 or not (rest[0] in _beginnings() or rest[0] in NOUNS):
+        return False
+    found = False
+    while rest:
+        size = next((n for n in range(min(5, len(rest)), 0, -1) if " ".join(rest[:n]) in word_set("placeholders")), 0)
+        if not size and rest[0] not in NOUNS:
+            return False
+        found = found or (size > 0 and " ".join(rest[:size]) not in _WEAK)
+        rest = rest[size or 1 :]
+    return found
+
+
+NOUNS = frozenset(
+    "item items product products supply supplies vendor vendors supplier suppliers manufacturer location locations "
+    "department dept cost center centre record description name number code entry account only".split()
+)  # what a placeholder may stand in for
+
+
+_WEAK = frozenset(  # placeholders by themselves, but "All Supplies" may be a company
+    "all any same other others x xx n no sample generic blank empty void default".split()
+)
+
+
+@cache
+def _beginnings() -> frozenset[str]:
+    return frozenset(phrase.split()[0] for phrase in word_set("placeholders"))
 
 
 def alnum(value: object) -> str:
