@@ -36,6 +36,7 @@ _SCAN = re.compile(
     r"|(?<!\S)\+[a-z][a-z0-9]{3}[a-z0-9]{1,18}\d\S*"
 )
 _LABELS = frozenset("ref cat catalog mfr mfg part model item no nr num number pn sku udi".split())
+_SIGNED = re.compile(r"(?<![^\s(,])([+-])(\d{1,2}(?:\.\d+)?)(?:mm|d)?(?![\w/.-])")
 _EDGES = re.compile(r"^(?:[-/&'*#]|\.(?!\d))+|(?:[-/&*#.]|(?<!\d)')+$")
 _SIDES = {"r": "right", "l": "left"}  # after a word; after a number "l" is its length
 _TYPE = re.compile(r"(?!x-)[a-z]{1,3}-\d{1,2}[a-z]?")  # "ct-1", "ps-2": kinds of needles, tips, inserts
@@ -119,7 +120,7 @@ def describe(value: object, *, whole: bool = False) -> Description:
         _read_chunk(result, chunk, last=cut and position == len(chunks) - 1)
     _join_codes(result, chunks)
     result.codes, result.words, result.sizes = unique(result.codes), unique(result.words), unique(result.sizes)
-    result.variants = unique([*variants(result.words), *_parts_in_or_out(text)])
+    result.variants = unique([*variants(result.words), *_parts_in_or_out(text), *_signs(text)])
     return result
 
 
@@ -140,6 +141,14 @@ def _parts_in_or_out(text: str) -> list[str]:
         for how, phrase in _NEGATION.findall(text)
         for word in expand(phrase.split("-")[0], ("abbreviations",))[-1:]
     ]
+
+
+def _signs(text: str) -> list[str]:
+    """ "+3" and "-3" (the offset of a head, the power of a lens) as two values of one axis; without a sign it may be
+    either.
+    """
+    signed = ((sign, float(number)) for sign, number in _SIGNED.findall(text))
+    return [f"sign of {number:g}:{'plus' if sign == '+' else 'minus'}" for sign, number in signed if number]
 
 
 def _spelt_out(chunks: list[str]) -> list[str]:
