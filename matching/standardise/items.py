@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from itertools import pairwise
 
 from . import codes, sizes
-from .dictionaries import dictionary
+from .dictionaries import dictionary, forgetful
 from .identifiers import gtin, has_check_digit, hibc
 from .text import alnum, expand, spell, stated, unique
 
@@ -73,6 +73,7 @@ def packs(text: str) -> tuple[list[str], str]:
     return found, _per().sub(take, text)
 
 
+@forgetful
 @cache
 def _per() -> re.Pattern[str]:
     """ "bx/100", "box of 100", "100/bx", "100 ea per box", "10bx/cs"."""
@@ -128,6 +129,7 @@ def _trimmed(chunk: str) -> str:
     return chunk if chunk.isalnum() else _EDGES.sub("", chunk)
 
 
+@forgetful
 @lru_cache(maxsize=32_768)
 def describe_term(value: str) -> Description:
     """``describe`` of a whole text that many records repeat: a brand, a term, a size. Not to be changed."""

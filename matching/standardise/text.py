@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 
-from .dictionaries import dictionary, word_set
+from .dictionaries import dictionary, forgetful, word_set
 
 _MARKS = str.maketrans({
     "™": " ", "®": " ", "©": " ", "·": " ", "±": " ", "µ": "u", "μ": "u", "°": " deg ", "º": " deg ", "×": "x",
@@ -35,6 +35,7 @@ def stated(value: object) -> str:
     return _stated(str(value))
 
 
+@forgetful
 @lru_cache(maxsize=65_536)
 def _stated(value: str) -> str:
     text = fold(value)
@@ -75,6 +76,7 @@ _WEAK = frozenset(  # placeholders by themselves, but "All Supplies" may be a co
 )
 
 
+@forgetful
 @cache
 def _beginnings() -> frozenset[str]:
     return frozenset(phrase.split()[0] for phrase in word_set("placeholders"))
@@ -101,6 +103,7 @@ def spell(word: str) -> str:
     return word
 
 
+@forgetful
 @lru_cache(maxsize=65_536)
 def expand(word: str, names: tuple[str, ...]) -> tuple[str, ...]:
     """What ``word`` stands for in the dictionaries ``names`` (in order), in one spelling."""

@@ -52,18 +52,6 @@ def test_abbreviations_expand_to_the_same_words() -> None:
     assert words("strl cath scr", "abbreviations") == words("sterile catheter screw", "abbreviations")
 
 
-def test_a_hospital_can_add_its_own_words() -> None:
-    before = dict(dictionaries._EXTENSIONS)
-    try:
-        dictionaries.extend("abbreviations", {"zzq": "quux widget"})
-        assert words("zzq", "abbreviations") == ["quux", "widget"]
-    finally:
-        dictionaries._EXTENSIONS.clear()
-        dictionaries._EXTENSIONS.update(before)
-        dictionaries.dictionary.cache_clear()
-        expand.cache_clear()
-
-
 def test_a_skeleton_survives_swapped_and_missing_vowels() -> None:
     assert skeleton("stent") == skeleton("stnet") == "stnt"
     assert skeleton("nitinol") == skeleton("niitnol")
@@ -77,12 +65,7 @@ def test_unique_keeps_the_order_and_drops_blanks() -> None:
     assert unique(["b", "", "a", "b"]) == ["b", "a"]
 
 
-NAMES = sorted(
-    path.name.removesuffix(".tsv") for path in resources.files("matching.standardise").joinpath("data").iterdir()
-)
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", dictionaries.NAMES)
 def test_every_dictionary_names_its_source(name: str) -> None:
     first = resources.files("matching.standardise").joinpath("data", f"{name}.tsv").read_text().splitlines()[0]
     assert first.startswith("#")
