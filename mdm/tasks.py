@@ -5,9 +5,10 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from mdm.services import change, follow, review
+from mdm.services import change, follow, restandardise, review
 
 FOLLOWED = 10  # batches of references at a time
+READING = 45.0  # seconds that new words are read into what is stored, at a time
 
 
 @shared_task(name="mdm.upkeep")
@@ -18,3 +19,10 @@ def upkeep() -> None:
     for _ in range(FOLLOWED):
         if not follow.follow_merges():
             break
+
+
+# Not acks_late: counting words anew may take longer than the broker waits before it gives a task to another worker.
+@shared_task(name="mdm.restandardise", soft_time_limit=1700, time_limit=1800, acks_late=False)
+def read_new_words() -> None:
+    """Go on reading new words into what is stored; mostly there are none."""
+    restandardise.run(seconds=READING)
