@@ -11,6 +11,7 @@ import re
 from .text import alnum, stated
 
 _AI_01 = re.compile(r"^\(?01\)?(\d{14})|\(01\)(\d{14})")
+_SEPARATOR = re.compile(r"[\s-]")
 _LENGTHS = {8, 12, 13, 14}
 _SCANNED = re.compile(
     r"^(?:\][a-z]\d|\x1d|(?:gtin|upc|ean|udi(?:-?di)?|di)[\s:#-]+)+"
@@ -21,17 +22,22 @@ _MOD_43 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-. $/+%"  # the alphabet of Code 
 
 def gtin(value: object) -> str:
     """The GTIN as fourteen digits (GS1 General Specifications, 3.2), also out of a UDI string; "" for other forms."""
-    text = re.sub(r"[\s-]", "", _SCANNED.sub("", stated(value)))
+    text = stated(value)
+    if not text.isdigit():
+        text = _SEPARATOR.sub("", _SCANNED.sub("", text))
     inside = _AI_01.search(text) if len(text) > 14 else None
     digits = inside[1] or inside[2] if inside else text
-    return digits.zfill(14) if digits.isdigit() and len(digits) in _LENGTHS and set(digits) != {"0"} else ""
+    return digits.zfill(14) if digits.isdigit() and len(digits) in _LENGTHS and digits.strip("0") else ""
 
 
 def hibc(value: object) -> str:
     """Labeller and product of a HIBC primary code, or "" for others (ANSI/HIBC 2.6): "+A99912345/$$52001510X3" and
     "+A999123457" → "A9991234", without unit of measure and check character.
     """
-    text = _SCANNED.sub("", stated(value)).upper().strip("*")
+    text = stated(value)
+    if "+" not in text:
+        return ""
+    text = _SCANNED.sub("", text).upper().strip("*")
     secondary = re.search(r"/(?=[$\d+S])", text)  # a check character may be a slash, too
     primary = text[: secondary.start()] if secondary else text
     if not _HIBC.fullmatch(primary):
@@ -54,7 +60,7 @@ def has_check_digit(digits: str) -> bool:
 
 def device_identifier(value: object) -> str:
     """A UDI-DI in one form: the GTIN as fourteen digits, else the HIBC stem, else letters and digits."""
-    return gtin(value) or hibc(value) or alnum(stated(value))
+    return (gtin(value) or hibc(value) or alnum(stated(value))) if value else ""
 
 
 def registered(value: object, length: int = 0) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from . import codes, sizes
 from .dictionaries import dictionary, forgetful
@@ -15,19 +16,27 @@ from .text import alnum, expand, spell, stated, unique
 
 _CHUNK = re.compile(r"[\s,;()\[\]{}|_+=:!?<>~]+")
 _PART = re.compile(r"[^a-z0-9.]+")
-# What a text must contain for a pattern to be tried: most texts have none of it.
-_REWRITTEN: list[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
-    ("w/", re.compile(r"\bw/\s?o\b|\bw/out\b"), " without "),
-    ("/", re.compile(r"\bw/|\bc/w\b"), " with "),
-    ("n/s", re.compile(r"\bn/s\b"), " nonsterile "),
-    ("n", re.compile(r"\b(non|un)[- ](?=[a-z]{4})"), r"\1"),
-    ("free", re.compile(r"\b(?:latex|ltx)[- ]free\b"), "latexfree"),
-    ("free", re.compile(r"\b(powder|pwd|pwdr)[- ]free\b"), r"\1free"),
-    ("ns", re.compile(r"\bns\b(?=\s+(?:\d*\.\d+\s?%|\d+\s?(?:ml|cc|l)\b|flush|iv\b|irrig|bag))"), "normal saline"),
-    ("do not ", re.compile(r"[\W_]*\b(?:x{3,}\W+|z{2,}\W+)?do not (?:use|order)\b[\W_]*"), " "),
-    ("x", re.compile(r"\b(x{1,3})-?(large|lg|lrg|small|sm|long)\b"), r"\1\2"),
-    ("", re.compile(r"\b(size|sze|sz|level|lvl|grade|type|no)[.#-]?(?=\d)"), r"\1 "),
-    ("", re.compile(r"\((r|l)\)|,\s?(r|l)(?:t|ight|eft)?$"), lambda m: " right " if "r" in m[0][:3] else " left "),
+# What a text must contain one of for a pattern to be tried: most texts have none of it.
+_REWRITTEN: list[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
+    (("w/",), re.compile(r"\bw/\s?o\b|\bw/out\b"), " without "),
+    (("w/", "c/w"), re.compile(r"\bw/|\bc/w\b"), " with "),
+    (("n/s",), re.compile(r"\bn/s\b"), " nonsterile "),
+    (("non-", "non ", "un-", "un "), re.compile(r"\b(non|un)[- ](?=[a-z]{4})"), r"\1"),
+    (("free",), re.compile(r"\b(?:latex|ltx)[- ]free\b"), "latexfree"),
+    (("free",), re.compile(r"\b(powder|pwd|pwdr)[- ]free\b"), r"\1free"),
+    (("ns ",), re.compile(r"\bns\b(?=\s+(?:\d*\.\d+\s?%|\d+\s?(?:ml|cc|l)\b|flush|iv\b|irrig|bag))"), "normal saline"),
+    (("do not ",), re.compile(r"[\W_]*\b(?:x{3,}\W+|z{2,}\W+)?do not (?:use|order)\b[\W_]*"), " "),
+    (("xl", "xs", "x-l", "x-s"), re.compile(r"\b(x{1,3})-?(large|lg|lrg|small|sm|long)\b"), r"\1\2"),
+    (
+        ("siz", "sz", "lev", "lvl", "grade", "type", "no"),
+        re.compile(r"\b(size|sze|sz|level|lvl|grade|type|no)[.#-]?(?=\d)"),
+        r"\1 ",
+    ),
+    (
+        ("(r)", "(l)", ","),
+        re.compile(r"\((r|l)\)|,\s?(r|l)(?:t|ight|eft)?$"),
+        lambda m: " right " if "r" in m[0][:3] else " left ",
+    ),
 ]
 _NEGATION = re.compile(r"\b(with|without|no)\s+(?:an?\s+|the\s+)?([a-z][a-z-]+)")
 # What a scanner reads, typed into a text: GS1 element strings in brackets, GTINs after their name, HIBC.
@@ -36,9 +45,11 @@ _SCAN = re.compile(
     r"|(?<!\S)\+[a-z][a-z0-9]{3}[a-z0-9]{1,18}\d\S*"
 )
 _LABELS = frozenset("ref cat catalog mfr mfg part model item no nr num number pn sku udi".split())
+_BEFORE_NUMBER = ("+", " -", "(-", ",-")
 _SIGNED = re.compile(r"(?<![^\s(,])([+-])(\d{1,2}(?:\.\d+)?)(?:mm|d)?(?![\w/.-])")
 _EDGES = re.compile(r"^(?:[-/&'*#]|\.(?!\d))+|(?:[-/&*#.]|(?<!\d)')+$")
 _SIDES = {"r": "right", "l": "left"}  # after a word; after a number "l" is its length
+_PLACED = frozenset({"lg", "med", *_SIDES})
 _TYPE = re.compile(r"(?!x-)[a-z]{1,3}-\d{1,2}[a-z]?")  # "ct-1", "ps-2": kinds of needles, tips, inserts
 _DIGIT = re.compile(r"\d")
 _MANY_DIGITS = re.compile(r"\d{12}")
@@ -66,21 +77,27 @@ def packs(text: str) -> tuple[list[str], str]:
         return found, text
 
     def take(match: re.Match[str]) -> str:
-        unit, count = (match[1], match[2]) if match[1] else (match[4], match[3])
+        unit, count = match["unit"], match["count"]
+        if unit is None:
+            unit, count = match["first"], match["last"]
         found.append(f"{dictionary('packs')[unit]}{int(count)}")
         return " "
 
-    return found, _per().sub(take, text)
+    pattern = _per(either=_NUMBER_LAST.search(text) is not None)
+    return found, pattern.sub(take, text)
+
+
+_NUMBER_LAST = re.compile(r"(?:/|\bof)\s?\d")  # "bx/100", "box of 100"
 
 
 @forgetful
 @cache
-def _per() -> re.Pattern[str]:
-    """ "bx/100", "box of 100", "100/bx", "100 ea per box", "10bx/cs"."""
+def _per(*, either: bool) -> re.Pattern[str]:
+    """ "100/bx", "100 ea per box", "10bx/cs"; or ``either`` these or "bx/100", "box of 100"."""
     units = "|".join(sorted(map(re.escape, dictionary("packs")), key=len, reverse=True))
-    return re.compile(
-        rf"\b(?:({units})\s?(?:/|\bof\b)\s?(\d+)|(\d+)\s?(?:{units})?\s?(?:/|per)\s?({units}))(?![a-z0-9])"
-    )
+    number_first = rf"(?P<count>\d+)\s?(?:{units})?\s?(?:/|per)\s?(?P<unit>{units})"
+    unit_first = rf"(?P<first>{units})\s?(?:/|\bof\b)\s?(?P<last>\d+)"
+    return re.compile(rf"\b(?:{unit_first}|{number_first})(?![a-z0-9])" if either else rf"\b{number_first}(?![a-z0-9])")
 
 
 def scanned(text: str) -> tuple[list[str], str]:
@@ -109,24 +126,29 @@ def describe(value: object, *, whole: bool = False) -> Description:
         return result
     cut = not whole and len(str(value)) in _FIELD_WIDTHS
     result.gtins, text = scanned(text)
-    for needed, pattern, replacement in _REWRITTEN:
-        if needed in text:
-            text = pattern.sub(replacement, text)
-    result.packs, text = packs(text)
+    result.packs, text = packs(_rewritten(text))
     text, result.sizes = sizes.suture(text)
-    chunks = [_trimmed(chunk) for chunk in _CHUNK.split(sizes.tidy(text))]
-    chunks = [chunk for chunk in chunks if chunk and chunk != "x"]
-    chunks = _unlabelled(chunks)
-    for position, chunk in enumerate(_spelt_out(chunks)):
-        _read_chunk(result, chunk, last=cut and position == len(chunks) - 1)
+    chunks = [chunk if chunk.isalnum() else _trimmed(chunk) for chunk in _CHUNK.split(sizes.tidy(text))]
+    chunks = _unlabelled([chunk for chunk in chunks if chunk and chunk != "x"])
+    _read_chunks(result, _spelt_out(chunks), cut=cut)
     _join_codes(result, chunks)
     result.codes, result.words, result.sizes = unique(result.codes), unique(result.words), unique(result.sizes)
     result.variants = unique([*variants(result.words), *_parts_in_or_out(text), *_signs(text)])
     return result
 
 
+def _rewritten(text: str) -> str:
+    for needed, pattern, replacement in _REWRITTEN:
+        for part in needed:
+            if part in text:
+                text = pattern.sub(replacement, text)
+                break
+    return text
+
+
+@lru_cache(maxsize=32_768)
 def _trimmed(chunk: str) -> str:
-    return chunk if chunk.isalnum() else _EDGES.sub("", chunk)
+    return _EDGES.sub("", chunk)
 
 
 @forgetful
@@ -138,6 +160,8 @@ def describe_term(value: str) -> Description:
 
 def _parts_in_or_out(text: str) -> list[str]:
     """ "with guidewire" and "without guidewire" as two values of one axis."""
+    if "with" not in text and "no " not in text:
+        return []
     return [
         f"{word}:{'with' if how == 'with' else 'without'}"
         for how, phrase in _NEGATION.findall(text)
@@ -149,12 +173,16 @@ def _signs(text: str) -> list[str]:
     """ "+3" and "-3" (the offset of a head, the power of a lens) as two values of one axis; without a sign it may be
     either.
     """
+    if not any(before in text for before in _BEFORE_NUMBER) and not text.startswith("-"):
+        return []
     signed = ((sign, float(number)) for sign, number in _SIGNED.findall(text))
     return [f"sign of {number:g}:{'plus' if sign == '+' else 'minus'}" for sign, number in signed if number]
 
 
 def _spelt_out(chunks: list[str]) -> list[str]:
     """Short forms whose meaning depends on the place: "8mm lg" is a length, "glove lg" large; "med" often medium."""
+    if _PLACED.isdisjoint(chunks):
+        return chunks
     spelt = list(chunks)
     for position, chunk in enumerate(chunks):
         if chunk == "lg":
@@ -182,53 +210,80 @@ def _unlabelled(chunks: list[str]) -> list[str]:
 
 def variants(words: list[str]) -> list[str]:
     """The words that tell siblings apart, as axis and value."""
-    return unique(dictionary("variants").get(word, "") for word in words)
+    axes = dictionary("variants")
+    return unique([axes[word] for word in words if word in axes])
 
 
-def _read_chunk(result: Description, chunk: str, *, last: bool) -> None:
-    """Add what ``chunk`` is to ``result``. What comes ``last`` may be a stump: then its last number is not trusted."""
+class _Chunk(NamedTuple):
+    """What one piece of a description says by itself."""
+
+    words: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+
+
+def _read_chunks(result: Description, chunks: list[str], *, cut: bool) -> None:
+    """Add what the chunks are to ``result``. Of a text that was cut, the last may be a stump."""
+    for chunk in chunks[:-1] if cut else chunks:
+        read = _read_chunk(chunk)
+        result.words += read.words
+        result.sizes += read.sizes
+        result.codes += read.codes
+    if cut and chunks:
+        read = _read_chunk(chunks[-1], last=True)
+        result.words += read.words
+        result.sizes += read.sizes
+        result.codes += read.codes
+
+
+@forgetful
+@lru_cache(maxsize=65_536)
+def _read_chunk(chunk: str, last: bool = False) -> _Chunk:
+    """What ``chunk`` is. What comes ``last`` may be a stump: then its last number is not trusted."""
     if chunk in dictionary("abbreviations"):
-        result.words += expand(chunk, ("abbreviations",))
-    elif _TYPE.fullmatch(chunk):
-        result.words.append(chunk.replace("-", ""))
-    elif not _DIGIT.search(chunk):
-        if not (last and len(chunk) < 3):
-            parts = (part.replace(".", "") for part in _PART.split(chunk))
-            result.words += [word for part in parts for word in expand(part, ("abbreviations",))]
-    elif (quantities := _quantities(chunk, last=last)) is not None and not _is_code_number(chunk):
-        result.sizes += quantities
-    elif codes.looks_like_code(chunk):
-        result.codes.append(alnum(chunk))
-    else:
-        _read_parts(result, chunk, last=last)
+        return _Chunk(words=expand(chunk, ("abbreviations",)))
+    if _TYPE.fullmatch(chunk):
+        return _Chunk(words=(chunk.replace("-", ""),))
+    if not _DIGIT.search(chunk):
+        parts = () if last and len(chunk) < 3 else _PART.split(chunk)
+        return _Chunk(words=tuple(w for part in parts for w in expand(part.replace(".", ""), ("abbreviations",))))
+    quantities = _quantities(chunk, last=last)
+    if quantities is not None and not _is_code_number(chunk):
+        return _Chunk(sizes=quantities)
+    if codes.looks_like_code(chunk):
+        return _Chunk(codes=(alnum(chunk),))
+    return _read_parts(chunk, last=last)
 
 
 def _is_code_number(chunk: str) -> bool:
     return chunk.isdigit() and codes.looks_like_code(chunk)
 
 
-def _quantities(chunk: str, *, last: bool) -> list[str] | None:
+def _quantities(chunk: str, *, last: bool) -> tuple[str, ...] | None:
     """The quantities of a chunk, or None. Of a stump, "22m" is 22 of something, and the "1" of "5.5x1" is unknown."""
     stump = _STUMP.match(chunk) if last else None
     found = sizes.read(stump[1] if stump else chunk)
     if found is None:
         return None
-    return list(found[:-1]) if last and not stump and sizes.split(found[-1])[1] == "" else list(found)
+    return found[:-1] if last and not stump and sizes.split(found[-1])[1] == "" else found
 
 
-def _read_parts(result: Description, chunk: str, *, last: bool) -> None:
-    for part in _PART.split(chunk):
-        quantities = _quantities(part.strip("."), last=last) if part.strip(".") else None
+def _read_parts(chunk: str, *, last: bool) -> _Chunk:
+    words: list[str] = []
+    measures: list[str] = []
+    for part in filter(None, (part.strip(".") for part in _PART.split(chunk))):
+        quantities = _quantities(part, last=last)
         if quantities is not None:
-            result.sizes += quantities
-        elif part.strip("."):
-            result.words += expand(part.replace(".", ""), ("abbreviations",))
+            measures += quantities
+        else:
+            words += expand(part.replace(".", ""), ("abbreviations",))
+    return _Chunk(tuple(words), tuple(measures))
 
 
 def _join_codes(result: Description, chunks: list[str]) -> None:
     """Codes that are written in two pieces: "frp 707", "plav70 unlps", "5500 100"."""
     for first, second in pairwise(chunks):
-        if not (_DIGIT.search(first + second) and len(first + second) <= 16 and _are_one_code(first, second)):
+        if not (_begins_code(first) and len(first + second) <= 16 and _are_one_code(first, second)):
             continue
         result.codes.append(alnum(first + second))
         if first.isalpha():  # the parts alone are neither a word nor a size
@@ -236,11 +291,19 @@ def _join_codes(result: Description, chunks: list[str]) -> None:
             result.sizes = [size for size in result.sizes if size != second.lstrip("0")]
 
 
+@forgetful
+@lru_cache(maxsize=65_536)
+def _begins_code(chunk: str) -> bool:
+    """Whether a code may begin with ``chunk`` and go on in the next one."""
+    if chunk.isalpha():
+        return len(chunk) <= 4 and not _is_word(chunk)
+    return len(chunk) >= 3 and _is_code_part(chunk)
+
+
 def _are_one_code(first: str, second: str) -> bool:
     if first.isalpha():
-        return len(first) <= 4 and second.isdigit() and len(second) >= 3 and not _is_word(first)
-    joinable = len(first) >= 3 and len(second) <= 5 and second.isalnum() and not _is_word(second)
-    return joinable and _is_code_part(first) and sizes.read(second) is None
+        return second.isdigit() and len(second) >= 3
+    return len(second) <= 5 and second.isalnum() and not _is_word(second) and sizes.read(second) is None
 
 
 def _is_word(text: str) -> bool:

@@ -17,9 +17,8 @@ _SPACED_UNITS = (
     "mm|cm|fr|french|f|ga|gauge|g|ml|cc|deg|degrees?|inch(?:es)?|in|mg|mcg|gm|kg|oz|holes?|feet|ft|lbs?|liters?|tests?|yds?|yards?|mic|"
     "millimeters?|centimeters?|watts?|volts?|diopters?|lumens?|ply|percent|%|\"|'"
 )
-_CROSS = re.compile(
-    r"(?:(?<=\d)|(?<=\d\")|(?<=\d[mc]m)|(?<=\dfr)|(?<=\din)|(?<=\dg)|(?<=\df)|(?<=\dml))\s*[x*]\s+(?=[\d.])"
-    r"|(?:(?<=\d)|(?<=\d\")|(?<=\d[mc]m))\s+x(?=[\d.])"
+_CROSS = re.compile(  # "x" between two numbers
+    r"(\d(?:\"|[mc]m|fr|in|g|f|ml)?)\s*[x*]\s+(?=[\d.])|(\d(?:\"|[mc]m)?)\s+x(?=[\d.])"
 )
 _MIXED = re.compile(r"(?<![\d./x-])(\d{1,2})\s(?=\d{1,2}/(?:2|3|4|8|16|32|64)(?!\d))")  # "7 1/2", but not "3.5 1/2"
 _RANGE = re.compile(r"(?<=[\da-z\"])(?:to|-|/|x|&)(?=[\d.])|x$")
@@ -56,7 +55,8 @@ def tidy(text: str) -> str:
     if not _DIGIT.search(text):
         return text
     text = _MIXED.sub(r"\1-", text) if "/" in text else text
-    return _CROSS.sub("x", _spaced().sub("", text))
+    text = _spaced().sub("", text)
+    return _CROSS.sub(r"\1\2x", text) if "x " in text or " x" in text or "* " in text else text
 
 
 def _value(number: str) -> list[float]:

@@ -16,6 +16,7 @@ _MARKS = str.maketrans({
     "ß": "ss", "Ł": "L", "ł": "l", "Đ": "D", "đ": "d",
 })  # fmt: skip
 _REPEATED = re.compile(r"(.)\1*")
+_FIRST = re.compile(r"[a-z0-9]+")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 _ALNUM = re.compile(r"[^A-Z0-9]+")
 
@@ -23,8 +24,8 @@ _ALNUM = re.compile(r"[^A-Z0-9]+")
 def fold(value: object) -> str:
     """Lower-case ASCII with single spaces; marks of trade and accents go, signs that carry meaning are spelt out."""
     text = str(value)
-    if not text.isascii():
-        text = unicodedata.normalize("NFKD", text.translate(_MARKS)).encode("ascii", "ignore").decode()
+    if not text.isascii() and not (text := text.translate(_MARKS)).isascii():
+        text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return " ".join(text.lower().split())
 
 
@@ -36,9 +37,12 @@ def stated(value: object) -> str:
 
 
 @forgetful
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)  # the values of a few records, each of which is asked for several times
 def _stated(value: str) -> str:
     text = fold(value)
+    first = _FIRST.search(text)
+    if first and first[0][0] not in "09x" and first[0] not in _beginnings():
+        return text
     bare = _NOT_WORD.sub(" ", text).strip()
     if not bare or bare in word_set("placeholders") or _says_nothing(bare):
         return ""
@@ -53,7 +57,7 @@ def _says_nothing(bare: str) -> bool:
     use", "test item misc". Of more than six words, hardly.
     """
     rest = bare.split()
-    if len(rest) > 6 or not (rest[0] in _beginnings() or rest[0] in NOUNS):
+    if len(rest) > 6 or rest[0] not in _beginnings():
         return False
     found = False
     while rest:
@@ -79,17 +83,21 @@ _WEAK = frozenset(  # placeholders by themselves, but "All Supplies" may be a co
 @forgetful
 @cache
 def _beginnings() -> frozenset[str]:
-    return frozenset(phrase.split()[0] for phrase in word_set("placeholders"))
+    """The words that a text which says nothing may begin with."""
+    return NOUNS.union(phrase.split()[0] for phrase in word_set("placeholders"))
 
 
 def alnum(value: object) -> str:
     """Upper-case letters and digits only, as codes are best compared."""
-    return _ALNUM.sub("", fold(value).upper())
+    text = fold(value).upper()
+    return text if text.isalnum() else _ALNUM.sub("", text)
 
 
 def unique(items: Iterable[str]) -> list[str]:
     """The items in order, each once, without blanks."""
-    return [item for item in dict.fromkeys(items) if item]
+    found = dict.fromkeys(items)
+    found.pop("", None)
+    return list(found)
 
 
 @lru_cache(maxsize=65_536)
