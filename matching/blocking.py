@@ -10,12 +10,13 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from functools import lru_cache
+from itertools import chain, combinations
 
 import numpy as np
 
 from .columns import Column, Floats, Ints
-from .standardise.dictionaries import word_set
+from .standardise.dictionaries import forgetful, word_set
 from .standardise.text import skeleton, unique
 
 _DIGIT = re.compile(r"\d")
@@ -32,9 +33,16 @@ def informative(words: Sequence[str], count: int) -> list[str]:
     """The words most likely to be rare: not common in the trade, with a digit, then the longest; each as its
     ``skeleton``, those with a digit as they are.
     """
-    known = word_set("common")
-    ranked = sorted(words, key=lambda word: (word in known, not _DIGIT.search(word), -min(len(word), 8), word))
-    return unique(word if _DIGIT.search(word) else skeleton(word) for word in ranked if len(word) >= 2)[:count]
+    ranked = sorted(_ranked(word) for word in words if len(word) >= 2)
+    return unique([key for *_, key in ranked])[:count]
+
+
+@forgetful
+@lru_cache(maxsize=65_536)
+def _ranked(word: str) -> tuple[bool, bool, int, str, str]:
+    """Where a word stands among others, the rarest first, and how it stands in keys."""
+    coded = _DIGIT.search(word) is not None
+    return word in word_set("common"), not coded, -min(len(word), 8), word, word if coded else skeleton(word)
 
 
 def pairs_of(kind: str, parts: Iterable[str]) -> list[str]:
@@ -50,7 +58,7 @@ def crossed(kind: str, first: Iterable[str], second: Iterable[str]) -> list[str]
 
 def limited(*groups: Iterable[str]) -> list[str]:
     """The keys of all groups, each once, at most ``LIMIT``; earlier groups are surer and come first."""
-    return unique(key for group in groups for key in group)[:LIMIT]
+    return unique(chain.from_iterable(groups))[:LIMIT]
 
 
 @dataclass(frozen=True)

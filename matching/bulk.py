@@ -265,8 +265,8 @@ def _members(group: Ints) -> list[frozenset[int]]:
 
 
 def calibrated(rows: Ints, others: Ints, bits: Floats, group: Ints, policy: Policy) -> Policy:
-    """The policy as calibrated on rows of a table and all their candidates: where a row has partners, its best candidate
-    outside its cluster is what its best candidate would have been without them.
+    """The policy as calibrated on rows of a table and all their candidates: where a row has partners, its best
+    candidate outside its cluster is what its best candidate would have been without them.
     """
     if not len(rows):
         return policy

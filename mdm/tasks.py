@@ -8,10 +8,11 @@ from celery import shared_task
 from django.utils import timezone
 
 from mdm.models import BulkRun
-from mdm.services import bulk_load, change, follow, review
+from mdm.services import bulk_load, change, follow, restandardise, review
 
 FOLLOWED = 10  # batches of references at a time
 BULK = 600  # seconds of a task that works on a bulk run: beginning anew takes a minute
+READING = 45.0  # seconds that new words are read into what is stored, at a time
 
 
 @shared_task(name="mdm.upkeep")
@@ -34,3 +35,10 @@ def resolve_at_once(run_id: int) -> None:
     run = bulk_load.work(BulkRun.objects.get(pk=run_id), beat=lambda run: time.monotonic() < until)
     if run.finished_at is None:
         resolve_at_once.delay(run_id)
+
+
+# Not acks_late: counting words anew may take longer than the broker waits before it gives a task to another worker.
+@shared_task(name="mdm.restandardise", soft_time_limit=1700, time_limit=1800, acks_late=False)
+def read_new_words() -> None:
+    """Go on reading new words into what is stored; mostly there are none."""
+    restandardise.run(seconds=READING)

@@ -17,7 +17,7 @@ from mdm.models.learning import Check, LabelBatch
 from mdm.models.location import Location
 from mdm.models.match_key import MatchKey
 from mdm.models.override import Override
-from mdm.models.policy import Frequencies, Policy
+from mdm.models.policy import DictionaryEntry, Frequencies, Policy
 from mdm.models.quality import QualityIssue
 from mdm.models.relation import Relation
 from mdm.models.search import SearchDocument, SearchWord
@@ -49,6 +49,7 @@ __all__ = [
     "CostCenter",
     "Crosswalk",
     "Delivered",
+    "DictionaryEntry",
     "DomainName",
     "DomainOwnership",
     "Frequencies",

@@ -83,14 +83,13 @@ def _land_some(ingest: int, rows: Sequence[Row]) -> LandCounts:
 
 def land(*, ingest: Ingest, rows: Iterable[Row], chunk: int = CHUNK) -> LandCounts:
     """Store what the rows say, so many to a transaction. Codes must be unique within ``rows``."""
-    engine = engine_for(ingest.code_system.domain)
     lineage = Lineage(ingest.code_system)
     if lineage.is_tree:  # a parent may come later in the feed than its children
         rows = list(rows)
         lineage.add(rows)
     total = LandCounts()
     for some in batched(rows, chunk):
-        counts = _land_chunk(ingest, engine, lineage, some)
+        counts = _land_chunk(ingest, lineage, some)
         Ingest.objects.filter(pk=ingest.pk).update(
             received=F("received") + len(some),
             new=F("new") + counts.new,
@@ -103,7 +102,8 @@ def land(*, ingest: Ingest, rows: Iterable[Row], chunk: int = CHUNK) -> LandCoun
 
 
 @transaction.atomic
-def _land_chunk(ingest: Ingest, engine: Engine, lineage: Lineage, rows: Sequence[Row]) -> LandCounts:
+def _land_chunk(ingest: Ingest, lineage: Lineage, rows: Sequence[Row]) -> LandCounts:
+    engine = engine_for(ingest.code_system.domain)  # each time: a feed may take longer than the rules stay the same
     known = {
         record.code: record
         for record in SourceRecord.objects.select_for_update()
@@ -122,7 +122,7 @@ def _land_chunk(ingest: Ingest, engine: Engine, lineage: Lineage, rows: Sequence
     give_ids(fresh)
     insert(fresh)
     _update(ingest, engine, lineage, changed, now)
-    _write_keys(engine, [*fresh, *(record for record, _, _ in changed)], replaced=[r.pk for r, _, _ in changed])
+    write_keys(engine, [*fresh, *(record for record, _, _ in changed)], replaced=[r.pk for r, _, _ in changed])
     if fresh or changed:
         change = Change.begin(ingest.actor, "ingest.land")
         change.audit(about=ingest, after={"new": len(fresh), "changed": len(changed)})
@@ -141,6 +141,7 @@ def _record(
         values=dict(row.values),
         invalid=dict(row.invalid),
         standardised=engine.standardise(lineage.enrich(row.code, row.values)),
+        dictionaries=engine.dictionaries,
         content_hash=digest,
         source_updated_at=row.updated_at or now,
         ingest=ingest,
@@ -169,7 +170,8 @@ def _update(
         record.echo = _echo(record, row.values, told.get(record.golden_id or 0, {}))
         record.values, record.raw, record.invalid = dict(row.values), dict(row.raw), dict(row.invalid)
         record.uom, record.content_hash = row.uom, digest
-        record.standardised = engine.standardise(lineage.enrich(row.code, _independent(record)))
+        record.standardised = engine.standardise(lineage.enrich(row.code, independent(record)))
+        record.dictionaries = engine.dictionaries
         record.source_updated_at = row.updated_at or now
         record.ingest, record.row_number = ingest, row.number
         record.version += 1
@@ -198,11 +200,13 @@ def _echo(record: SourceRecord, values: Mapping[str, Any], told: Mapping[str, An
     ]
 
 
-def _independent(record: SourceRecord) -> dict[str, Any]:
+def independent(record: SourceRecord) -> dict[str, Any]:
+    """What a record says by itself: without what only repeats what Concord told its system."""
     return {name: value for name, value in record.values.items() if name not in record.echo}
 
 
-def _write_keys(engine: Engine, records: Sequence[SourceRecord], *, replaced: Sequence[int]) -> None:
+def write_keys(engine: Engine, records: Sequence[SourceRecord], *, replaced: Sequence[int]) -> None:
+    """Write the blocking keys of records, in place of those of the ``replaced``."""
     with connection.cursor() as cursor:
         if replaced:
             cursor.execute("DELETE FROM mdm_matchkey WHERE source_id = ANY(%s)", [list(replaced)])

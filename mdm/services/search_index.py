@@ -70,7 +70,7 @@ def restate(golden: GoldenRecord) -> None:
 def _candidate(source: SourceRecord) -> Candidate:
     return Candidate(
         source.pk, source.golden_id, source.state, source.code_system_id,
-        source.version, source.ingest_id, source.first_seen_at,
+        source.version, source.ingest_id, source.first_seen_at, source.dictionaries,
     )  # fmt: skip
 
 
