@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import numpy as np
@@ -24,9 +24,10 @@ from mdm.changes import Change
 from mdm.engine import engine_for
 from mdm.exceptions import Forbidden, NeedsReason
 from mdm.locks import lock_name
-from mdm.models import BulkPart, BulkRun, SourceRecord, User
-from mdm.services import bulk_plan, scoring
+from mdm.models import BulkPart, BulkRun, CodeSystem, SourceRecord, User
+from mdm.services import bulk_plan, ingest, scoring
 from mdm.services.bulk_match import Matcher, learned
+from mdm.services.ingest import Row
 from mdm.services.resolve import ResolveCounts, settle
 from mdm.services.search_index import recount
 from mdm.snapshot import take
@@ -41,6 +42,19 @@ WAIT = 0.5  # seconds between looks, while others do the last parts of a stage
 ANALYZE = "ANALYZE mdm_sourcerecord, mdm_matchkey, mdm_goldenrecord, mdm_crosswalk, mdm_searchdocument, mdm_searchword"
 
 _ready: dict[int, Matcher] = {}  # of the run under way; processes that are forked find it in memory
+
+
+def load(
+    *, code_system: CodeSystem, rows: Iterable[Row], expected: int, actor: User, beat: Beat = lambda run: True
+) -> BulkRun:
+    """Land what a system says and resolve it, at once. ``expected``: about how many rows there are.
+
+    Calling it again after a crash goes on: what has landed is unchanged, and what is pending is resolved.
+    """
+    arrived = ingest.begin(code_system=code_system, channel="file", actor=actor)
+    ingest.land_many(ingest=arrived, rows=rows, expected=expected)
+    ingest.finish(ingest=arrived)
+    return work(begin(domain=code_system.domain, actor=actor), beat=beat)
 
 
 def is_due(domain: str) -> bool:
