@@ -127,6 +127,22 @@ def by_given_code(sources: Sequence[int]) -> dict[int, int]:
         return dict(cursor.fetchall())
 
 
+JUDGEMENTS_SQL = """
+SELECT j.first_id, j.second_id, j.verdict, one.golden_id, two.golden_id
+FROM (SELECT * FROM mdm_judgement WHERE reopened_at IS NULL AND first_id = ANY(%s)
+      UNION SELECT * FROM mdm_judgement WHERE reopened_at IS NULL AND second_id = ANY(%s)) j
+JOIN mdm_sourcerecord one ON one.id = j.first_id JOIN mdm_sourcerecord two ON two.id = j.second_id
+ORDER BY j.id
+"""
+
+
+def judgements(sources: list[int]) -> list[tuple[int, int, str, int | None, int | None]]:
+    """What people decided about these source records and others: the two, the verdict, their golden records now."""
+    with connection.cursor() as cursor:
+        cursor.execute(JUDGEMENTS_SQL, [sources, sources])
+        return list(cursor.fetchall())
+
+
 class StandardisedCache:
     """Standardised records by content and the words it was read with. What that stands for never changes, so nothing
     here grows stale.
