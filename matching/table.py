@@ -97,7 +97,7 @@ def pack(recipe: Recipe, stds: Sequence[Std], keys: Keys | None = None) -> Packe
     columns = {}
     for name, space in recipe.spaces.items():
         vocabulary = local.setdefault(space, Vocabulary())
-        column = Column.build(vocabulary, [std.get(name, ()) for std in stds])
+        column = vocabulary.column([std.get(name, ()) for std in stds])
         columns[name] = column.counts.astype(np.int32), column.ids.astype(np.int32)
     tokens = {space: vocabulary.tokens for space, vocabulary in local.items()}
     return Packed(tokens, columns, keys or _keys(recipe, stds), len(stds))
@@ -117,7 +117,7 @@ def assemble(recipe: Recipe, chunks: Iterable[Packed], vocabularies: Vocabularie
     size = 0
     for chunk in chunks:
         known = {
-            space: np.array(vocabularies.setdefault(space, Vocabulary()).intern(tokens), dtype=np.int32)
+            space: vocabularies.setdefault(space, Vocabulary()).intern(tokens).astype(np.int32)
             for space, tokens in chunk.tokens.items()
         }
         for name, (own, numbers) in chunk.columns.items():
