@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+Ints = NDArray[np.signedinteger[Any]]  # of 32 bits where there are many
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-Places = NDArray[np.signedinteger[Any]]  # [place, pair]: a token, or less than 0 where a row has no more
+Places = Ints  # [place, pair]: a token, or less than 0 where a row has no more
 
 _CELLS = 1 << 20  # comparisons made at once: bounds memory at some MB
 _WIDTHS = (2, 4, 8, 16)  # pairs are taken together by how many tokens their rows have, or few would wait for many
@@ -32,6 +32,11 @@ def entries(offsets: Ints, rows: Ints) -> tuple[Ints, Ints]:
     positions = np.repeat(np.arange(len(rows)), counts)
     shift = np.repeat(starts - (np.cumsum(counts) - counts), counts)
     return positions, np.arange(len(positions)) + shift
+
+
+def firsts(ordered: Ints) -> Ints:
+    """Where each number of a sorted array begins."""
+    return np.flatnonzero(np.concatenate([np.ones(min(1, len(ordered)), np.bool_), ordered[1:] != ordered[:-1]]))
 
 
 @dataclass(frozen=True)
@@ -192,7 +197,7 @@ def _agreement(
     if side.behind is not None:
         hit = _with_context(tokens, hit, real, side.behind, other_rows)
     share = hit.astype(np.float64)
-    literal: Bools = ~(~hit & real).any(axis=0)
+    literal: Bools = np.logical_not((real & ~hit).any(axis=0))
     if side.relation is not None:
         _soften(share, weight, tokens, ~hit & real, others, weights, side.relation)
     return _total(weight * share), _total(weight * (share == 0.0)), literal
