@@ -10,8 +10,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..bulk import Deduplicated, Linked, dedupe, link
+from ..bulk import Linked, link
 from ..domains import NAMES, recipe_for
+from ..duplicates import Deduplicated, dedupe
 from ..explain import line, why_not
 from ..model import Policy, Statistics
 from ..recipe import Recipe

@@ -6,7 +6,8 @@ import resource
 from collections.abc import Sequence
 from typing import Any
 
-from ..bulk import Deduplicated, Linked
+from ..bulk import Linked
+from ..duplicates import Deduplicated
 from ..evaluate import quality
 from .tables import Pair
 

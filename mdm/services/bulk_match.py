@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matching import Policy, Scores, Statistics
-from matching.bulk import PAIRS, calibrated, cluster, most, settle
+from matching.bulk import most, settle
 from matching.calibration import Calibration
 from matching.columns import Tables
+from matching.duplicates import PAIRS, calibrated, cluster
 from mdm.arrays import Array
 from mdm.engine import Engine, engine_for, has_grown, store_frequencies
 from mdm.models import CodeSystem, Frequencies
