@@ -8,7 +8,7 @@ import gc
 import mmap
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
 from multiprocessing import current_process, get_all_start_methods, get_context
@@ -29,7 +29,7 @@ def processes(size: int, many: int) -> int:
     return (os.cpu_count() or 1) if apart and size >= many else 1
 
 
-def spread(work: Callable[[Given], Done], given: Sequence[Given], *, workers: int) -> Iterator[Done]:
+def spread(work: Callable[[Given], Done], given: Iterable[Given], *, workers: int) -> Iterator[Done]:
     """What ``work`` makes of each, in order. With one worker it runs here; only one such thing happens at a time.
 
     No more than three for each process are under way, because what waits takes memory.
@@ -42,8 +42,8 @@ def spread(work: Callable[[Given], Done], given: Sequence[Given], *, workers: in
     gc.freeze()  # a collection in a forked process would write to, and so copy, all that it inherits
     try:
         with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=gc.disable) as pool:
-            rest = iter(given[3 * workers :])
-            waiting: list[Future[Any]] = [pool.submit(_do, one) for one in given[: 3 * workers]]
+            rest = iter(given)
+            waiting: list[Future[Any]] = [pool.submit(_do, one) for one in islice(rest, 3 * workers)]
             while waiting:
                 done = waiting.pop(0).result()
                 waiting += [pool.submit(_do, one) for one in islice(rest, 1)]
