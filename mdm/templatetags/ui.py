@@ -24,6 +24,7 @@ register.filter("show_time", words.show_time)
 register.filter("show_date", words.show_date)
 register.filter("since", words.since)
 register.filter("span", words.span)
+register.filter("milliseconds", words.milliseconds)
 register.filter("bits", words.bits)
 register.filter("percent", words.percent)
 
@@ -61,6 +62,16 @@ def _used(request: Any) -> dict[str, None]:
 def domain(name: str) -> Domain:
     """The domain's description: ``{{ record.domain|domain }}`` has label, plural and icon."""
     return DOMAINS[name]
+
+
+@register.filter
+def domain_label(name: str) -> str:
+    return DOMAINS[name].label
+
+
+@register.filter
+def domain_icon(name: str) -> str:
+    return DOMAINS[name].icon
 
 
 @register.simple_tag

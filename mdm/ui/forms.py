@@ -7,7 +7,8 @@ from typing import Any
 from django import forms
 
 from mdm.canonical import Field, Kind
-from mdm.ui.readers import children
+from mdm.models import CodeSystem
+from mdm.ui.readers import children, crosswalk
 
 LONG = 200  # characters; longer text gets a larger box
 FLAG = [("", "Not stated"), ("yes", "Yes"), ("no", "No")]
@@ -135,3 +136,38 @@ def _inputs(spec: Field, values: dict[str, Any]) -> list[tuple[str, str, Field, 
         for part in spec.children
         if part.name != spec.child_key
     ]
+
+
+class ResolveForm(forms.Form):
+    """Codes to resolve, and for when."""
+
+    codes = forms.CharField(
+        strip=False,
+        widget=forms.Textarea(attrs={"class": "input input--area mono", "rows": 9, "spellcheck": "false"}),
+    )
+    system = forms.ModelChoiceField(CodeSystem.objects.select_related("system"), to_field_name="slug")
+    to = forms.ModelChoiceField(CodeSystem.objects.select_related("system"), to_field_name="slug", required=False)
+    as_of = forms.DateField(required=False, widget=forms.DateInput(attrs={"class": "input", "type": "date"}))
+    known_at = forms.DateTimeField(
+        required=False,
+        widget=forms.DateTimeInput(attrs={"class": "input", "type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        options = crosswalk.systems()
+        self.fields["system"].choices = [("", "Choose"), *options]  # type: ignore[attr-defined]
+        self.fields["to"].choices = [("", "No other system"), *options]  # type: ignore[attr-defined]
+        for name in ("system", "to"):
+            self.fields[name].widget.attrs["class"] = "input"
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        system, to = data.get("system"), data.get("to")
+        if system and to and system.domain != to.domain:
+            self.add_error("to", f"{to.slug} holds codes of {to.domain} records, {system.slug} of {system.domain}.")
+        return data
+
+    def query(self) -> crosswalk.Query:
+        data = self.cleaned_data
+        return crosswalk.Query(data["system"], data["to"], data["as_of"], data["known_at"])

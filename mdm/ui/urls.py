@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, register_converter
 
 from mdm.ui import converters
-from mdm.ui.views import account, audit, changes, golden, home, override, records, review, work
+from mdm.ui.views import account, audit, changes, crosswalk, golden, home, override, records, review, work
 
 register_converter(converters.DomainConverter, "domain")
 
@@ -29,6 +29,11 @@ urlpatterns = [
     path("approvals/<int:pk>/", changes.request, name="change"),
     path("approvals/<int:pk>/decide/", changes.decide, name="change-decide"),
     path("audit/", audit.listing, name="audit"),
+    path("crosswalk/", crosswalk.explorer, name="crosswalk"),
+    path("crosswalk/resolved.csv", crosswalk.download, name="crosswalk-csv"),
+    path("crosswalk/unmapped/", crosswalk.queue, name="unmapped"),
+    path("crosswalk/unmapped/<slug:system>/", crosswalk.code, name="unmapped-code"),
+    path("crosswalk/unmapped/<slug:system>/map/", crosswalk.map_code, name="map-code"),
     path("<domain:domain>/", records.listing, name="records"),
     path("<domain:domain>/<str:public_id>/", golden.record, name="golden"),
     path("<domain:domain>/<str:public_id>/versions/", golden.versions, name="golden-versions"),

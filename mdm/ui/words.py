@@ -64,6 +64,10 @@ def span(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
+def milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
 def since(value: dt.datetime) -> str:
     return span((timezone.now() - value).total_seconds())
 
@@ -158,6 +162,7 @@ ACTIONS = {
     "judgement": "judged a pair of records",
     "judgement.reopened": "reopened a decision",
     "crosswalk.receipt": "received",
+    "code.mapped": "mapped a code to",
 }
 
 
@@ -171,7 +176,11 @@ def action_words(entry: AuditEntry) -> str:
     if entry.action == "resolve" and after.get("kind") in EVENTS:
         return EVENTS[after["kind"]]
     text = ACTIONS.get(entry.action, entry.action.replace(".", ": ").replace("_", " "))
-    return text if entry.golden else text.removesuffix(" of").removesuffix(" for").removesuffix(" about")
+    return (
+        text
+        if entry.golden
+        else text.removesuffix(" of").removesuffix(" for").removesuffix(" about").removesuffix(" to")
+    )
 
 
 def consequence(entry: AuditEntry) -> str:

@@ -6,13 +6,13 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 
+from mdm.spreadsheet import BOM, FORMULA, harmless
 from sync.inbound.encoding import detect
 from sync.inbound.errors import NoTable
 from sync.models.feed import FeedRun, QuarantinedRow
 
 ROW, COLUMN, REASON = "Row in the file", "Column at fault", "What to mend"
 OURS = (ROW, COLUMN, REASON)
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run these; OWASP, CSV injection
 
 
 def as_csv(run: FeedRun) -> str:
@@ -24,8 +24,8 @@ def as_csv(run: FeedRun) -> str:
     writer.writerow([*OURS, *columns])
     for row in rows:
         cells = [row.raw.get(name, "") for name in columns]
-        writer.writerow([row.row_number, row.column, *map(_harmless, [row.reason, *cells])])
-    return "\ufeff" + out.getvalue()
+        writer.writerow([row.row_number, row.column, *map(harmless, [row.reason, *cells])])
+    return BOM + out.getvalue()
 
 
 def columns_of(rows: Iterable[QuarantinedRow]) -> list[str]:
@@ -64,10 +64,6 @@ def _written(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     writer.writerow(columns)
     writer.writerows(rows)
     return out.getvalue().encode()
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
 def _original(cell: str) -> str:

@@ -199,7 +199,7 @@ class GoldenView:
     def codes(self) -> list[Code]:
         live = Crosswalk.objects.filter(golden=self.record, known_to__isnull=True).select_related("code_system__system")
         ordered = live.order_by("code_system__system__name", "code_system__slug", "-preferred", "code")
-        factors = children.in_base_units(self.values.get("packaging") or [])
+        factors = children.in_base_units(self.values.get("packaging") or [], self.values.get("base_uom") or "")
         return [Code(row, factors.get(row.uom)) for row in ordered]
 
     @cached_property
