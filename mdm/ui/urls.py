@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, register_converter
 
 from mdm.ui import converters
-from mdm.ui.views import account, audit, changes, crosswalk, golden, home, override, records, review, work
+from mdm.ui.views import account, audit, changes, crosswalk, golden, home, lineage, override, records, review, work
 
 register_converter(converters.DomainConverter, "domain")
 
@@ -40,6 +40,11 @@ urlpatterns = [
     path("<domain:domain>/<str:public_id>/versions/<int:version>/", golden.version, name="golden-version"),
     path("<domain:domain>/<str:public_id>/edit/", override.edit, name="golden-edit"),
     path("<domain:domain>/<str:public_id>/overrides/<int:pk>/withdraw/", override.withdraw, name="override-withdraw"),
+    path("<domain:domain>/<str:public_id>/as-of/", lineage.as_of, name="golden-as-of"),
+    path("<domain:domain>/<str:public_id>/versions/<int:version>/revert/", lineage.back, name="golden-revert"),
+    path("<domain:domain>/<str:public_id>/split/", lineage.divide, name="golden-split"),
+    path("<domain:domain>/<str:public_id>/relate/", lineage.relate, name="golden-relate"),
+    path("<domain:domain>/<str:public_id>/relations/<int:pk>/end/", lineage.unrelate, name="golden-unrelate"),
     path("<domain:domain>/<str:public_id>/retire/", golden.retire, name="golden-retire"),
     path("<domain:domain>/<str:public_id>/unmerge/", golden.unmerge, name="golden-unmerge"),
 ]

@@ -43,7 +43,8 @@ def text(spec: Field, row: Child, lower: str = "") -> str:
 
 
 def _level(level: Child, lower: str) -> str:
-    holds = f"{level.get('quantity') or 1} {lower}".strip() if lower else "base"
+    held = level.get("quantity")
+    holds = f"{held or '?'} {lower}" if lower else "base" if (held or 1) == 1 else f"{held} base units"
     flags = (word for word in ("orderable", "chargeable") if level.get(word))
     return " · ".join(part for part in (holds, level.get("gtin"), *flags) if part)
 

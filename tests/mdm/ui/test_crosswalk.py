@@ -183,8 +183,8 @@ def waiting():
 
 def test_unmapped_codes_are_listed_with_what_waits(steward, waiting):
     for address in ("/crosswalk/", "/crosswalk/unmapped/", "/crosswalk/unmapped/?system=erp-supplier"):
-        assert "V9" in steward.get(address).content.decode()
-    assert "V9" not in steward.get("/crosswalk/unmapped/?after=999999/x").content.decode()
+        assert ">V9<" in steward.get(address).content.decode()
+    assert ">V9<" not in steward.get("/crosswalk/unmapped/?after=999999/x").content.decode()
     page = steward.get("/crosswalk/unmapped/erp-supplier/", {"code": "V9", "q": "halden"}).content.decode()
     assert waiting.name in page
     assert "Halden Medical Inc" in page
