@@ -1,0 +1,162 @@
+"""A small made-up hospital at work, to look at: the demo's feeds read, some doubts decided, some left, targets served.
+
+Where a screen needs something that feeds don't bring (a comment, a snoozed review, decisions of last week), it is added
+here through the services that people use; only times in the past are set by hand.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.core.files.base import ContentFile
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
+from pytest_django.live_server_helper import LiveServer
+
+from mdm.canonical import DOMAINS
+from mdm.models import ChangeRequest, GoldenRecord, SourceSystem, User, WorkItem
+from mdm.permissions import ROLES
+from mdm.services import change, events, review
+from sync.demo import generator, world
+from sync.demo.stewards import Stewards
+from sync.demo.truth import Truth
+from sync.inbound import services as feeds
+from sync.inbound.runner import run as run_feed
+from sync.models import FeedRun
+from sync.sandbox.launch import Sandbox
+
+SCALE = 0.1
+LEFT_OPEN = 40  # reviews of items that nobody has decided
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+BROKEN = "Article,Name,Maker\nA1,Foley catheter 16 Fr,Halden\n,Nameless,Halden\nA3,,\n"
+
+State = WorkItem.State
+
+
+@dataclass
+class Hospital:
+    url: str
+    directory: Path
+
+    def session(self, username: str) -> dict[str, Any]:
+        """The cookie of somebody who is signed in, for a browser's context."""
+        client = Client()
+        client.force_login(User.objects.get(username=username), backend=BACKEND)
+        return {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": self.url}
+
+    @property
+    def item(self) -> GoldenRecord:
+        """An item that several systems know, with values that lost."""
+        rows = GoldenRecord.objects.filter(domain="item", status="live").order_by("-version", "pk")
+        return max(rows[:50], key=lambda golden: golden.sources.count())
+
+    @property
+    def review(self) -> WorkItem:
+        """The doubt with most to compare."""
+        rows = WorkItem.objects.filter(kind=WorkItem.Kind.POSSIBLE_MATCH, state=State.OPEN, domain="item")
+        return max(rows, key=lambda item: (len(item.candidates), abs(item.score or 0)))
+
+    def run(self, state: str) -> FeedRun:
+        return FeedRun.objects.filter(state=state).latest("pk")
+
+
+@contextmanager
+def opened(directory: Path) -> Iterator[Hospital]:
+    """The hospital and its web server; afterwards the database is as empty as it was."""
+    server = LiveServer("localhost")
+    server._live_server_modified_settings.enable()
+    try:
+        with Sandbox(directory / "sandbox") as sandbox:
+            _fill(directory, sandbox)
+        yield Hospital(server.url, directory)
+    finally:
+        server.stop()
+        server._live_server_modified_settings.disable()
+        call_command("flush", verbosity=0, interactive=False)
+
+
+def _fill(directory: Path, sandbox: Sandbox) -> None:
+    manifest = generator.generate(directory / "data", scale=SCALE)
+    world.people("a long enough password")
+    User.objects.get(username="steward").groups.set(Group.objects.filter(name__in=ROLES))  # may open every page
+    world.systems(manifest)
+    world.targets(sandbox.targets)
+    for feed, path in world.saved_feeds(manifest, User.objects.system()):
+        with path.open("rb") as file:
+            run_feed(feeds.start_run(file=file, name=path.name, actor=feed_owner(), feed=feed, enqueue=False).pk)
+    stewards = Stewards(Truth.load(manifest.directory))
+    for domain in DOMAINS:
+        _decide(stewards, domain, leave=LEFT_OPEN if domain == "item" else 3)
+    _at_work()
+    _yesterday()
+    sandbox.fault("erp", "reject", count=3)
+    call_command("deliver", until_idle=True, seconds=60)
+    events.sequence()
+    _broken_file()
+
+
+def feed_owner() -> User:
+    return User.objects.get(username="steward")
+
+
+def _decide(stewards: Stewards, domain: str, leave: int) -> None:
+    """Answer what is open, but for some."""
+    items = stewards._open(domain)[leave:]
+    stewards._look_up(items)
+    for item in items:
+        stewards._decide(item)
+
+
+def _at_work() -> None:
+    """Reviews in every state that the queue tells apart, and changes that wait for a second person."""
+    me, other = User.objects.get(username="steward"), User.objects.get(username="simulated-steward")
+    items = list(WorkItem.objects.filter(state=State.OPEN, kind=WorkItem.Kind.POSSIBLE_MATCH).order_by("pk"))
+    now = timezone.now()
+    for number, item in enumerate(items[:18]):
+        due = now + dt.timedelta(hours=(-5, 3, 30)[number % 3])
+        WorkItem.objects.filter(pk=item.pk).update(due_at=due, created_at=now - dt.timedelta(hours=2 + 3 * number))
+    for item in items[:12]:
+        review.assign(item=item, assignee=me, actor=me)
+    for item in items[12:15]:
+        review.assign(item=item, assignee=other, actor=other)
+    for item in items[15:18]:
+        review.snooze(item=item, until=now + dt.timedelta(days=2), actor=me)
+    review.comment(item=items[0], text="The rep says that the coated one replaces it in March.", actor=other)
+    for golden in GoldenRecord.objects.filter(domain="item", status="live", item__latex="free")[:2]:
+        change.override(golden=golden, path="latex", value="contains", actor=other, reason="Label on the pack")
+    golden = GoldenRecord.objects.filter(domain="supplier", status="live").first()
+    if golden is not None:
+        change.override(golden=golden, path="phone", value="+1 555 010 2233", actor=me, reason="Called them")
+
+
+def _yesterday() -> None:
+    """Decisions spread over the last month."""
+    done = WorkItem.objects.filter(state=State.DONE).order_by("pk").values_list("pk", flat=True)
+    for pk, day in zip(
+        done, cycle((0, 1, 1, 2, 3, 3, 4, 6, 7, 8, 9, 12, 13, 15, 16, 18, 20, 21, 24, 27)), strict=False
+    ):
+        WorkItem.objects.filter(pk=pk).update(resolved_at=timezone.now() - dt.timedelta(days=day))
+
+
+def _broken_file() -> None:
+    """An import whose columns are still to be mapped, and one with rows to mend."""
+    owner, system = feed_owner(), SourceSystem.objects.get(code="scm")
+    how = {"system": system, "domain": "item", "actor": owner}
+    feeds.upload(file=ContentFile(BROKEN.encode()), name="new-vendor.csv", **how)
+    mapping = {"Article": "$code", "Name": "description", "Maker": "manufacturer"}
+    run = feeds.start_run(
+        file=ContentFile(BROKEN.encode()), name="weekly-list.csv", enqueue=False, mapping=mapping, **how
+    )
+    run_feed(run.pk)
+
+
+def open_change() -> ChangeRequest:
+    return ChangeRequest.objects.filter(state=ChangeRequest.State.OPEN).earliest("pk")

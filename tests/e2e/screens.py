@@ -1,0 +1,102 @@
+"""Every screen that people see: what is checked for accessibility, and what `make screenshots` draws.
+
+A new page gets a line here; ``test_screens`` fails until it has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils.http import urlencode
+from playwright.sync_api import Page
+
+from mdm.models import WorkItem
+from tests.e2e.hospital import Hospital, open_change
+
+Args = Callable[[Hospital], list[Any]]
+
+
+def nothing(hospital: Hospital) -> list[Any]:
+    return []
+
+
+@dataclass(frozen=True)
+class Screen:
+    name: str  # of its picture
+    route: str
+    args: Args = nothing
+    query: dict[str, str] | None = None
+    drawn: bool = True  # in docs/screens
+    dark: bool = False  # drawn in dark, too
+    narrow: bool = False  # drawn at 768 pixels, too
+    signed_in: bool = True
+    act: Callable[[Page], None] | None = None  # what to do before looking at it
+
+    def url(self, hospital: Hospital) -> str:
+        query = f"?{urlencode(self.query)}" if self.query else ""
+        return hospital.url + reverse(self.route, args=self.args(hospital)) + query
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def show_keys(page: Page) -> None:
+    page.keyboard.press("?")
+    page.locator("#keys").wait_for()
+
+
+def item(hospital: Hospital) -> list[Any]:
+    return ["item", hospital.item.public_id]
+
+
+def problem(hospital: Hospital) -> list[Any]:
+    return [WorkItem.objects.filter(kind=WorkItem.Kind.FAILED_DELIVERY).latest("pk").pk]
+
+
+SCREENS = [
+    Screen("login", "login", signed_in=False),
+    Screen("home", "home", dark=True),
+    Screen("keys", "home", act=show_keys),
+    Screen("search", "search", query={"q": "catheter"}),
+    Screen("review", "review-item", lambda h: [h.review.pk], dark=True, narrow=True),
+    Screen("review-later", "review", query={"view": "later"}, drawn=False),
+    Screen("work", "work"),
+    Screen("work-item", "work-item", problem, drawn=False),
+    Screen("approvals", "changes"),
+    Screen("approval", "change", lambda h: [open_change().pk]),
+    Screen("audit", "audit"),
+    Screen("items", "records", lambda h: ["item"]),
+    Screen("suppliers", "records", lambda h: ["supplier"], drawn=False),
+    Screen("locations", "records", lambda h: ["location"], drawn=False),
+    Screen("cost-centers", "records", lambda h: ["cost_center"], drawn=False),
+    Screen("golden", "golden", item, dark=True, narrow=True),
+    Screen("golden-versions", "golden-versions", item, drawn=False),
+    Screen("golden-version", "golden-version", lambda h: [*item(h), h.item.version], drawn=False),
+    Screen("golden-edit", "golden-edit", item),
+    Screen("imports", "sync:imports"),
+    Screen("import-new", "sync:import-new"),
+    Screen("import-map", "sync:import", lambda h: [h.run("draft").pk]),
+    Screen("import-report", "sync:import", lambda h: [h.run("done").pk], drawn=False),
+    Screen("sync", "sync:console", dark=True),
+]
+
+# Answers that are no pages: parts that a page asks for, and files.
+NO_PAGES = {"sync:live", "sync:dead", "sync:import-quarantine"}
+
+
+def page_routes() -> set[str]:
+    """The names of all routes that answer GET with a page of ours."""
+    return {name for name, view in _routes(get_resolver()) if "GET" in getattr(view, "page_methods", ())}
+
+
+def _routes(resolver: URLResolver, namespace: str = "") -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLPattern):
+            found.append((f"{namespace}{entry.name}", entry.callback))
+        else:
+            found += _routes(entry, f"{namespace}{entry.namespace}:" if entry.namespace else namespace)
+    return found
