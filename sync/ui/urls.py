@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sync.ui.views import console, imports
+from sync.ui.views import console, drift, imports, lanes
 
 app_name = "sync"
 
@@ -13,6 +13,14 @@ urlpatterns = [
     path("sync/live/", console.live, name="live"),
     path("sync/dead/<int:pk>/", console.letter, name="dead"),
     path("sync/dead/decide/", console.decide, name="dead-decide"),
+    path("sync/dead/edit/", console.edit, name="dead-edit"),
+    path("sync/lanes/", lanes.listing, name="lanes"),
+    path("sync/lanes/<int:pk>/", lanes.lane, name="lane"),
+    path("sync/lanes/<int:pk>/again/", lanes.again, name="lane-again"),
+    path("sync/drift/<int:pk>/", drift.board, name="drift"),
+    path("sync/drift/<int:pk>/push/", drift.push, name="drift-push"),
+    path("sync/targets/<slug:code>/compare/", drift.compare, name="compare"),
+    path("sync/targets/<slug:code>/probe/", console.probe, name="probe"),
     path("sync/targets/<slug:code>/switch/", console.switch, name="switch"),
     path("imports/", imports.listing, name="imports"),
     path("imports/new/", imports.upload, name="import-new"),
