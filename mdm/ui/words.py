@@ -150,6 +150,8 @@ ACTIONS = {
     "relate": "related",
     "ingest.retire": "took out of a feed",
     "feed.started": "started an import",
+    "feed.paused": "paused an import",
+    "feed.resumed": "let an import go on",
     "feed.saved": "saved a column mapping",
     "feed.cancelled": "cancelled an import",
     "feed.rows_discarded": "gave up rows of an import",

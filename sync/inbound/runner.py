@@ -98,7 +98,7 @@ class _Worker:
         for batch in file.batches(survey, after=self.run.landed_row):
             lease.stop_if_cancelled(self.run)
             self._land_batch(batch, survey)
-            if self._out_of_time():
+            if self._must_stop():
                 return False
         self._finish(survey)
         return True
@@ -189,11 +189,13 @@ class _Worker:
             if not counts.left and (not taken or done > 2 * total):
                 recount(self.run.domain)
                 return True
-            if self._out_of_time():
+            if self._must_stop():
                 return False
 
-    def _out_of_time(self) -> bool:
-        return self.seconds is not None and time.monotonic() - self.started > self.seconds
+    def _must_stop(self) -> bool:
+        """Time is up, or somebody paused the run: what is committed stays, and the next worker goes on from there."""
+        out_of_time = self.seconds is not None and time.monotonic() - self.started > self.seconds
+        return out_of_time or lease.is_paused(self.run)
 
     @transaction.atomic
     def end(self, state: str, message: str = "") -> None:

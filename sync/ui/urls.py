@@ -28,6 +28,10 @@ urlpatterns = [
     path("imports/<int:pk>/check/", imports.check, name="import-check"),
     path("imports/<int:pk>/start/", imports.start, name="import-start"),
     path("imports/<int:pk>/cancel/", imports.cancel, name="import-cancel"),
+    path("imports/<int:pk>/pause/", imports.pause, name="import-pause"),
+    path("imports/<int:pk>/discard/", imports.discard, name="import-discard"),
+    path("imports/templates/<str:domain>.csv", imports.template, {"kind": "csv"}, name="import-template"),
+    path("imports/templates/<str:domain>.xlsx", imports.template, {"kind": "xlsx"}, name="import-template-xlsx"),
     path("imports/<int:pk>/quarantine.csv", imports.quarantine, name="import-quarantine"),
     path("imports/<int:pk>/resubmit/", imports.resubmit, name="import-resubmit"),
 ]
