@@ -8,6 +8,7 @@ from mdm.models.code_system import PRIMARY, CodeSystem, SourceSystem
 from mdm.models.cost_center import CostCenter, GLAccount
 from mdm.models.crosswalk import BEGINNING, Crosswalk
 from mdm.models.event import ChangeEvent, Delivered
+from mdm.models.export import Export
 from mdm.models.golden import GoldenAttributes, GoldenRecord
 from mdm.models.governance import DomainOwnership
 from mdm.models.item import Item, PackagingLevel, SupplierPart
@@ -48,6 +49,7 @@ __all__ = [
     "Delivered",
     "DomainName",
     "DomainOwnership",
+    "Export",
     "Frequencies",
     "GLAccount",
     "GoldenAttributes",

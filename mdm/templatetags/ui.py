@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import template
@@ -13,6 +14,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from mdm.canonical import DOMAINS, Domain, Field
+from mdm.filters import Filter
 from mdm.models import SourceRecord, WorkItem
 from mdm.ui import charts, icons, words
 from mdm.ui.pages import is_fragment
@@ -62,6 +64,18 @@ def _used(request: Any) -> dict[str, None]:
 def domain(name: str) -> Domain:
     """The domain's description: ``{{ record.domain|domain }}`` has label, plural and icon."""
     return DOMAINS[name]
+
+
+@register.filter
+def query(pairs: Iterable[tuple[str, str]]) -> str:
+    """Pairs as the query of an address."""
+    return urlencode(list(pairs))
+
+
+@register.simple_tag
+def with_status(wanted: Filter, status: str) -> str:
+    """A list's filter with another status, as the query of an address."""
+    return urlencode(wanted.parameters | {"status": status})
 
 
 @register.filter

@@ -5,7 +5,22 @@ from __future__ import annotations
 from django.urls import path, register_converter
 
 from mdm.ui import converters
-from mdm.ui.views import account, audit, changes, crosswalk, golden, home, lineage, override, records, review, work
+from mdm.ui.views import (
+    account,
+    audit,
+    bulk,
+    changes,
+    crosswalk,
+    exports,
+    golden,
+    home,
+    lineage,
+    override,
+    records,
+    review,
+    trees,
+    work,
+)
 
 register_converter(converters.DomainConverter, "domain")
 
@@ -34,7 +49,16 @@ urlpatterns = [
     path("crosswalk/unmapped/", crosswalk.queue, name="unmapped"),
     path("crosswalk/unmapped/<slug:system>/", crosswalk.code, name="unmapped-code"),
     path("crosswalk/unmapped/<slug:system>/map/", crosswalk.map_code, name="map-code"),
+    path("exports/", exports.listing, name="exports"),
+    path("exports/<int:pk>/", exports.download, name="export"),
     path("<domain:domain>/", records.listing, name="records"),
+    path("<domain:domain>/columns/", records.columns, name="records-columns"),
+    path("<domain:domain>/views/", records.save_view, name="records-view"),
+    path("<domain:domain>/export/", exports.ask, name="records-export"),
+    path("<domain:domain>/bulk/", bulk.preview, name="records-bulk"),
+    path("<domain:domain>/bulk/apply/", bulk.apply, name="records-bulk-apply"),
+    path("<domain:domain>/tree/", trees.tree, name="tree"),
+    path("<domain:domain>/moves/", trees.moves, name="tree-moves"),
     path("<domain:domain>/<str:public_id>/", golden.record, name="golden"),
     path("<domain:domain>/<str:public_id>/versions/", golden.versions, name="golden-versions"),
     path("<domain:domain>/<str:public_id>/versions/<int:version>/", golden.version, name="golden-version"),
@@ -45,6 +69,7 @@ urlpatterns = [
     path("<domain:domain>/<str:public_id>/split/", lineage.divide, name="golden-split"),
     path("<domain:domain>/<str:public_id>/relate/", lineage.relate, name="golden-relate"),
     path("<domain:domain>/<str:public_id>/relations/<int:pk>/end/", lineage.unrelate, name="golden-unrelate"),
+    path("<domain:domain>/<str:public_id>/move/", trees.move, name="golden-move"),
     path("<domain:domain>/<str:public_id>/retire/", golden.retire, name="golden-retire"),
     path("<domain:domain>/<str:public_id>/unmerge/", golden.unmerge, name="golden-unmerge"),
 ]

@@ -161,6 +161,8 @@ ACTIONS = {
     "delivery.edit_and_retry": "mended and sent again",
     "delivery.replay": "told a target again",
     "delivery.full_sync": "told a target everything again",
+    "export.asked": "asked for an export",
+    "bulk": "changed several records at once",
     "target.probe": "tried a target at once",
     "target.compare": "had a target compared",
     "relation.ended": "ended a relation of",

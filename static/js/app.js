@@ -23,6 +23,11 @@ document.addEventListener("click", (event) => {
   if (needy) insist(event, needy);
 });
 
+document.addEventListener("change", (event) => {
+  if (!event.target.matches("[data-ticks] [data-all]")) return;
+  for (const box of event.target.closest("[data-ticks]").querySelectorAll("tbody [type=checkbox]")) box.checked = event.target.checked;
+});
+
 document.addEventListener("htmx:afterSettle", (event) => {
   const target = event.detail.elt;
   const focus = target.querySelector?.("[data-focus]");
