@@ -11,6 +11,7 @@ from mdm.exceptions import Refused
 from mdm.models import User
 
 NAME_LENGTH, MOST_VIEWS = 40, 20
+CHOICES = {"theme": ("auto", "light", "dark"), "density": ("comfortable", "compact"), "keys": ("on", "off")}
 
 
 def columns(user: User, domain: str) -> Sequence[str]:

@@ -18,6 +18,7 @@ from mdm.ui.views import (
     override,
     records,
     review,
+    shell,
     trees,
     work,
 )
@@ -31,6 +32,10 @@ urlpatterns = [
     path("preferences/theme/", account.theme, name="theme"),
     path("preferences/keys/", account.keys, name="keys"),
     path("search/", records.search, name="search"),
+    path("palette/", shell.palette, name="palette"),
+    path("notifications/", shell.notices, name="notices"),
+    path("notifications/count/", shell.notice_count, name="notice-count"),
+    path("settings/", shell.settings, name="settings"),
     path("review/", review.queue, name="review"),
     path("review/undo/", review.undo, name="review-undo"),
     path("review/<int:pk>/", review.pair, name="review-item"),
