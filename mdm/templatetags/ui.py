@@ -117,6 +117,12 @@ def waterfall(evidence: list[dict[str, Any]]) -> dict[str, Any]:
     return {"fall": charts.waterfall(evidence)}
 
 
+@register.inclusion_tag("parts/charts/lanes.html")
+def swim_lanes(chart: charts.Lanes) -> dict[str, Any]:
+    """Steps across places. The numbers are those of the list of steps, which is its text alternative."""
+    return {"chart": chart}
+
+
 @register.inclusion_tag("parts/charts/score.html")
 def score_track(probability: float, review: float, auto: float) -> dict[str, Any]:
     at, low, high = probability * 100, review * 100, auto * 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sync.ui.views import console, drift, imports, lanes
+from sync.ui.views import console, drift, imports, lanes, trace
 
 app_name = "sync"
 
@@ -22,6 +22,8 @@ urlpatterns = [
     path("sync/targets/<slug:code>/compare/", drift.compare, name="compare"),
     path("sync/targets/<slug:code>/probe/", console.probe, name="probe"),
     path("sync/targets/<slug:code>/switch/", console.switch, name="switch"),
+    path("trace/", trace.search, name="traces"),
+    path("trace/<str:public_id>/", trace.trace, name="trace"),
     path("imports/", imports.listing, name="imports"),
     path("imports/new/", imports.upload, name="import-new"),
     path("imports/<int:pk>/", imports.run, name="import"),

@@ -52,6 +52,7 @@ def _places(user: User) -> Iterable[Entry]:
     yield from _allowed(user)
     yield Entry("refresh-cw", "Sync console", "G S", reverse("sync:console"))
     yield Entry("list", "Delivery lanes", "", reverse("sync:lanes"))
+    yield Entry("route", "Traces: one version’s way", "G T", reverse("sync:traces"))
     yield Entry("download", "My exports", "", reverse("exports"))
     yield Entry("bell", "Notifications", "", reverse("notices"))
     yield Entry("settings", "Settings: theme, density, keys", "", reverse("settings"))
