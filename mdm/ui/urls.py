@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, register_converter
 
 from mdm.ui import converters
-from mdm.ui.views import account, audit, changes, golden, home, override, records, review, work
+from mdm.ui.views import account, audit, blind, bulk, changes, golden, group, home, override, records, review, work
 
 register_converter(converters.DomainConverter, "domain")
 
@@ -18,6 +18,11 @@ urlpatterns = [
     path("search/", records.search, name="search"),
     path("review/", review.queue, name="review"),
     path("review/undo/", review.undo, name="review-undo"),
+    path("review/bulk/", bulk.choose, name="review-bulk"),
+    path("review/bulk/assign/", bulk.assign, name="review-bulk-assign"),
+    path("review/bulk/accept/", bulk.accept, name="review-bulk-accept"),
+    path("review/blind/", blind.question, name="review-blind"),
+    path("review/blind/<int:pk>/", blind.answer, name="review-blind-answer"),
     path("review/<int:pk>/", review.pair, name="review-item"),
     path("review/<int:pk>/decide/", review.decide, name="review-decide"),
     path("review/<int:pk>/claim/", review.claim, name="review-claim"),
@@ -33,6 +38,8 @@ urlpatterns = [
     path("<domain:domain>/<str:public_id>/", golden.record, name="golden"),
     path("<domain:domain>/<str:public_id>/versions/", golden.versions, name="golden-versions"),
     path("<domain:domain>/<str:public_id>/versions/<int:version>/", golden.version, name="golden-version"),
+    path("<domain:domain>/<str:public_id>/group/", group.group, name="golden-group"),
+    path("<domain:domain>/<str:public_id>/split/", group.split, name="golden-split"),
     path("<domain:domain>/<str:public_id>/edit/", override.edit, name="golden-edit"),
     path("<domain:domain>/<str:public_id>/overrides/<int:pk>/withdraw/", override.withdraw, name="override-withdraw"),
     path("<domain:domain>/<str:public_id>/retire/", golden.retire, name="golden-retire"),

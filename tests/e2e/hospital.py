@@ -22,9 +22,9 @@ from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from mdm.canonical import DOMAINS
-from mdm.models import ChangeRequest, GoldenRecord, SourceSystem, User, WorkItem
+from mdm.models import ChangeRequest, Check, GoldenRecord, SourceSystem, User, WorkItem
 from mdm.permissions import ROLES
-from mdm.services import change, events, review
+from mdm.services import change, double_review, events, labels, review
 from sync.demo import generator, world
 from sync.demo.stewards import Stewards
 from sync.demo.truth import Truth
@@ -96,6 +96,7 @@ def _fill(directory: Path, sandbox: Sandbox) -> None:
     for domain in DOMAINS:
         _decide(stewards, domain, leave=LEFT_OPEN if domain == "item" else 3)
     _at_work()
+    _checked()
     _yesterday()
     sandbox.fault("erp", "reject", count=3)
     call_command("deliver", until_idle=True, seconds=60)
@@ -135,6 +136,20 @@ def _at_work() -> None:
     golden = GoldenRecord.objects.filter(domain="supplier", status="live").first()
     if golden is not None:
         change.override(golden=golden, path="phone", value="+1 555 010 2233", actor=me, reason="Called them")
+
+
+def _checked() -> None:
+    """Labels asked for and some given; automatic links sampled; decisions seen a second time."""
+    me = User.objects.get(username="steward")
+    for kind, count in ((Check.Kind.SAMPLE, 40), (Check.Kind.BLIND, 36)):
+        double_review.plan_checks(domain="item", kind=kind, count=count, actor=me)
+    labels.start_batch(domain="item", count=12, actor=me)
+    for number in range(78):
+        question = double_review.next_check(actor=me)
+        if question is None:
+            break
+        check = Check.objects.get(pk=question.check)
+        double_review.answer(check=check.pk, same=check.expected is not False and number % 19 != 3, actor=me)
 
 
 def _yesterday() -> None:
