@@ -17,6 +17,7 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.core.files.base import ContentFile
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
@@ -70,7 +71,11 @@ class Hospital:
 
 @contextmanager
 def opened(directory: Path) -> Iterator[Hospital]:
-    """The hospital and its web server; afterwards the database is as empty as it was."""
+    """The hospital and its web server; afterwards the database is as empty as it was.
+
+    Tests that use it are marked django_db: without any such test pytest-django makes no test database.
+    """
+    assert connection.settings_dict["NAME"].startswith("test_"), "this would fill, and then empty, a real database"
     server = LiveServer("localhost")
     server._live_server_modified_settings.enable()
     try:

@@ -34,6 +34,7 @@ def show(screen: Screen, page: Page, hospital: Hospital) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.django_db
 @pytest.mark.parametrize("screen", SCREENS, ids=str)
 def test_a_screen_has_no_barriers_and_breaks_no_rule(screen, look, hospital):
     page, complaints = look

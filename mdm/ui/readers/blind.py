@@ -8,11 +8,10 @@ from django.utils import timezone
 
 from mdm.canonical import DOMAINS
 from mdm.models import Check, User
+from mdm.services.agreement import UNSTATED
 from mdm.services.double_review import Question
 from mdm.ui import words
 from mdm.ui.marks import Mark, marks
-
-EMPTY = (None, "", [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +26,10 @@ def side_by_side(question: Question) -> list[Row]:
     rows = []
     for spec in DOMAINS[question.domain].fields:
         one, two = (side.values.get(spec.name) for side in (question.first, question.second))
-        if one in EMPTY and two in EMPTY:
+        if one in UNSTATED and two in UNSTATED:
             continue
         a, b = (words.display(spec, value) for value in (one, two))
-        if one in EMPTY or two in EMPTY:
+        if one in UNSTATED or two in UNSTATED:
             rows.append(Row(spec.label, (Mark(a),), (Mark(b),)))
         else:
             rows.append(Row(spec.label, marks(a, b), marks(b, a)))

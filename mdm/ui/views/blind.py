@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -18,7 +20,7 @@ from mdm.ui.readers import blind as reader
 def question(request: Request) -> HttpResponse:
     domain = _domain(request.GET.get("domain", ""))
     asked = service.next_check(actor=request.user, domain=domain)
-    context = {"section": "accuracy", "question": asked, "domain": domain, "domains": DOMAINS.values()}
+    context: dict[str, Any] = {"section": "accuracy", "question": asked, "domain": domain, "domains": DOMAINS.values()}
     context |= {"left": service.waiting(actor=request.user), "answered": reader.answered_today(request.user)}
     if asked is not None:
         context["rows"] = reader.side_by_side(asked)
