@@ -46,12 +46,12 @@ State = WorkItem.State
 class Hospital:
     url: str
     directory: Path
+    session: str  # made when the data were: what a test writes stays in its transaction
 
-    def session(self, username: str) -> dict[str, Any]:
-        """The cookie of somebody who is signed in, for a browser's context."""
-        client = Client()
-        client.force_login(User.objects.get(username=username), backend=BACKEND)
-        return {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": self.url}
+    @property
+    def cookie(self) -> dict[str, Any]:
+        """Of the steward's session, for a browser's context."""
+        return {"name": "sessionid", "value": self.session, "url": self.url}
 
     @property
     def item(self) -> GoldenRecord:
@@ -81,7 +81,9 @@ def opened(directory: Path) -> Iterator[Hospital]:
     try:
         with Sandbox(directory / "sandbox") as sandbox:
             _fill(directory, sandbox)
-        yield Hospital(server.url, directory)
+        client = Client()
+        client.force_login(the_steward(), backend=BACKEND)
+        yield Hospital(server.url, directory, client.cookies["sessionid"].value)
     finally:
         server.stop()
         server._live_server_modified_settings.disable()
@@ -96,7 +98,7 @@ def _fill(directory: Path, sandbox: Sandbox) -> None:
     world.targets(sandbox.targets)
     for feed, path in world.saved_feeds(manifest, User.objects.system()):
         with path.open("rb") as file:
-            run_feed(feeds.start_run(file=file, name=path.name, actor=feed_owner(), feed=feed, enqueue=False).pk)
+            run_feed(feeds.start_run(file=file, name=path.name, actor=the_steward(), feed=feed, enqueue=False).pk)
     stewards = Stewards(Truth.load(manifest.directory))
     for domain in DOMAINS:
         _decide(stewards, domain, leave=LEFT_OPEN if domain == "item" else 3)
@@ -109,7 +111,7 @@ def _fill(directory: Path, sandbox: Sandbox) -> None:
     _broken_file()
 
 
-def feed_owner() -> User:
+def the_steward() -> User:
     return User.objects.get(username="steward")
 
 
@@ -168,7 +170,7 @@ def _yesterday() -> None:
 
 def _broken_file() -> None:
     """An import whose columns are still to be mapped, and one with rows to mend."""
-    owner, system = feed_owner(), SourceSystem.objects.get(code="scm")
+    owner, system = the_steward(), SourceSystem.objects.get(code="scm")
     how = {"system": system, "domain": "item", "actor": owner}
     feeds.upload(file=ContentFile(BROKEN.encode()), name="new-vendor.csv", **how)
     mapping = {"Article": "$code", "Name": "description", "Maker": "manufacturer"}
