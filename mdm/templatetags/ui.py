@@ -149,6 +149,18 @@ def add_to(number: float, more: float) -> float:
 
 
 @register.filter
+def signed(number: int) -> str:
+    """+3, −12 (a true minus), 0."""
+    return f"{number:+d}".replace("-", "−") if number else "0"
+
+
+@register.filter
+def unlocalised(number: float) -> str:
+    """A number as inputs want it, without a needless .0."""
+    return f"{number:g}"
+
+
+@register.filter
 def kind_name(text: str) -> str:
     return words.KINDS.get(text, text.replace("_", " "))
 

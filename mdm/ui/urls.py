@@ -5,7 +5,22 @@ from __future__ import annotations
 from django.urls import path, register_converter
 
 from mdm.ui import converters
-from mdm.ui.views import account, audit, blind, bulk, changes, golden, group, home, override, records, review, work
+from mdm.ui.views import (
+    account,
+    accuracy,
+    audit,
+    blind,
+    bulk,
+    changes,
+    golden,
+    group,
+    home,
+    override,
+    records,
+    review,
+    rules,
+    work,
+)
 
 register_converter(converters.DomainConverter, "domain")
 
@@ -33,6 +48,13 @@ urlpatterns = [
     path("approvals/", changes.listing, name="changes"),
     path("approvals/<int:pk>/", changes.request, name="change"),
     path("approvals/<int:pk>/decide/", changes.decide, name="change-decide"),
+    path("rules/", rules.listing, name="rules"),
+    path("rules/match/<domain:domain>/propose/", rules.propose, name="rules-propose"),
+    path("rules/match/<domain:domain>/train/", rules.train, name="rules-train"),
+    path("rules/<slug:kind>/<domain:domain>/", rules.detail, name="rules-detail"),
+    path("rules/<slug:kind>/<domain:domain>/<int:version>/", rules.detail, name="rules-version"),
+    path("accuracy/", accuracy.show, name="accuracy"),
+    path("accuracy/<domain:domain>/plan/", accuracy.plan, name="accuracy-plan"),
     path("audit/", audit.listing, name="audit"),
     path("<domain:domain>/", records.listing, name="records"),
     path("<domain:domain>/<str:public_id>/", golden.record, name="golden"),

@@ -26,6 +26,7 @@ from mdm.canonical import DOMAINS
 from mdm.models import ChangeRequest, Check, GoldenRecord, SourceSystem, User, WorkItem
 from mdm.permissions import ROLES
 from mdm.services import change, double_review, events, labels, review
+from mdm.services.revise import revise
 from sync.demo import generator, world
 from sync.demo.stewards import Stewards
 from sync.demo.truth import Truth
@@ -104,6 +105,7 @@ def _fill(directory: Path, sandbox: Sandbox) -> None:
         _decide(stewards, domain, leave=LEFT_OPEN if domain == "item" else 3)
     _at_work()
     _checked()
+    _rules()
     _yesterday()
     sandbox.fault("erp", "reject", count=3)
     call_command("deliver", until_idle=True, seconds=60)
@@ -159,6 +161,14 @@ def _checked() -> None:
         double_review.answer(check=check.pk, same=check.expected is not False and number % 19 != 3, actor=me)
 
 
+def _rules() -> None:
+    """Match rules that somebody else has proposed."""
+    proposer = User.objects.get(username="simulated-steward")
+    values = {"costs.false_link": 60.0, "weights.code.rarity": 1.3, "weights.packs.conflict": -1.5}
+    reason = "Trust catalogue numbers more, pack sizes less"
+    revise(domain="item", values=values, expected_version=0, actor=proposer, reason=reason)
+
+
 def _yesterday() -> None:
     """Decisions spread over the last month."""
     done = WorkItem.objects.filter(state=State.DONE).order_by("pk").values_list("pk", flat=True)
@@ -180,5 +190,9 @@ def _broken_file() -> None:
     run_feed(run.pk)
 
 
+def rules_change() -> ChangeRequest:
+    return ChangeRequest.objects.filter(kind=ChangeRequest.Kind.POLICY).earliest("pk")
+
+
 def open_change() -> ChangeRequest:
-    return ChangeRequest.objects.filter(state=ChangeRequest.State.OPEN).earliest("pk")
+    return ChangeRequest.objects.filter(state=ChangeRequest.State.OPEN, policy=None).earliest("pk")

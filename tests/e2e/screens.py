@@ -14,7 +14,7 @@ from django.utils.http import urlencode
 from playwright.sync_api import Page
 
 from mdm.models import WorkItem
-from tests.e2e.hospital import Hospital, open_change
+from tests.e2e.hospital import Hospital, open_change, rules_change
 
 Args = Callable[[Hospital], list[Any]]
 
@@ -69,6 +69,13 @@ SCREENS = [
     Screen("work-item", "work-item", problem, drawn=False),
     Screen("approvals", "changes"),
     Screen("approval", "change", lambda h: [open_change().pk]),
+    Screen("rules", "rules"),
+    Screen("rules-match", "rules-detail", lambda h: ["match", "item"]),
+    Screen("rules-survivorship", "rules-detail", lambda h: ["survivorship", "item"], drawn=False),
+    Screen("rules-publish", "rules-detail", lambda h: ["publish", "item"], drawn=False),
+    Screen("rules-version", "rules-version", lambda h: ["match", "item", 1], drawn=False),
+    Screen("rules-change", "change", lambda h: [rules_change().pk], dark=True),
+    Screen("accuracy", "accuracy", query={"domain": "item"}),
     Screen("audit", "audit"),
     Screen("items", "records", lambda h: ["item"]),
     Screen("suppliers", "records", lambda h: ["supplier"], drawn=False),
