@@ -5,7 +5,11 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from mdm.services import change, export, follow, review
+from mdm.changes import Change
+from mdm.exceptions import ConcordError
+from mdm.models import User
+from mdm.services import change, export, follow, learning, review
+from mdm.services.revise import revise
 
 FOLLOWED = 10  # batches of references at a time
 
@@ -26,3 +30,28 @@ def upkeep() -> None:
 def write_export(export_id: int) -> None:
     """Write the file of an export that somebody asked for."""
     export.run(export_id)
+
+
+@shared_task(name="mdm.revise_rules")
+def revise_rules(domain: str, values: dict[str, float], expected_version: int, user: int, reason: str) -> None:
+    """Propose match rules changed by hand; looking at a large population takes minutes."""
+    actor = User.objects.get(pk=user)
+    try:
+        revise(domain=domain, values=values, expected_version=expected_version, actor=actor, reason=reason)
+    except ConcordError as error:
+        _failed(actor, domain, error)
+
+
+@shared_task(name="mdm.train_rules")
+def train_rules(domain: str, user: int, reason: str) -> None:
+    """Propose match rules learned from labels."""
+    actor = User.objects.get(pk=user)
+    try:
+        learning.train(domain=domain, actor=actor, reason=reason)
+    except ConcordError as error:
+        _failed(actor, domain, error)
+
+
+def _failed(actor: User, domain: str, error: ConcordError) -> None:
+    """Whoever asked has gone on; the rules' page tells them."""
+    Change.begin(actor, "policy.failed", error.message).audit(after={"rules": f"match:{domain}"})

@@ -25,12 +25,24 @@ from mdm.models import (
 from mdm.services import change as values
 from mdm.services import crosswalk, merge, references, work
 from mdm.services.judgements import end_judgement, judge, members, rejected_between
-from mdm.services.queue import assign, comment, open_item, snooze, wake
+from mdm.services.queue import assign, assign_all, comment, open_item, snooze, wake
 from mdm.services.split import split
 from mdm.services.storage import new_goldens
 from mdm.services.survive import recompute
 
-__all__ = ["accept", "assign", "comment", "create_new", "link", "reject", "relate", "reopen", "snooze", "wake"]
+__all__ = [
+    "accept",
+    "assign",
+    "assign_all",
+    "comment",
+    "create_new",
+    "link",
+    "reject",
+    "relate",
+    "reopen",
+    "snooze",
+    "wake",
+]
 
 Kind, State = WorkItem.Kind, WorkItem.State
 Verdict = Judgement.Verdict

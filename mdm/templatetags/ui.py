@@ -138,12 +138,27 @@ def greeting() -> str:
 
 @register.simple_tag(takes_context=True)
 def review_link(context: RequestContext, pk: int, candidate: str = "") -> SafeString:
-    """The attributes of a link to a review: it keeps the queue's view, and swaps in place where htmx runs."""
-    queue = context["queue"]
-    query = {"view": queue.view, "domain": queue.domain, "candidate": candidate}
-    kept = urlencode({name: text for name, text in query.items() if text})
-    address = f"{reverse('review-item', args=[pk])}?{kept}"
+    """The attributes of a link to a review: it keeps what the queue is asked for, and swaps in place under htmx."""
+    address = review_address(context, pk, candidate)
     return format_html('href="{}" hx-get="{}" hx-push-url="true"', address, address)
+
+
+@register.simple_tag(takes_context=True)
+def review_address(context: RequestContext, pk: int, candidate: str = "") -> str:
+    kept = urlencode(context["queue"].asked.kept | ({"candidate": candidate} if candidate else {}))
+    return f"{reverse('review-item', args=[pk])}?{kept}"
+
+
+@register.simple_tag(takes_context=True)
+def queue_url(context: RequestContext, **other: str) -> str:
+    """The queue, asked for something else: ``{% queue_url view="mine" %}``."""
+    return f"{reverse('review')}?{context['queue'].asked.query_with(**other)}"
+
+
+@register.filter
+def left(seconds: float) -> str:
+    """Time until something is due, or since: 3 h."""
+    return words.span(abs(seconds))
 
 
 @register.filter
@@ -156,6 +171,24 @@ def iso_date(text: str) -> str:
 def hundred(share: float) -> int:
     """A probability as whole percent, never rounded up to 100."""
     return min(int(share * 100 + 0.5), 99 if share < 1 else 100)
+
+
+@register.filter
+def add_to(number: float, more: float) -> float:
+    """``add`` for what isn't whole."""
+    return round(number + more, 1)
+
+
+@register.filter
+def signed(number: int) -> str:
+    """+3, −12 (a true minus), 0."""
+    return f"{number:+d}".replace("-", "−") if number else "0"
+
+
+@register.filter
+def unlocalised(number: float) -> str:
+    """A number as inputs want it, without a needless .0."""
+    return f"{number:g}"
 
 
 @register.filter

@@ -1,5 +1,6 @@
 // What every page does: theme without a reload, toasts that leave, focus after a swap, copying, rows that open.
 import { listen } from "./keys.js";
+import { leaveLater, say } from "./toasts.js";
 
 const THEMES = ["auto", "light", "dark"];
 
@@ -87,20 +88,4 @@ function insist(event, button) {
   button.closest("[popover]")?.hidePopover();
   field.setAttribute("aria-invalid", "true");
   field.focus();
-}
-
-export function say(text) {
-  const toast = document.createElement("p");
-  toast.className = "toast";
-  toast.dataset.toast = "";
-  toast.textContent = text;
-  document.getElementById("messages")?.append(toast);
-  leaveLater();
-}
-
-function leaveLater() {
-  for (const toast of document.querySelectorAll("[data-toast]:not([data-leaving])")) {
-    toast.dataset.leaving = "";
-    setTimeout(() => toast.remove(), 8000);
-  }
 }

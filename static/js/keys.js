@@ -4,6 +4,7 @@
 import { openPalette } from "./palette.js";
 
 const TYPING = "input:not([type=radio], [type=checkbox], [type=button]), select, textarea, [contenteditable]";
+const MOVES = ["j", "k"]; // a key held down moves on, and does nothing else twice
 let going = false;
 
 export function listen() {
@@ -11,7 +12,7 @@ export function listen() {
     if (event.defaultPrevented || event.isComposing) return;
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") return openPalette(event);
     if (event.ctrlKey || event.metaKey || event.altKey || document.activeElement?.matches(TYPING)) return;
-    if (document.body.dataset.keys === "off") return;
+    if (document.body.dataset.keys === "off" || (event.repeat && !MOVES.includes(event.key.toLowerCase()))) return;
     press(event, event.key.toLowerCase());
   });
 }

@@ -199,18 +199,3 @@ def lanes_of(record: GoldenRecord) -> list[RecordLane]:
             RecordLane(target, lane, attempt.finished_at if attempt else None, attempt.receipt if attempt else "")
         )
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Impact:
-    """What a match would mean for one subscriber."""
-
-    target: Target
-    acked: int
-    fields: int
-
-
-def impact(record: GoldenRecord, changing: Sequence[str]) -> list[Impact]:
-    lanes = dict(Lane.objects.filter(record=record).values_list("target", "acked"))
-    subscribers = [t for t in Target.objects.filter(active=True) if record.domain in t.subscriptions]
-    return [Impact(target, lanes.get(target.pk, 0), len(changing)) for target in subscribers]

@@ -17,14 +17,16 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.core.files.base import ContentFile
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from mdm.canonical import DOMAINS
-from mdm.models import ChangeRequest, GoldenRecord, SourceSystem, User, WorkItem
+from mdm.models import ChangeRequest, Check, GoldenRecord, SourceSystem, User, WorkItem
 from mdm.permissions import ROLES
-from mdm.services import change, events, review
+from mdm.services import change, double_review, events, labels, review
+from mdm.services.revise import revise
 from sync.demo import generator, world
 from sync.demo.stewards import Stewards
 from sync.demo.truth import Truth
@@ -45,12 +47,12 @@ State = WorkItem.State
 class Hospital:
     url: str
     directory: Path
+    session: str  # made when the data were: what a test writes stays in its transaction
 
-    def session(self, username: str) -> dict[str, Any]:
-        """The cookie of somebody who is signed in, for a browser's context."""
-        client = Client()
-        client.force_login(User.objects.get(username=username), backend=BACKEND)
-        return {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": self.url}
+    @property
+    def cookie(self) -> dict[str, Any]:
+        """Of the steward's session, for a browser's context."""
+        return {"name": "sessionid", "value": self.session, "url": self.url}
 
     @property
     def item(self) -> GoldenRecord:
@@ -70,13 +72,19 @@ class Hospital:
 
 @contextmanager
 def opened(directory: Path) -> Iterator[Hospital]:
-    """The hospital and its web server; afterwards the database is as empty as it was."""
+    """The hospital and its web server; afterwards the database is as empty as it was.
+
+    Tests that use it are marked django_db: without any such test pytest-django makes no test database.
+    """
+    assert connection.settings_dict["NAME"].startswith("test_"), "this would fill, and then empty, a real database"
     server = LiveServer("localhost")
     server._live_server_modified_settings.enable()
     try:
         with Sandbox(directory / "sandbox") as sandbox:
             _fill(directory, sandbox)
-        yield Hospital(server.url, directory)
+        client = Client()
+        client.force_login(the_steward(), backend=BACKEND)
+        yield Hospital(server.url, directory, client.cookies["sessionid"].value)
     finally:
         server.stop()
         server._live_server_modified_settings.disable()
@@ -91,11 +99,13 @@ def _fill(directory: Path, sandbox: Sandbox) -> None:
     world.targets(sandbox.targets)
     for feed, path in world.saved_feeds(manifest, User.objects.system()):
         with path.open("rb") as file:
-            run_feed(feeds.start_run(file=file, name=path.name, actor=feed_owner(), feed=feed, enqueue=False).pk)
+            run_feed(feeds.start_run(file=file, name=path.name, actor=the_steward(), feed=feed, enqueue=False).pk)
     stewards = Stewards(Truth.load(manifest.directory))
     for domain in DOMAINS:
         _decide(stewards, domain, leave=LEFT_OPEN if domain == "item" else 3)
     _at_work()
+    _checked()
+    _rules()
     _yesterday()
     sandbox.fault("erp", "reject", count=3)
     call_command("deliver", until_idle=True, seconds=60)
@@ -103,7 +113,7 @@ def _fill(directory: Path, sandbox: Sandbox) -> None:
     _broken_file()
 
 
-def feed_owner() -> User:
+def the_steward() -> User:
     return User.objects.get(username="steward")
 
 
@@ -137,6 +147,28 @@ def _at_work() -> None:
         change.override(golden=golden, path="phone", value="+1 555 010 2233", actor=me, reason="Called them")
 
 
+def _checked() -> None:
+    """Labels asked for and some given; automatic links sampled; decisions seen a second time."""
+    me = User.objects.get(username="steward")
+    for kind, count in ((Check.Kind.SAMPLE, 40), (Check.Kind.BLIND, 36)):
+        double_review.plan_checks(domain="item", kind=kind, count=count, actor=me)
+    labels.start_batch(domain="item", count=12, actor=me)
+    for number in range(78):
+        question = double_review.next_check(actor=me)
+        if question is None:
+            break
+        check = Check.objects.get(pk=question.check)
+        double_review.answer(check=check.pk, same=check.expected is not False and number % 19 != 3, actor=me)
+
+
+def _rules() -> None:
+    """Match rules that somebody else has proposed."""
+    proposer = User.objects.get(username="simulated-steward")
+    values = {"costs.false_link": 60.0, "weights.code.rarity": 1.3, "weights.packs.conflict": -1.5}
+    reason = "Trust catalogue numbers more, pack sizes less"
+    revise(domain="item", values=values, expected_version=0, actor=proposer, reason=reason)
+
+
 def _yesterday() -> None:
     """Decisions spread over the last month."""
     done = WorkItem.objects.filter(state=State.DONE).order_by("pk").values_list("pk", flat=True)
@@ -148,7 +180,7 @@ def _yesterday() -> None:
 
 def _broken_file() -> None:
     """An import whose columns are still to be mapped, and one with rows to mend."""
-    owner, system = feed_owner(), SourceSystem.objects.get(code="scm")
+    owner, system = the_steward(), SourceSystem.objects.get(code="scm")
     how = {"system": system, "domain": "item", "actor": owner}
     feeds.upload(file=ContentFile(BROKEN.encode()), name="new-vendor.csv", **how)
     mapping = {"Article": "$code", "Name": "description", "Maker": "manufacturer"}
@@ -158,5 +190,9 @@ def _broken_file() -> None:
     run_feed(run.pk)
 
 
+def rules_change() -> ChangeRequest:
+    return ChangeRequest.objects.filter(kind=ChangeRequest.Kind.POLICY).earliest("pk")
+
+
 def open_change() -> ChangeRequest:
-    return ChangeRequest.objects.filter(state=ChangeRequest.State.OPEN).earliest("pk")
+    return ChangeRequest.objects.filter(state=ChangeRequest.State.OPEN, policy=None).earliest("pk")

@@ -14,7 +14,7 @@ from django.utils.http import urlencode
 from playwright.sync_api import Page
 
 from mdm.models import WorkItem
-from tests.e2e.hospital import Hospital, open_change
+from tests.e2e.hospital import Hospital, open_change, rules_change
 
 Args = Callable[[Hospital], list[Any]]
 
@@ -63,16 +63,26 @@ SCREENS = [
     Screen("search", "search", query={"q": "catheter"}),
     Screen("review", "review-item", lambda h: [h.review.pk], dark=True, narrow=True),
     Screen("review-later", "review", query={"view": "later"}, drawn=False),
+    Screen("review-bulk", "review-bulk", query={"view": "mine"}),
+    Screen("review-blind", "review-blind"),
     Screen("work", "work"),
     Screen("work-item", "work-item", problem, drawn=False),
     Screen("approvals", "changes"),
     Screen("approval", "change", lambda h: [open_change().pk]),
+    Screen("rules", "rules"),
+    Screen("rules-match", "rules-detail", lambda h: ["match", "item"]),
+    Screen("rules-survivorship", "rules-detail", lambda h: ["survivorship", "item"], drawn=False),
+    Screen("rules-publish", "rules-detail", lambda h: ["publish", "item"], drawn=False),
+    Screen("rules-version", "rules-version", lambda h: ["match", "item", 1], drawn=False),
+    Screen("rules-change", "change", lambda h: [rules_change().pk], dark=True),
+    Screen("accuracy", "accuracy", query={"domain": "item"}),
     Screen("audit", "audit"),
     Screen("items", "records", lambda h: ["item"]),
     Screen("suppliers", "records", lambda h: ["supplier"], drawn=False),
     Screen("locations", "records", lambda h: ["location"], drawn=False),
     Screen("cost-centers", "records", lambda h: ["cost_center"], drawn=False),
     Screen("golden", "golden", item, dark=True, narrow=True),
+    Screen("golden-group", "golden-group", item),
     Screen("golden-versions", "golden-versions", item, drawn=False),
     Screen("golden-version", "golden-version", lambda h: [*item(h), h.item.version], drawn=False),
     Screen("golden-edit", "golden-edit", item),

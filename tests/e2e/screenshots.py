@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pytest
 from django.conf import settings
 from PIL import Image
 from playwright.sync_api import Browser
@@ -20,6 +21,7 @@ from tests.e2e.test_screens import show
 DESKTOP, TABLET = (1440, 900), (768, 1024)
 
 
+@pytest.mark.django_db
 def test_draw_every_screen(browser: Browser, hospital: Hospital) -> None:
     directory = Path(settings.BASE_DIR, "docs", "screens")
     directory.mkdir(exist_ok=True)

@@ -26,14 +26,16 @@ def show(screen: Screen, page: Page, hospital: Hospital) -> None:
     """The screen, when all that it loads has arrived."""
     page.context.clear_cookies()
     if screen.signed_in:
-        page.context.add_cookies([hospital.session("steward")])  # type: ignore[list-item]
+        page.context.add_cookies([hospital.cookie])  # type: ignore[list-item]
     page.goto(screen.url(hospital))
+    assert screen.signed_in != page.url.startswith(f"{hospital.url}/login/"), "the session has ended"
     page.wait_for_load_state("networkidle")
     if screen.act:
         screen.act(page)
 
 
 @pytest.mark.browser
+@pytest.mark.django_db
 @pytest.mark.parametrize("screen", SCREENS, ids=str)
 def test_a_screen_has_no_barriers_and_breaks_no_rule(screen, look, hospital):
     page, complaints = look

@@ -1,4 +1,4 @@
-"""One change to several records: what it would do, then doing it."""
+"""Many reviews at once: handed over, or accepted where every field agrees."""
 
 from __future__ import annotations
 
@@ -7,57 +7,62 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 
-from mdm import filters
-from mdm.exceptions import ConcordError
-from mdm.models import GoldenRecord
-from mdm.permissions import OVERRIDE
-from mdm.services import bulk_change
-from mdm.ui.pages import POST, Request, page, render
-
-
-@page(OVERRIDE, POST)
-def preview(request: Request, domain: str) -> HttpResponse:
-    """What the change would do to the ticked records, or to all that the filter finds."""
-    records, wanted = _records(request, domain), filters.parse(domain, request.POST)
-    said = {name: request.POST.get(name, "") for name in ("action", "path", "value")}
-    context: dict[str, Any] = {"section": domain, "domain": wanted.domain, "records": records, "filter": wanted, **said}
-    context |= {"settable": bulk_change.settable(domain), "most": bulk_change.MOST}
-    try:
-        context["preview"] = _preview(records, said)
-    except ConcordError as error:
-        context["error"] = error.message
-    return render(request, "records/bulk.html", context, status=422 if "error" in context else 200)
+from mdm.models import User
+from mdm.permissions import DECIDE
+from mdm.services import bulk_review, review
+from mdm.ui.pages import BOTH, POST, Request, page, render
+from mdm.ui.readers import bulk as reader
+from mdm.ui.readers.queue import Asked, queue
 
 
-def _preview(records: list[GoldenRecord], said: dict[str, str]) -> bulk_change.Preview | None:
-    if said["action"] == "retire":
-        return bulk_change.preview_retirement(records)
-    if said["action"] == "set" and said["path"]:
-        return bulk_change.preview_value(records, said["path"], said["value"])
-    return None
+@page(DECIDE, BOTH)
+def choose(request: Request) -> HttpResponse:
+    """The queue as a table to choose from. Posted: what accepting the chosen ones would do, before it is done."""
+    asked = Asked.of(_texts(request))
+    chosen = _chosen(request)
+    context: dict[str, Any] = {"section": "review", "queue": queue(request.user, asked), "chosen": chosen}
+    context |= {"items": reader.items(asked, request.user), "stewards": reader.stewards()}
+    if request.method == "POST":
+        context["plan"] = bulk_review.plan(items=chosen, actor=request.user)
+    return render(request, "review/bulk.html", context)
 
 
-@page(OVERRIDE, POST)
-def apply(request: Request, domain: str) -> HttpResponse:
-    """Do it: all or nothing."""
-    records, reason = _records(request, domain), request.POST.get("reason", "")
-    if request.POST.get("action") == "retire":
-        done, waiting = bulk_change.retire(records=records, actor=request.user, reason=reason)
-    else:
-        path, value = request.POST.get("path", ""), request.POST.get("value", "")
-        done, waiting = bulk_change.set_value(
-            records=records, path=path, value=value, actor=request.user, reason=reason
-        )
-    told = f"{done} record{'' if done == 1 else 's'} changed."
-    messages.success(request, f"{told} {waiting} wait for a second person." if waiting else told)
-    return redirect("records", domain)
+@page(DECIDE, POST)
+def assign(request: Request) -> HttpResponse:
+    to = request.POST.get("assignee", "")
+    assignee = User.objects.filter(pk=int(to)).first() if to.isdecimal() else None
+    moved = review.assign_all(items=_chosen(request), assignee=assignee, actor=request.user)
+    whose = assignee.display_name if assignee else "the team"
+    messages.success(request, f"{moved} {'item' if moved == 1 else 'items'} handed to {whose}.")
+    return _back(request)
 
 
-def _records(request: Request, domain: str) -> list[GoldenRecord]:
-    """The ticked ones; with ``all``, those that the filter finds, up to one more than may be changed at once."""
-    if request.POST.get("all"):
-        wanted = filters.parse(domain, request.POST)
-        return list(wanted.rows().order_by("name", "pk")[: bulk_change.MOST + 1])
-    ticked = request.POST.getlist("record")[: bulk_change.MOST + 1]
-    return list(GoldenRecord.objects.filter(domain=domain, public_id__in=ticked).order_by("name", "pk"))
+@page(DECIDE, POST)
+def accept(request: Request) -> HttpResponse:
+    """Accept what the dry run found to agree, as far as it still does."""
+    seen = dict(_seen(text) for text in request.POST.getlist("seen"))
+    done = bulk_review.accept_agreeing(seen=seen, actor=request.user, reason=request.POST.get("reason", ""))
+    left = "; ".join(f"{number}: {why.lower()}" for why, number in done.left.items())
+    messages.success(request, f"{len(done.accepted)} accepted." + (f" Left to decide: {left}." if left else ""))
+    return _back(request)
+
+
+def _seen(text: str) -> tuple[int, int]:
+    """``17:3``: the item and the version of it that was looked at."""
+    item, _, version = text.partition(":")
+    return (int(item), int(version)) if item.isdecimal() and version.isdecimal() else (0, 0)
+
+
+def _chosen(request: Request) -> list[int]:
+    return [int(text) for text in request.POST.getlist("item") if text.isdecimal()][: bulk_review.MOST]
+
+
+def _texts(request: Request) -> dict[str, str]:
+    asked = request.POST if request.method == "POST" else request.GET
+    return {name: str(text) for name, text in asked.items()}
+
+
+def _back(request: Request) -> HttpResponse:
+    return redirect(f"{reverse('review-bulk')}?{Asked.of(_texts(request)).query}")

@@ -121,11 +121,11 @@ def test_a_split_is_shown_first_and_then_done(steward):
     kit.feed("scm", {"S1": kit.SAME_CATHETER | {"category": "Urology"}}, trust=40)
     golden, source = kit.golden("erp", "E1"), kit.source("scm", "S1")
     assert source.golden == golden
-    preview = text_of(steward.get(at(golden, "split/"), {"source": source.pk}, headers=HX))
+    preview = text_of(steward.get(at(golden, "divide/"), {"source": source.pk}, headers=HX))
     assert "Category Urology ∅ not stated" in preview
     assert "The new record would say" in preview
     assert kit.fresh(source).golden == golden
-    answer = steward.post(at(golden, "split/"), {"source": source.pk, "reason": "Another size"})
+    answer = steward.post(at(golden, "divide/"), {"source": source.pk, "reason": "Another size"})
     fresh = kit.fresh(source).golden
     assert answer["Location"] == f"/items/{fresh.public_id}/"
     assert (fresh != golden, fresh.attributes.category) == (True, "Urology")
@@ -133,8 +133,8 @@ def test_a_split_is_shown_first_and_then_done(steward):
 
 def test_all_sources_cannot_leave(steward, catheter):
     source = kit.source("erp", "E1")
-    assert "At least one record has to stay" in text_of(steward.get(at(catheter, "split/"), {"source": source.pk}))
-    assert steward.post(at(catheter, "split/"), {"source": source.pk, "reason": "x"}).status_code == 422
+    assert "At least one record has to stay" in text_of(steward.get(at(catheter, "divide/"), {"source": source.pk}))
+    assert steward.post(at(catheter, "divide/"), {"source": source.pk, "reason": "x"}).status_code == 422
 
 
 def test_a_substitute_holds_at_a_site_and_for_a_time(steward):
@@ -190,5 +190,5 @@ def test_the_past_costs_a_fixed_number_of_queries(steward, catheter):
 
 def test_who_may_only_look_is_offered_nothing(viewer, catheter):
     page = viewer.get(at(catheter, "")).content.decode()
-    for act in ("/revert/", "/split/", "/relate/"):
+    for act in ("/revert/", "/divide/", "/relate/"):
         assert act not in page

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("mdm", "0005_calibration"),
+        ("mdm", "0006_workplace"),
     ]
 
     operations = [
