@@ -63,7 +63,7 @@ def find(
     engine = engine_for(domain, known)
     said = Lineage(code_system).enrich("", values) if code_system else values
     asked = Candidate(_ASKED, None, SourceRecord.State.PENDING, code_system.pk if code_system else 0, 0, 0,
-                      timezone.now(), engine.standardise(said))  # fmt: skip
+                      timezone.now(), given=engine.standardise(said))  # fmt: skip
     query = Query(_ASKED, asked.code_system, bool(code_system and code_system.deduplicated), "")
     keys = engine.keys(asked.given or {})
     scored = scoring.score_queries(known, engine, {_ASKED: query}, {_ASKED: keys}, {_ASKED: asked})

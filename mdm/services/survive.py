@@ -53,19 +53,21 @@ def recompute(
     golden_ids: Collection[int],
     *,
     fresh: Mapping[int, GoldenRecord] | None = None,
+    founders: Mapping[int, list[SourceRecord]] | None = None,
     relinked: Collection[int] = (),
     approved: Collection[tuple[int, str]] = (),
     kinds: Mapping[int, str] | None = None,
 ) -> list[GoldenChange]:
     """Rebuild these golden records and write those that changed, with history, audit, events and lanes.
 
-    ``fresh``: records made in this transaction, not yet written. ``relinked``: records whose sources or codes changed;
-    they get a version even if no attribute did. ``approved``: (golden id, attribute) that a second person approved.
+    ``fresh``: records made in this transaction, not yet written; ``founders``: their sources, if at hand.
+    ``relinked``: records whose sources or codes changed; they get a version even if no attribute did.
+    ``approved``: (golden id, attribute) that a second person approved.
     ``kinds``: the event kind where it isn't created / updated / published / retired, e.g. for merges.
     """
     fresh = fresh or {}
     existing = _locked(change, set(golden_ids) - set(fresh))
-    built = _rebuild(change.known, domain, existing | dict(fresh), set(fresh))
+    built = _rebuild(change.known, domain, existing | dict(fresh), set(fresh), founders or {})
     guard.hold(change, domain, built, approved=set(approved))
     hierarchy.break_cycles(domain, built)
     needed = policies.required(change.known, domain)
@@ -152,8 +154,11 @@ def _foretold(
     return survived
 
 
-def _rebuild(known: Known, domain: str, goldens: Mapping[int, GoldenRecord], fresh: set[int]) -> list[Rebuilt]:
-    sources_of = _sources(known, goldens)
+def _rebuild(
+    known: Known, domain: str, goldens: Mapping[int, GoldenRecord], fresh: set[int],
+    founders: Mapping[int, list[SourceRecord]],
+) -> list[Rebuilt]:  # fmt: skip
+    sources_of = _sources(known, goldens.keys() - founders.keys()) | dict(founders)
     every = [s for sources in sources_of.values() for s in sources]
     references = References(known, domain, every)
     overrides = _overrides(goldens)

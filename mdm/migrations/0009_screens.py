@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("mdm", "0006_workplace"),
+        ("mdm", "0008_workplace"),
     ]
 
     operations = [
