@@ -79,7 +79,7 @@ def foretell(*, domain: str, asked: Sequence[Mapping[str, Any]], actor: User, co
     engine, lineage, now = engine_for(domain, known), Lineage(code_system), timezone.now()
     given = {-number: engine.standardise(lineage.enrich("", values)) for number, values in enumerate(asked, 1)}
     state = SourceRecord.State.PENDING
-    pool_of = {pk: Candidate(pk, None, state, code_system.pk, 0, 0, now, said) for pk, said in given.items()}
+    pool_of = {pk: Candidate(pk, None, state, code_system.pk, 0, 0, now, given=said) for pk, said in given.items()}
     queries = {pk: Query(pk, code_system.pk, code_system.deduplicated, "") for pk in given}
     keys = {pk: engine.keys(said) for pk, said in given.items()}
     scored = scoring.score_queries(known, engine, queries, keys, pool_of)

@@ -1,5 +1,5 @@
 // The crosswalk explorer: count what is pasted, resolve with Ctrl+Enter, walk the problems with N, copy the column.
-import { say } from "./app.js";
+import { say } from "./toasts.js";
 
 const codes = document.querySelector("#resolve textarea");
 
