@@ -18,7 +18,7 @@ OURS = (ROW, COLUMN, REASON)
 def as_csv(run: FeedRun) -> str:
     """Rows to mend, with the file's own columns and what is wrong. Begins with a byte order mark, for Excel."""
     rows = list(run.quarantine.filter(state=QuarantinedRow.State.OPEN))
-    columns = columns_of(rows)
+    columns = columns_of(rows, run.mapping)
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow([*OURS, *columns])
@@ -28,9 +28,12 @@ def as_csv(run: FeedRun) -> str:
     return BOM + out.getvalue()
 
 
-def columns_of(rows: Iterable[QuarantinedRow]) -> list[str]:
-    """Every column of these rows, in the file's order as far as their filled cells tell."""
-    return list(dict.fromkeys(name for row in rows for name in row.raw))
+def columns_of(rows: Iterable[QuarantinedRow], mapping: Mapping[str, object]) -> list[str]:
+    """Every column of these rows, in the file's order as far as their filled cells tell, and every one that is mapped:
+    rows to mend are often those with empty cells, and a file without a mapped column is refused.
+    """
+    filled = dict.fromkeys(name for row in rows for name in row.raw)
+    return list(filled | dict.fromkeys(mapping))
 
 
 def mended(content: bytes) -> tuple[bytes, list[int]]:
@@ -50,10 +53,12 @@ def mended(content: bytes) -> tuple[bytes, list[int]]:
     return _written(columns, [[_original(row[name] or "") for name in columns] for row in table]), numbers
 
 
-def edited(rows: Iterable[QuarantinedRow], cells: Mapping[int, Mapping[str, str]]) -> bytes:
+def edited(
+    rows: Iterable[QuarantinedRow], cells: Mapping[int, Mapping[str, str]], mapping: Mapping[str, object]
+) -> bytes:
     """These rows with some of their cells replaced, as a file."""
     rows = list(rows)
-    columns = list(dict.fromkeys([*columns_of(rows), *(name for change in cells.values() for name in change)]))
+    columns = list(dict.fromkeys([*columns_of(rows, mapping), *(name for change in cells.values() for name in change)]))
     merged = [row.raw | dict(cells.get(row.row_number, {})) for row in rows]
     return _written(columns, [[row.get(name, "") for name in columns] for row in merged])
 

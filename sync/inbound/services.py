@@ -222,7 +222,7 @@ def resubmit(
         sent = waiting.filter(row_number__in=numbers) if numbers else waiting
     else:
         sent = waiting.filter(row_number__in=list(rows or {}))
-        content = quarantine.edited(sent, rows or {})
+        content = quarantine.edited(sent, rows or {}, run.mapping)
     if not sent.exists():
         raise Refused("None of these rows waits to be mended. Look at the import they came from.")
     options = options_of(run) | {"missing": MissingRows.IGNORE, "sheet": ""}

@@ -117,7 +117,8 @@ def test_a_file_is_imported_and_its_bad_row_mended_and_sent_again(page, live_ser
     tab_to(page, "Send again")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("mended items.csv")
-    runner.run(FeedRun.objects.latest("pk").pk)
+    again = runner.run(FeedRun.objects.latest("pk").pk)
+    assert again.state == FeedRun.State.DONE, again.message
     assert set(SourceRecord.objects.values_list("code", flat=True)) == {"A1", "A2"}
 
 

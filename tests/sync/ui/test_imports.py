@@ -297,3 +297,11 @@ def test_a_filled_in_template_needs_no_mapping(steward, domain):
 def test_there_is_no_template_of_what_is_no_domain(steward, viewer):
     assert steward.get("/imports/templates/nope.csv").status_code == 404
     assert viewer.get("/imports/templates/item.csv").status_code == 403
+
+
+def test_a_mended_row_with_empty_cells_is_taken(steward):
+    """The file sent again has every mapped column, though the row fills but two."""
+    run = done(steward, b"Code,Cost Center Name,Status,Effective From\n100,Surgery,Active,2026-01-01\n300,,,never\n")
+    steward.post(f"/imports/{run.pk}/resubmit/", {"cell.3.Effective From": "2026-01-01"})
+    again = services.run(FeedRun.objects.latest("pk").pk)
+    assert (again.state, again.new) == (FeedRun.State.DONE, 1)
