@@ -71,6 +71,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="item",
+            index=models.Index(condition=models.Q(("sterile__isnull", False)), fields=["sterile"], name="item_sterile"),
+        ),
+        migrations.AddIndex(
+            model_name="item",
             index=models.Index(condition=models.Q(("latex", ""), _negated=True), fields=["latex"], name="item_latex"),
         ),
         migrations.AddIndex(

@@ -57,6 +57,7 @@ class Item(GoldenAttributes):
             models.Index(fields=["lifecycle"], name="item_lifecycle", condition=~Q(lifecycle="")),
             models.Index(fields=["mri_safety"], name="item_mri_safety", condition=~Q(mri_safety="")),
             models.Index(fields=["implant"], name="item_implant", condition=Q(implant__isnull=False)),
+            models.Index(fields=["sterile"], name="item_sterile", condition=Q(sterile__isnull=False)),
         ]
 
 

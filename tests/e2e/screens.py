@@ -63,8 +63,8 @@ def resolve_codes(page: Page) -> None:
     units = ("4 BX", "1 CA", "20 EA", "2 BX", "6 PK", "", "3 EA")
     lines = [f"{row.code}  {unit}" for row, unit in zip(rows, units, strict=False)]
     page.get_by_label("One per line").fill("\n".join([*lines, "EP-77131  1"]))
-    page.get_by_label("From").select_option("erp-item")
-    page.get_by_label("To").select_option("ehr-item")
+    page.get_by_label("From", exact=True).select_option("erp-item")
+    page.get_by_label("To", exact=True).select_option("ehr-item")
     page.keyboard.press("Tab")
     page.get_by_role("button", name="Resolve").click()
     page.get_by_text("8 of 8 shown").wait_for()

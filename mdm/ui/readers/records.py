@@ -15,10 +15,11 @@ from mdm import filters, search
 from mdm.canonical import DOMAINS, Domain, Field, Kind
 from mdm.filters import Filter
 from mdm.models import GoldenRecord, SourceSystem
-from mdm.ui.readers.counting import Count, count
+from mdm.ui.readers.counting import EXACT_UP_TO, Count, count
 
 PAGE = 50
 MOST_COLUMNS = 8
+COUNTED = 2_000  # records up to which a filtered list and its facets are counted
 STATUSES = filters.STATUSES
 PUBLIC_ID = re.compile(r"MDM-[A-Z]{2}-\d{4,}", re.IGNORECASE)
 
@@ -87,13 +88,14 @@ def page_of(wanted: Filter, shown: Sequence[Field], after: str = "", before: str
     rows = tuple(Row(r, tuple((spec, cell(spec, r)) for spec in shown)) for r in records)
     previous = records[0].public_id if records and back else ""
     following = records[-1].public_id if records and ahead else ""
-    return Page(rows, previous, following, count(matching))
+    limit = EXACT_UP_TO if wanted.is_plain else COUNTED  # a filter's rows lie apart, so each costs a read
+    return Page(rows, previous, following, count(matching, limit))
 
 
 def facets(wanted: Filter, total: Count) -> list[Facet]:
     """The facets of a list. Counted in one query where the list is short enough to be counted exactly."""
     specs = filters.facets(wanted.domain)
-    numbers = _numbers(wanted, specs) if total.exact and total else None
+    numbers = _numbers(wanted, specs) if total.exact and 0 < total.number <= COUNTED else None
     return [_facet(wanted, spec, numbers[spec.name] if numbers else None) for spec in specs]
 
 
@@ -120,10 +122,11 @@ def systems() -> list[tuple[str, str]]:
 
 def _slice(matching: QuerySet[GoldenRecord], after: str, before: str) -> QuerySet[GoldenRecord]:
     at = GoldenRecord.objects.filter(public_id=after or before).values_list("name", "pk").first()
+    # the plain bound on the name lets the index begin there; the alternatives alone are a filter on all before it
     if at and after:
-        matching = matching.filter(Q(name__gt=at[0]) | Q(name=at[0], pk__gt=at[1]))
+        matching = matching.filter(Q(name__gt=at[0]) | Q(pk__gt=at[1]), name__gte=at[0])
     elif at:
-        matching = matching.filter(Q(name__lt=at[0]) | Q(name=at[0], pk__lt=at[1]))
+        matching = matching.filter(Q(name__lt=at[0]) | Q(pk__lt=at[1]), name__lte=at[0])
         return matching.order_by("-name", "-pk")
     return matching.order_by("name", "pk")
 

@@ -84,6 +84,15 @@ def test_a_filtered_page_is_served_by_indexes_or_by_the_lists_own_order(items):
     assert "Seq Scan" not in plan
 
 
+def test_a_page_far_down_begins_where_the_last_one_ended(items):
+    matching = filters.parse("item", {}).rows()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
+    plan = records._slice(matching, items[0].public_id, "")[:51].explain()
+    assert re.search(r"Index Cond: .*name\)::text >= ", plan), plan
+
+
 def test_columns_are_chosen_and_kept_for_the_user(viewer, items):
     viewer.post("/items/columns/", {"column": ["category", "latex", "nonsense"], "q": "catheter"})
     page = viewer.get("/items/")
