@@ -8,7 +8,7 @@ from django.utils import timezone
 from mdm.changes import Change
 from mdm.exceptions import ConcordError
 from mdm.models import User
-from mdm.services import change, follow, learning, review
+from mdm.services import change, follow, learning, review, scorecard
 from mdm.services.revise import revise
 
 FOLLOWED = 10  # batches of references at a time
@@ -22,6 +22,12 @@ def upkeep() -> None:
     for _ in range(FOLLOWED):
         if not follow.follow_merges():
             break
+
+
+@shared_task(name="mdm.measure_quality")
+def measure_quality() -> None:
+    """The scorecard of the day."""
+    scorecard.measure()
 
 
 @shared_task(name="mdm.revise_rules")

@@ -23,9 +23,9 @@ from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from mdm.canonical import DOMAINS
-from mdm.models import ChangeRequest, Check, GoldenRecord, SourceSystem, User, WorkItem
+from mdm.models import ChangeRequest, Check, GoldenRecord, QualityMeasure, SourceSystem, User, WorkItem
 from mdm.permissions import ROLES
-from mdm.services import change, double_review, events, labels, review
+from mdm.services import change, double_review, events, governance, labels, review, scorecard
 from mdm.services.revise import revise
 from sync.demo import generator, world
 from sync.demo.stewards import Stewards
@@ -106,6 +106,8 @@ def _fill(directory: Path, sandbox: Sandbox) -> None:
     _at_work()
     _checked()
     _rules()
+    _quality()
+    _owned()
     _yesterday()
     sandbox.fault("erp", "reject", count=3)
     call_command("deliver", until_idle=True, seconds=60)
@@ -167,6 +169,33 @@ def _rules() -> None:
     values = {"costs.false_link": 60.0, "weights.code.rarity": 1.3, "weights.packs.conflict": -1.5}
     reason = "Trust catalogue numbers more, pack sizes less"
     revise(domain="item", values=values, expected_version=0, actor=proposer, reason=reason)
+
+
+def _quality() -> None:
+    """A scorecard a week, of a quarter in which things got better and one rule worse."""
+    scorecard.measure()
+    today = list(QualityMeasure.objects.all())
+    for week in range(1, 12):
+        for row in today:
+            away = (
+                (row.total - row.passing)
+                * week
+                // (9 if row.rule == "valid.ein" else -14 if row.rule == "fresh" else 12)
+            )
+            passing = min(max(row.passing - away, 0), row.total)
+            row.pk, row.day, row.passing = None, row.day - dt.timedelta(days=7), passing
+        QualityMeasure.objects.bulk_create(today)
+
+
+def _owned() -> None:
+    """Owners, and a definition or two."""
+    me, owner = User.objects.get(username="steward"), User.objects.get(username="owner")
+    for domain in ("cost_center", "location"):
+        governance.set_ownership(domain=domain, owner=owner, stewards=[me], review_hours=48, actor=me)
+    text = "Whether any part that touches patient or staff contains natural rubber latex. Empty means not stated."
+    governance.describe(domain="item", path="latex", definition=text, classification="public", actor=me)
+    text = "What the contract says a unit costs; seen by supply chain and finance alone."
+    governance.describe(domain="item", path="supplier_parts", definition=text, classification="confidential", actor=me)
 
 
 def _yesterday() -> None:
