@@ -12,10 +12,10 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from mdm.canonical import DOMAINS, Field, Kind
-from mdm.models import ATTRIBUTES, GoldenRecord, QualityIssue, QualityMeasure, SourceRecord, WorkItem
+from mdm.models import ATTRIBUTES, GoldenRecord, Ingest, QualityIssue, QualityMeasure, SourceRecord, WorkItem
 from mdm.policies import REQUIRED
 
-FRESH_FOR = dt.timedelta(days=365)
+FRESH_FOR = dt.timedelta(days=30)
 IMPORTANT: dict[str, tuple[str, ...]] = {
     "item": ("manufacturer", "catalogue_number", "gtin", "base_uom", "unspsc", "latex"),
     "supplier": ("supplier_type", "ein", "phone", "payment_terms"),
@@ -183,12 +183,15 @@ def _consistent(domain: str) -> list[Rule]:
 
 
 def _timely(domain: str) -> Rule:
-    fresh = SourceRecord.objects.filter(golden=OuterRef("pk")).exclude(state=SourceRecord.State.RETIRED)
+    """A repeated feed writes nothing to its records, so it is the feed that tells whether they are up to date."""
+    kept = SourceRecord.objects.filter(golden=OuterRef("pk")).exclude(state=SourceRecord.State.RETIRED)
 
     def fails(records: Records) -> Records:
-        return records.exclude(Exists(fresh.filter(source_updated_at__gte=timezone.now() - FRESH_FOR)))
+        recent = Ingest.objects.filter(code_system__domain=domain, started_at__gte=timezone.now() - FRESH_FOR)
+        return records.exclude(Exists(kept.filter(code_system__in=recent.values("code_system"))))
 
-    return Rule("fresh", domain, Dimension.TIMELY, "A source has confirmed it within a year", 80, _everything, fails)
+    label = f"A system that keeps it has sent a feed within {FRESH_FOR.days} days"
+    return Rule("fresh", domain, Dimension.TIMELY, label, 90, _everything, fails)
 
 
 def _in_time(domain: str) -> Rule:

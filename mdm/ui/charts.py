@@ -102,7 +102,8 @@ class Lines:
 
     def __post_init__(self) -> None:
         known = [value for values in self.series.values() for value in values if value is not None]
-        self.low = max(0.0, min((min(known, default=90.0) // 5) * 5, 90.0))
+        needed = 100 - min(known, default=92.0)
+        self.low = 100.0 - next(span for span in (8, 12, 20, 40, 60, 80, 100) if needed <= span)
         for number, (name, values) in enumerate(self.series.items()):
             points = [(self._x(i), self._y(v)) for i, v in enumerate(values) if v is not None]
             if points:

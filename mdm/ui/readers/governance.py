@@ -47,14 +47,13 @@ def owners() -> list[Owned]:
     owned = {row.domain: row for row in rows}
     late = Count("pk", filter=Q(due_at__lt=timezone.now()))
     waiting = WorkItem.objects.filter(state=WorkItem.State.OPEN).order_by().values("domain")
-    counts = {row["domain"]: row for row in waiting.annotate(n=Count("pk"), late=late)}
+    counts = {row["domain"]: (row["n"], row["late"]) for row in waiting.annotate(n=Count("pk"), late=late)}
     return [
         Owned(
             spec,
             owned.get(name),
             tuple(owned[name].stewards.all()) if name in owned else (),
-            counts.get(name, {}).get("n", 0),
-            counts.get(name, {}).get("late", 0),
+            *counts.get(name, (0, 0)),
         )
         for name, spec in sorted(DOMAINS.items(), key=lambda pair: -pair[1].order)
     ]

@@ -20,7 +20,7 @@ from mdm.ui import charts
 PERIODS = {"4w": ("4 weeks", 28), "12w": ("12 weeks", 84), "1y": ("1 year", 365)}
 POINTS = 12  # of a trend
 PAGE = 50
-HIGH, LOW = 97.0, 92.0  # percent from which a cell is good, below which it is not
+HIGH, LOW, FAIL = 97.0, 92.0, 80.0  # percent from which a cell is good; below which it is not; or fails
 
 Days = dict[dt.date, QualityMeasure]
 
@@ -41,7 +41,9 @@ class Score:
     def tone(self) -> str:
         if self.now is None:
             return ""
-        return "fail" if self.below else "high" if self.now >= HIGH else "low" if self.now < LOW else "mid"
+        if self.now < FAIL:
+            return "fail"
+        return "low" if self.below or self.now < LOW else "high" if self.now >= HIGH else "mid"
 
 
 @dataclass(frozen=True, slots=True)

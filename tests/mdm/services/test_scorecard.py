@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from mdm.canonical import DOMAINS
-from mdm.models import GoldenRecord, QualityIssue, QualityMeasure, SourceRecord, WorkItem
+from mdm.models import GoldenRecord, Ingest, QualityIssue, QualityMeasure, WorkItem
 from mdm.services import scorecard
 from tests.mdm import kit
 
@@ -71,11 +71,13 @@ def test_an_open_question_of_a_duplicate_counts_for_both():
     assert len(failing("item", "no_duplicate")) == 2
 
 
-def test_what_no_source_has_confirmed_for_a_year_is_not_timely():
+def test_a_record_of_systems_that_send_nothing_any_more_is_not_timely():
     golden = items()
+    kit.feed("scm", {"S9": kit.OTHER_SIZE | {"description": "Gauze sponge 4x4", "catalogue_number": "ZZ-9"}})
+    GoldenRecord.objects.update(status="live")
     assert failing("item", "fresh") == set()
-    SourceRecord.objects.filter(golden=golden).update(source_updated_at=timezone.now() - dt.timedelta(days=400))
-    assert failing("item", "fresh") == {golden.name}
+    Ingest.objects.filter(code_system__system__code="erp").update(started_at=timezone.now() - dt.timedelta(days=40))
+    assert failing("item", "fresh") == {golden.name, kit.STAPLER["description"]}
 
 
 def test_an_overdue_review_breaks_timeliness():

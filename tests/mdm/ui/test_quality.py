@@ -44,7 +44,8 @@ def test_a_dimension_is_the_mean_of_its_rules(measured):
     cells = {spec.name: cells for spec, _, cells, _ in card.rows}["item"]
     rules = [one for one in card.rules if (one.rule.domain, one.rule.dimension) == ("item", "complete")]
     assert cells[0].now == pytest.approx(sum(one.score.now for one in rules) / len(rules), abs=0.06)
-    assert cells[0].tone == "fail", "a rule of it is below its floor"
+    assert cells[0].below
+    assert cells[0].tone == "fail"
 
 
 def test_a_rule_that_got_better_is_told_from_one_that_got_worse(measured):
