@@ -10,7 +10,7 @@ from django.utils import timezone
 from mdm.changes import Change
 from mdm.exceptions import ConcordError
 from mdm.models import BulkRun, User
-from mdm.services import bulk_load, change, export, follow, learning, restandardise, review
+from mdm.services import bulk_load, change, export, follow, learning, restandardise, review, scorecard
 from mdm.services.revise import revise
 
 FOLLOWED = 10  # batches of references at a time
@@ -36,6 +36,12 @@ def upkeep() -> None:
 def write_export(export_id: int) -> None:
     """Write the file of an export that somebody asked for."""
     export.run(export_id)
+
+
+@shared_task(name="mdm.measure_quality")
+def measure_quality() -> None:
+    """The scorecard of the day."""
+    scorecard.measure()
 
 
 @shared_task(name="mdm.revise_rules")

@@ -111,6 +111,11 @@ def stacked_bars(chart: charts.Stacked) -> dict[str, Any]:
     return {"chart": chart}
 
 
+@register.inclusion_tag("parts/charts/lines.html")
+def share_lines(chart: charts.Lines) -> dict[str, Any]:
+    return {"chart": chart}
+
+
 @register.inclusion_tag("parts/charts/waterfall.html")
 def waterfall(evidence: list[dict[str, Any]]) -> dict[str, Any]:
     """Evidence in bits as a table whose middle column is drawn: it is its own text alternative."""

@@ -98,6 +98,7 @@ KINDS = {
     "ein": "EIN",
     "lei": "LEI",
     "duns": "DUNS",
+    "codesystem": "code system",
     "workitem": "work item",
     "changerequest": "change request",
     "feedrun": "import",

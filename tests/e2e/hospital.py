@@ -23,9 +23,9 @@ from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from mdm.canonical import DOMAINS
-from mdm.models import ChangeRequest, Check, GoldenRecord, SourceSystem, User, WorkItem
+from mdm.models import ChangeRequest, Check, GoldenRecord, QualityMeasure, SourceSystem, User, WorkItem
 from mdm.permissions import ROLES
-from mdm.services import change, double_review, events, labels, review
+from mdm.services import change, double_review, events, governance, labels, review, scorecard
 from mdm.services.revise import revise
 from sync import reconcile
 from sync.demo import generator, world
@@ -65,7 +65,8 @@ class Hospital:
     def review(self) -> WorkItem:
         """The doubt with most to compare."""
         rows = WorkItem.objects.filter(kind=WorkItem.Kind.POSSIBLE_MATCH, state=State.OPEN, domain="item")
-        return max(rows, key=lambda item: (len(item.candidates), abs(item.score or 0)))
+        real = [item for item in rows if 0.4 < (item.probability or 0) < 0.98] or list(rows)
+        return max(real, key=lambda item: (len(item.candidates) > 1, len(item.candidates[0]["evidence"])))
 
     def run(self, state: str) -> FeedRun:
         return FeedRun.objects.filter(state=state).latest("pk")
@@ -107,6 +108,8 @@ def _fill(directory: Path, sandbox: Sandbox) -> None:
     _at_work()
     _checked()
     _rules()
+    _quality()
+    _owned()
     _yesterday()
     sandbox.fault("erp", "reject", count=3)
     call_command("deliver", until_idle=True, seconds=60)
@@ -166,9 +169,37 @@ def _checked() -> None:
 def _rules() -> None:
     """Match rules that somebody else has proposed."""
     proposer = User.objects.get(username="simulated-steward")
-    values = {"costs.false_link": 60.0, "weights.code.rarity": 1.3, "weights.packs.conflict": -1.5}
+    values = {
+        "costs.false_link": 12.0,
+        "weights.code.rarity": 1.5,
+        "weights.packs.conflict": -1.0,
+        "weights.maker.miss": 0.3,
+    }
     reason = "Trust catalogue numbers more, pack sizes less"
     revise(domain="item", values=values, expected_version=0, actor=proposer, reason=reason)
+
+
+def _quality() -> None:
+    """A scorecard a week, of a quarter in which things got better and one rule got worse."""
+    scorecard.measure()
+    today = [(row, row.passing, row.total - row.passing) for row in QualityMeasure.objects.all()]
+    for week in range(1, 12):
+        for row, passing, failing in today:
+            more = failing * week // (-30 if row.rule == "stated.payment_terms" else 40)
+            row.pk, row.day = None, row.day - dt.timedelta(days=7)
+            row.passing = min(max(passing - more, 0), row.total)
+        QualityMeasure.objects.bulk_create([row for row, _, _ in today])
+
+
+def _owned() -> None:
+    """Owners, and a definition or two."""
+    me, owner = User.objects.get(username="steward"), User.objects.get(username="owner")
+    for domain in ("cost_center", "location"):
+        governance.set_ownership(domain=domain, owner=owner, stewards=[me], review_hours=48, actor=me)
+    text = "Whether any part that touches patient or staff contains natural rubber latex. Empty means not stated."
+    governance.describe(domain="item", path="latex", definition=text, classification="public", actor=me)
+    text = "What the contract says a unit costs; seen by supply chain and finance alone."
+    governance.describe(domain="item", path="supplier_parts", definition=text, classification="confidential", actor=me)
 
 
 def _yesterday() -> None:

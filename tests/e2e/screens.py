@@ -113,6 +113,12 @@ SCREENS = [
     Screen("rules-version", "rules-version", lambda h: ["match", "item", 1], drawn=False),
     Screen("rules-change", "change", lambda h: [rules_change().pk], dark=True),
     Screen("accuracy", "accuracy", query={"domain": "item"}),
+    Screen("quality", "quality"),
+    Screen("quality-all", "quality", query={"rules": "all", "period": "4w"}, drawn=False),
+    Screen("quality-rule", "quality-rule", lambda h: ["item", "stated.gtin"]),
+    Screen("governance", "governance"),
+    Screen("governance-owner", "governance-owner", lambda h: ["item"], drawn=False),
+    Screen("governance-attribute", "governance-attribute", lambda h: ["item", "latex"], drawn=False),
     Screen("audit", "audit"),
     Screen("items", "records", lambda h: ["item"]),
     Screen("suppliers", "records", lambda h: ["supplier"], drawn=False),
@@ -152,7 +158,7 @@ SCREENS = [
 # Answers that are no pages: parts that a page asks for, and files.
 NO_PAGES = {
     *("sync:live", "sync:dead", "sync:import-quarantine", "sync:import-template", "sync:import-template-xlsx"),
-    *("notice-count", "export"),
+    *("notice-count", "export", "audit-export"),
 }
 
 
