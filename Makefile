@@ -15,7 +15,7 @@ CODE := manage.py matching mdm sync tests
 unexport PYTHONDONTWRITEBYTECODE # a start without cached bytecode takes seconds longer
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo run test lint format bench bench-matching bench-scale lock clean
+.PHONY: help demo run test lint format screenshots bench bench-matching bench-scale lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ lint: .venv/dev ## check style, types, migrations, deployment settings and the A
 format: .venv/dev ## put the code into its standard form
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
+
+screenshots: .venv/dev ## draw every screen, with Chromium, into docs/screens
+	CONCORD_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q --no-header tests/e2e/screenshots.py
 
 bench: .venv/dev ## measure what matching and lookups cost on this machine
 	$(BIN)/python -m tests.bench

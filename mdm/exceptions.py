@@ -57,6 +57,13 @@ class Stale(ConcordError):
     code = "stale"
 
 
+class Held(ConcordError):
+    """Somebody else has taken this item. Take it over first."""
+
+    status = 409
+    code = "held"
+
+
 class MergedRecord(ConcordError):
     """This golden record was merged. Write to its survivor instead."""
 

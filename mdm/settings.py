@@ -239,6 +239,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "read new words": _every("mdm.restandardise", 60.0),
     "check lanes": _every("sync.check_lanes", 300.0),
     "full sync": {"task": "sync.full_sync", "schedule": crontab(hour="1", minute="30")},
+    "measure quality": {"task": "mdm.measure_quality", "schedule": crontab(hour="4", minute="30")},
     "reconcile": {"task": "sync.reconcile", "schedule": crontab(hour="3", minute="0")},
 }
 

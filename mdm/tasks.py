@@ -7,8 +7,11 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from mdm.models import BulkRun
-from mdm.services import bulk_load, change, follow, restandardise, review
+from mdm.changes import Change
+from mdm.exceptions import ConcordError
+from mdm.models import BulkRun, User
+from mdm.services import bulk_load, change, export, follow, learning, restandardise, review, scorecard
+from mdm.services.revise import revise
 
 FOLLOWED = 10  # batches of references at a time
 BULK = 600  # seconds of a task that works on a bulk run: beginning anew takes a minute
@@ -17,14 +20,53 @@ READING = 45.0  # seconds that new words are read into what is stored, at a time
 
 @shared_task(name="mdm.upkeep")
 def upkeep() -> None:
-    """Wake snoozed items, end overrides whose time is over, let references follow merges, take up idle bulk runs."""
+    """Wake snoozed items, end overrides and exports, let references follow merges, take up idle bulk runs."""
     review.wake(now=timezone.now())
     change.expire_overrides(now=timezone.now())
+    export.expire(now=timezone.now())
     for _ in range(FOLLOWED):
         if not follow.follow_merges():
             break
     for run in bulk_load.idle():
         resolve_at_once.delay(run.pk)
+
+
+# Not acks_late: a long one takes longer than the broker waits before it gives a task to another worker.
+@shared_task(name="mdm.write_export", soft_time_limit=800, time_limit=840, acks_late=False)
+def write_export(export_id: int) -> None:
+    """Write the file of an export that somebody asked for."""
+    export.run(export_id)
+
+
+@shared_task(name="mdm.measure_quality")
+def measure_quality() -> None:
+    """The scorecard of the day."""
+    scorecard.measure()
+
+
+@shared_task(name="mdm.revise_rules")
+def revise_rules(domain: str, values: dict[str, float], expected_version: int, user: int, reason: str) -> None:
+    """Propose match rules changed by hand; looking at a large population takes minutes."""
+    actor = User.objects.get(pk=user)
+    try:
+        revise(domain=domain, values=values, expected_version=expected_version, actor=actor, reason=reason)
+    except ConcordError as error:
+        _failed(actor, domain, error)
+
+
+@shared_task(name="mdm.train_rules")
+def train_rules(domain: str, user: int, reason: str) -> None:
+    """Propose match rules learned from labels."""
+    actor = User.objects.get(pk=user)
+    try:
+        learning.train(domain=domain, actor=actor, reason=reason)
+    except ConcordError as error:
+        _failed(actor, domain, error)
+
+
+def _failed(actor: User, domain: str, error: ConcordError) -> None:
+    """Whoever asked has gone on; the rules' page tells them."""
+    Change.begin(actor, "policy.failed", error.message).audit(after={"rules": f"match:{domain}"})
 
 
 # Not acks_late: it takes longer than the broker waits before it gives a task to another worker.

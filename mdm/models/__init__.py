@@ -9,8 +9,9 @@ from mdm.models.code_system import PRIMARY, CodeSystem, SourceSystem
 from mdm.models.cost_center import CostCenter, GLAccount
 from mdm.models.crosswalk import BEGINNING, Crosswalk
 from mdm.models.event import ChangeEvent, Delivered
+from mdm.models.export import Export
 from mdm.models.golden import GoldenAttributes, GoldenRecord
-from mdm.models.governance import DomainOwnership
+from mdm.models.governance import AttributeNote, DomainOwnership
 from mdm.models.item import Item, PackagingLevel, SupplierPart
 from mdm.models.judgement import Judgement
 from mdm.models.learning import Check, LabelBatch
@@ -18,7 +19,7 @@ from mdm.models.location import Location
 from mdm.models.match_key import MatchKey
 from mdm.models.override import Override
 from mdm.models.policy import DictionaryEntry, Frequencies, Policy
-from mdm.models.quality import QualityIssue
+from mdm.models.quality import QualityIssue, QualityMeasure
 from mdm.models.relation import Relation
 from mdm.models.search import SearchDocument, SearchWord
 from mdm.models.source import Ingest, PendingReference, SourceRecord, SourceRevision
@@ -38,6 +39,7 @@ __all__ = [
     "PRIMARY",
     "SYSTEM_USERNAME",
     "ApiKey",
+    "AttributeNote",
     "AuditEntry",
     "BulkPart",
     "BulkRun",
@@ -52,6 +54,7 @@ __all__ = [
     "DictionaryEntry",
     "DomainName",
     "DomainOwnership",
+    "Export",
     "Frequencies",
     "GLAccount",
     "GoldenAttributes",
@@ -67,6 +70,7 @@ __all__ = [
     "PendingReference",
     "Policy",
     "QualityIssue",
+    "QualityMeasure",
     "Relation",
     "SearchDocument",
     "SearchWord",

@@ -33,6 +33,9 @@ class AuditEntry(models.Model):
             models.Index(fields=["golden", "-id"], name="audit_entry_by_golden"),
             models.Index(fields=["object_type", "object_id"], name="audit_entry_by_object"),
             models.Index(fields=["change_id"], name="audit_entry_by_change"),
+            # the log, narrowed to a person or to a kind of action
+            models.Index(fields=["actor", "-id"], name="audit_entry_by_actor"),
+            models.Index(fields=["action", "-id"], name="audit_entry_by_action"),
             # what people took apart, for the precision of automatic links
             models.Index(fields=["at"], name="audit_entry_splits", condition=models.Q(action="split")),
         ]

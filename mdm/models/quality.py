@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from mdm.models.base import DomainName, listed
 from mdm.models.golden import GoldenRecord
 
 
@@ -30,3 +31,24 @@ class QualityIssue(models.Model):
 
     def __str__(self) -> str:
         return f"quality issue {self.pk}"
+
+
+class QualityMeasure(models.Model):
+    """How many live records of a domain keep a rule on a day: what scorecards and their trends are drawn from."""
+
+    domain = models.CharField(max_length=12, choices=DomainName.choices)
+    rule = models.CharField(max_length=60, help_text="Of mdm.services.scorecard.")
+    day = models.DateField()
+    passing = models.PositiveIntegerField()
+    total = models.PositiveIntegerField(help_text="Records that the rule applies to.")
+
+    class Meta:
+        ordering = ["domain", "rule", "day"]
+        constraints = [
+            listed("domain", DomainName.values, "quality_measure_domain_is_known"),
+            models.UniqueConstraint(fields=["domain", "rule", "day"], name="quality_measure_once_a_day"),
+            models.CheckConstraint(condition=Q(passing__lte=models.F("total")), name="quality_measure_part_of_all"),
+        ]
+
+    def __str__(self) -> str:
+        return f"measure {self.pk} of {self.domain}"

@@ -96,6 +96,12 @@ class WorkItem(models.Model):
                 condition=Q(state="open"),
             ),
             models.Index(fields=["assignee", "-priority", "due_at"], name="work_item_mine", condition=Q(state="open")),
+            # the review queue of all domains, without sorting what is open
+            models.Index(
+                fields=["-priority", "due_at", "id"],
+                name="work_item_reviews",
+                condition=Q(state="open", kind__in=("possible_match", "possible_duplicate", "new_record", "weak_link")),
+            ),
             models.Index(fields=["-resolved_at"], name="work_item_decided", condition=Q(resolved_at__isnull=False)),
         ]
 
@@ -111,6 +117,7 @@ class Comment(models.Model):
     item = models.ForeignKey(WorkItem, on_delete=models.CASCADE, related_name="comments")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     text = models.CharField(max_length=2000)
+    mentions = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="mentioned_in")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

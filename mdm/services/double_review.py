@@ -152,6 +152,12 @@ def next_check(*, actor: User, domain: str = "") -> Question | None:
     return Question(check.pk, check.domain, _side(check.first), _side(check.second)) if check else None
 
 
+def waiting(*, actor: User, domain: str = "") -> int:
+    """How many questions this person may still answer."""
+    rows = _askable(actor)
+    return (rows.filter(domain=domain) if domain else rows).count()
+
+
 def _side(source: SourceRecord) -> Side:
     return Side(source.pk, source.code_system.system.name, source.code, source.values)
 

@@ -130,15 +130,27 @@ def _silenced(goldens: Iterable[GoldenRecord]) -> set[int]:
     return {pk for pk, action in dict(entries.values_list("golden", "action")).items() if action == SILENCED}
 
 
-def preview(golden: GoldenRecord, added: Sequence[SourceRecord]) -> Survived:
-    """What would survive if these records were linked to the golden record, too. Reads only."""
-    known = Known()
-    sources = [*_sources(known, [golden.pk])[golden.pk], *added]
-    references = References(known, golden.domain, sources)
-    inputs = [_input(golden.domain, s, references) for s in speaking(sources)]
-    overrides = _overrides([golden.pk])[golden.pk]
-    survived = survive(golden.domain, inputs, overrides, policies.survivorship_policy(known, golden.domain))
-    _canonical(golden.domain, survived)
+def preview(
+    golden: GoldenRecord, added: Sequence[SourceRecord] = (), removed: Collection[SourceRecord] = ()
+) -> Survived:
+    """What would survive if some records were linked to the golden record and others no longer. Reads only."""
+    known, gone = Known(), {source.pk for source in removed}
+    sources = [s for s in _sources(known, [golden.pk])[golden.pk] if s.pk not in gone]
+    return _foretold(known, golden.domain, [*sources, *added], _overrides([golden.pk])[golden.pk])
+
+
+def preview_alone(domain: str, sources: Sequence[SourceRecord]) -> Survived:
+    """What would survive if these records made a golden record of their own. Reads only."""
+    return _foretold(Known(), domain, sources, [])
+
+
+def _foretold(
+    known: Known, domain: str, sources: Sequence[SourceRecord], overrides: Sequence[OverrideInput]
+) -> Survived:
+    references = References(known, domain, sources)
+    inputs = [_input(domain, s, references) for s in speaking(sources)]
+    survived = survive(domain, inputs, overrides, policies.survivorship_policy(known, domain))
+    _canonical(domain, survived)
     return survived
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import template
@@ -13,6 +14,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from mdm.canonical import DOMAINS, Domain, Field
+from mdm.filters import Filter
 from mdm.models import SourceRecord, WorkItem
 from mdm.ui import charts, icons, words
 from mdm.ui.pages import is_fragment
@@ -24,6 +26,7 @@ register.filter("show_time", words.show_time)
 register.filter("show_date", words.show_date)
 register.filter("since", words.since)
 register.filter("span", words.span)
+register.filter("milliseconds", words.milliseconds)
 register.filter("bits", words.bits)
 register.filter("percent", words.percent)
 
@@ -63,6 +66,28 @@ def domain(name: str) -> Domain:
     return DOMAINS[name]
 
 
+@register.filter
+def query(pairs: Iterable[tuple[str, str]]) -> str:
+    """Pairs as the query of an address."""
+    return urlencode(list(pairs))
+
+
+@register.simple_tag
+def with_status(wanted: Filter, status: str) -> str:
+    """A list's filter with another status, as the query of an address."""
+    return urlencode(wanted.parameters | {"status": status})
+
+
+@register.filter
+def domain_label(name: str) -> str:
+    return DOMAINS[name].label
+
+
+@register.filter
+def domain_icon(name: str) -> str:
+    return DOMAINS[name].icon
+
+
 @register.simple_tag
 def value(field: Field, of: Any) -> SafeString:
     """A canonical value as text, quiet when it is not stated."""
@@ -86,10 +111,21 @@ def stacked_bars(chart: charts.Stacked) -> dict[str, Any]:
     return {"chart": chart}
 
 
+@register.inclusion_tag("parts/charts/lines.html")
+def share_lines(chart: charts.Lines) -> dict[str, Any]:
+    return {"chart": chart}
+
+
 @register.inclusion_tag("parts/charts/waterfall.html")
 def waterfall(evidence: list[dict[str, Any]]) -> dict[str, Any]:
     """Evidence in bits as a table whose middle column is drawn: it is its own text alternative."""
     return {"fall": charts.waterfall(evidence)}
+
+
+@register.inclusion_tag("parts/charts/lanes.html")
+def swim_lanes(chart: charts.Lanes) -> dict[str, Any]:
+    """Steps across places. The numbers are those of the list of steps, which is its text alternative."""
+    return {"chart": chart}
 
 
 @register.inclusion_tag("parts/charts/score.html")
@@ -107,12 +143,27 @@ def greeting() -> str:
 
 @register.simple_tag(takes_context=True)
 def review_link(context: RequestContext, pk: int, candidate: str = "") -> SafeString:
-    """The attributes of a link to a review: it keeps the queue's view, and swaps in place where htmx runs."""
-    queue = context["queue"]
-    query = {"view": queue.view, "domain": queue.domain, "candidate": candidate}
-    kept = urlencode({name: text for name, text in query.items() if text})
-    address = f"{reverse('review-item', args=[pk])}?{kept}"
+    """The attributes of a link to a review: it keeps what the queue is asked for, and swaps in place under htmx."""
+    address = review_address(context, pk, candidate)
     return format_html('href="{}" hx-get="{}" hx-push-url="true"', address, address)
+
+
+@register.simple_tag(takes_context=True)
+def review_address(context: RequestContext, pk: int, candidate: str = "") -> str:
+    kept = urlencode(context["queue"].asked.kept | ({"candidate": candidate} if candidate else {}))
+    return f"{reverse('review-item', args=[pk])}?{kept}"
+
+
+@register.simple_tag(takes_context=True)
+def queue_url(context: RequestContext, **other: str) -> str:
+    """The queue, asked for something else: ``{% queue_url view="mine" %}``."""
+    return f"{reverse('review')}?{context['queue'].asked.query_with(**other)}"
+
+
+@register.filter
+def left(seconds: float) -> str:
+    """Time until something is due, or since: 3 h."""
+    return words.span(abs(seconds))
 
 
 @register.filter
@@ -125,6 +176,24 @@ def iso_date(text: str) -> str:
 def hundred(share: float) -> int:
     """A probability as whole percent, never rounded up to 100."""
     return min(int(share * 100 + 0.5), 99 if share < 1 else 100)
+
+
+@register.filter
+def add_to(number: float, more: float) -> float:
+    """``add`` for what isn't whole."""
+    return round(number + more, 1)
+
+
+@register.filter
+def signed(number: int) -> str:
+    """+3, −12 (a true minus), 0."""
+    return f"{number:+d}".replace("-", "−") if number else "0"
+
+
+@register.filter
+def unlocalised(number: float) -> str:
+    """A number as inputs want it, without a needless .0."""
+    return f"{number:g}"
 
 
 @register.filter

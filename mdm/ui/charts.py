@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 from mdm.ui import words
@@ -74,6 +75,81 @@ class Stacked:
         return list(zip(self.labels, zip(*self.series.values(), strict=True), strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    name: str
+    tone: str  # "", "b", "c", "d": its dash, so that colour is not all that tells lines apart
+    segments: tuple[tuple[str, float, str, float], ...]  # x1, y1, x2, y2; x in percent
+    x: str  # where it ends
+    y: float
+    name_y: float
+
+
+@dataclass(slots=True)
+class Lines:
+    """Several shares over time, 0 to 100, on an axis that begins where the lowest needs it.
+
+    ``series`` maps a name to its values, one per label; None where nothing was measured.
+    """
+
+    labels: Sequence[str]
+    series: Mapping[str, Sequence[float | None]]
+    caption: str
+    goal: float = 95
+    height: int = 168
+    low: float = field(init=False)
+    lines: list[Line] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        known = [value for values in self.series.values() for value in values if value is not None]
+        needed = 100 - min(known, default=92.0)
+        self.low = 100.0 - next(span for span in (8, 12, 20, 40, 60, 80, 100) if needed <= span)
+        for number, (name, values) in enumerate(self.series.items()):
+            points = [(self._x(i), self._y(v)) for i, v in enumerate(values) if v is not None]
+            if points:
+                self.lines.append(self._line(name, "abcd"[number % 4], points))
+        self._spread()
+
+    def _line(self, name: str, tone: str, points: Sequence[tuple[float, float]]) -> Line:
+        pairs = pairwise(points)
+        segments = tuple((f"{a[0]:.2f}%", a[1], f"{b[0]:.2f}%", b[1]) for a, b in pairs)
+        x, y = points[-1]
+        return Line(name, tone.replace("a", ""), segments, f"{x:.2f}%", y, y)
+
+    def _spread(self) -> None:
+        """Names that would lie upon each other move apart."""
+        last = -100.0
+        moved = []
+        for line in sorted(self.lines, key=lambda line: line.y):
+            last = max(line.y, last + 14)
+            moved.append(replace(line, name_y=round(last, 1)))
+        self.lines = moved
+
+    def _x(self, at: int) -> float:
+        return 100 * at / max(len(self.labels) - 1, 1)
+
+    def _y(self, share: float) -> float:
+        return round((100 - share) / (100 - self.low) * self.height, 1)
+
+    @property
+    def ticks(self) -> list[tuple[float, int]]:
+        step = (100 - self.low) / 4
+        return [(self._y(self.low + step * i), round(self.low + step * i)) for i in range(5)]
+
+    @property
+    def goal_y(self) -> float:
+        return self._y(self.goal)
+
+    @property
+    def names(self) -> list[tuple[str, str]]:
+        every = max(len(self.labels) // 4, 1)
+        return [(f"{self._x(i):.1f}%", self.labels[i]) for i in range(0, len(self.labels), every)]
+
+    @property
+    def rows(self) -> list[tuple[str, Sequence[float | None]]]:
+        return list(zip(self.labels, zip(*self.series.values(), strict=True), strict=True))
+
+
 def nice_top(highest: float) -> int:
     """The end of an axis, divisible by four: 4, 8, 12, 16, 20, 40, 80, 120, 160, 200, 400 …"""
     size = 1
@@ -124,3 +200,29 @@ def _step(piece: Mapping[str, Any], a: float, b: float) -> Step:
     bits = float(piece["bits"])
     width = round(max(abs(b - a), 0.6), 1)
     return Step(piece["label"], bits, words.bits(bits), round(min(a, b), 1), width, b, tone, piece.get("note", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One step in its place's row; all in percent of the drawing's width."""
+
+    x: float
+    width: float
+    middle: float
+    number: int
+    tone: str
+
+
+class Lanes:
+    """Steps across places, left to right in their order: who handed on to whom. Time is told in words, not drawn, as a
+    wait of days would leave nothing of the seconds beside it.
+    """
+
+    def __init__(self, steps: Sequence[tuple[str, str]]) -> None:
+        """``steps``: place and tone of each, in order."""
+        slot = 100 / max(len(steps), 1)
+        found: dict[str, list[Span]] = {}
+        for number, (place, tone) in enumerate(steps):
+            x, width = round(number * slot, 2), round(slot * 0.86, 2)
+            found.setdefault(place, []).append(Span(x, width, round(x + width / 2, 2), number + 1, tone))
+        self.rows = list(found.items())

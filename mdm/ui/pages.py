@@ -59,7 +59,9 @@ def page(permission: str, methods: Sequence[str] = GET) -> Callable[[Any], Any]:
             patch_cache_control(response, private=True, no_cache=True)
             return response
 
-        return requires(permission)(require_http_methods(list(methods))(answered))
+        shown = requires(permission)(require_http_methods(list(methods))(answered))
+        shown.page_methods = tuple(methods)  # type: ignore[attr-defined]  # a test finds all pages by it
+        return shown
 
     return decorate
 

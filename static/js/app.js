@@ -1,5 +1,6 @@
 // What every page does: theme without a reload, toasts that leave, focus after a swap, copying, rows that open.
 import { listen } from "./keys.js";
+import { leaveLater, say } from "./toasts.js";
 
 const THEMES = ["auto", "light", "dark"];
 
@@ -15,10 +16,17 @@ document.addEventListener("click", (event) => {
   if (toggle) setOpen(toggle, toggle.getAttribute("aria-expanded") !== "true");
   const copy = event.target.closest("[data-copy]");
   if (copy) copyCodes(copy.dataset.copy);
+  const text = event.target.closest("[data-copy-text]");
+  if (text) copyText(text.dataset.copyText);
   const toast = event.target.closest("[data-toast]");
   if (toast) toast.remove();
   const needy = event.target.closest("[data-needs]");
   if (needy) insist(event, needy);
+});
+
+document.addEventListener("change", (event) => {
+  if (!event.target.matches("[data-ticks] [data-all]")) return;
+  for (const box of event.target.closest("[data-ticks]").querySelectorAll("tbody [type=checkbox]")) box.checked = event.target.checked;
 });
 
 document.addEventListener("htmx:afterSettle", (event) => {
@@ -66,6 +74,12 @@ function copyCodes(name) {
   navigator.clipboard.writeText(text).then(() => say(`${rows.length} codes copied.`), () => say("The browser did not allow copying."));
 }
 
+/** Of several texts in the place, the one that shows. */
+function copyText(id) {
+  const shown = [...document.querySelectorAll(`#${CSS.escape(id)} pre, #${CSS.escape(id)}:is(pre, code)`)].find((one) => one.checkVisibility());
+  navigator.clipboard.writeText(shown?.innerText ?? "").then(() => say("Copied."), () => say("The browser did not allow copying."));
+}
+
 /** A button that needs a text moves the focus there instead of acting without it. */
 function insist(event, button) {
   const field = document.getElementById(button.dataset.needs);
@@ -74,20 +88,4 @@ function insist(event, button) {
   button.closest("[popover]")?.hidePopover();
   field.setAttribute("aria-invalid", "true");
   field.focus();
-}
-
-export function say(text) {
-  const toast = document.createElement("p");
-  toast.className = "toast";
-  toast.dataset.toast = "";
-  toast.textContent = text;
-  document.getElementById("messages")?.append(toast);
-  leaveLater();
-}
-
-function leaveLater() {
-  for (const toast of document.querySelectorAll("[data-toast]:not([data-leaving])")) {
-    toast.dataset.leaving = "";
-    setTimeout(() => toast.remove(), 8000);
-  }
 }

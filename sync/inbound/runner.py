@@ -107,7 +107,7 @@ class _Worker:
         workers = 1 if self.run.domain in TREES else forks.workers(survey.rows, landing.MANY)
         for _ in self._land_here(batches, survey) if workers == 1 else self._land_apart(batches, survey, workers):
             lease.stop_if_cancelled(self.run)
-            if self._out_of_time():
+            if self._must_stop():
                 return False
         self._finish(survey)
         return True
@@ -199,7 +199,7 @@ class _Worker:
             if not counts.left and (not taken or done > 2 * total):
                 recount(self.run.domain)
                 return True
-            if self._out_of_time():
+            if self._must_stop():
                 return False
 
     def _resolve_at_once(self) -> bool:
@@ -208,7 +208,8 @@ class _Worker:
         def beat(bulk: BulkRun) -> bool:
             lease.stop_if_cancelled(self.run)
             lease.write(self.run, progress=int(before + (RESOLVED - 1 - before) * bulk_load.progress(bulk)), stalls=0)
-            return self.seconds is None or time.monotonic() - begun < BULK_SECONDS
+            in_time = self.seconds is None or time.monotonic() - begun < BULK_SECONDS
+            return in_time and not lease.is_paused(self.run)
 
         bulk = bulk_load.work(bulk_load.begin(domain=self.run.domain, actor=self.run.actor), beat=beat)
         if bulk.finished_at is None:
@@ -221,8 +222,10 @@ class _Worker:
         )
         return True
 
-    def _out_of_time(self) -> bool:
-        return self.seconds is not None and time.monotonic() - self.started > self.seconds
+    def _must_stop(self) -> bool:
+        """Time is up, or somebody paused the run: what is committed stays, and the next worker goes on from there."""
+        out_of_time = self.seconds is not None and time.monotonic() - self.started > self.seconds
+        return out_of_time or lease.is_paused(self.run)
 
     @transaction.atomic
     def end(self, state: str, message: str = "") -> None:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from mdm.models import GoldenRecord, WorkItem
 from mdm.ui.readers.compare import Comparison
 from sync.models import FeedRun
-from sync.ui import readers
+from sync.ui import impact, readers
 
 register = template.Library()
 
@@ -34,8 +34,9 @@ def record_lanes(record: GoldenRecord) -> list[readers.RecordLane]:
 
 
 @register.simple_tag
-def match_impact(comparison: Comparison) -> list[readers.Impact]:
-    return readers.impact(comparison.golden, [row.field.name for row in comparison.changing])
+def match_impact(comparison: Comparison) -> list[impact.Impact]:
+    changing = [row.field.label for row in comparison.changing]
+    return impact.impact(comparison.domain.name, comparison.incoming, changing)
 
 
 @register.simple_tag

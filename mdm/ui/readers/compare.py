@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from django.core.exceptions import ValidationError
+
 from mdm.canonical import Domain, Field, Kind
-from mdm.known import Known
+from mdm.exceptions import InvalidValue
 from mdm.models import GoldenRecord, SourceRecord, WorkItem
 from mdm.rows import load_values
-from mdm.services import survive
-from mdm.services.references import References
-from mdm.survivorship import Survived, comparable
+from mdm.services import agreement, survive
+from mdm.services.agreement import UNSTATED, names_of, references_in, same, stated_by
+from mdm.survivorship import Survived
 from mdm.ui import words
+from mdm.ui.forms import input_for
 from mdm.ui.marks import Mark, marks
 from mdm.ui.readers import children
 from mdm.ui.readers.golden import GoldenView, Origin
@@ -28,22 +31,6 @@ LEVEL_WORDS = {
     "different": "Different",
     "empty": "One side empty",
 }
-UNSTATED: tuple[Any, ...] = (None, "", [])
-# what the engine calls the fields that it compares, where it isn't the canonical name
-ENGINE_FIELDS = {
-    "item": {
-        "description": "words",
-        "catalogue_number": "code",
-        "gtin": "gtins",
-        "manufacturer": "maker",
-        "size": "sizes",
-        "packaging": "packs",
-    },
-    "supplier": {"website": "site"},
-    "location": {"location_type": "kind", "line1": "street", "parent": "parent_name"},
-    "cost_center": {"legal_entity": "entity", "gl_segment": "segment", "manager_role": "role"},
-}
-WITHOUT_SIZES = "words"  # sizes and variants are judged apart, so the same words are not yet the same description
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +73,12 @@ class Row:
     def choice(self) -> bool:
         """Both sides state something and they are not the same thing: a steward may pick."""
         both = self.a.stated and self.b.stated and self.level in ("similar", "different")
-        return both and not _references(self.field)  # supplier parts survive by union
+        return both and not references_in(self.field)  # supplier parts survive by union
+
+    @property
+    def typable(self) -> bool:
+        """A third value may be typed."""
+        return self.choice and self.field.kind not in (Kind.CHILDREN, Kind.REFERENCE, Kind.LIST)
 
 
 class Comparison:
@@ -132,11 +124,16 @@ class Comparison:
         return [row for row in self.rows if row.default != "a" and row.b.stated]
 
     def picks(self, chosen: Mapping[str, str]) -> dict[str, Any]:
-        """Path to value, where the steward chose another side than survivorship would; references by public id."""
+        """Path to value, where the steward wants another than survivorship would keep: of a side, or one typed.
+
+        References by public id. Raises ``InvalidValue`` for a typed value that doesn't fit its field.
+        """
         picked = {}
         for row in self.rows:
-            side = chosen.get(f"pick.{row.field.name}")
-            if row.choice and side in ("a", "b") and side != row.default:
+            side, typed = chosen.get(f"pick.{row.field.name}"), chosen.get(f"value.{row.field.name}", "").strip()
+            if row.typable and typed:
+                picked[row.field.name] = _typed(row.field, typed)
+            elif row.choice and side in ("a", "b") and side != row.default:
                 value = row.a.value if side == "a" else row.b.value
                 picked[row.field.name] = _public(value) if row.field.kind is Kind.REFERENCE else value
         return picked
@@ -173,19 +170,8 @@ class Comparison:
         )
 
     def _agreement(self, spec: Field, a: Any, b: Any) -> tuple[str, str]:
-        """The engine's own judgement where it compared this field, else a plain comparison."""
-        if a in UNSTATED or b in UNSTATED:
-            return "empty", LEVEL_WORDS["empty"]
-        if _trimmed(a) == _trimmed(b):
-            return "exact", LEVEL_WORDS["exact"]
-        if same(a, b) or _bare(spec, a, self._names) == _bare(spec, b, self._names):
-            return "reformatted", LEVEL_WORDS["reformatted"]
-        name = ENGINE_FIELDS[self.domain.name].get(spec.name, spec.name)
-        said = self.evidence.get(name)
-        if said is None or said["level"] == "empty":
-            return "different", LEVEL_WORDS["different"]
-        alike = name == WITHOUT_SIZES and said["level"] in ("exact", "reformatted")
-        return ("similar" if alike else said["level"]), said["note"].capitalize()
+        level, note = agreement.level(self.domain.name, spec, a, b, names=self._names, evidence=self.evidence)
+        return level, note[:1].upper() + note[1:] or LEVEL_WORDS[level]
 
     def _side(self, spec: Field, value: Any, other: Any, level: str, origin: Origin | None) -> Side:
         if value in UNSTATED:
@@ -205,24 +191,6 @@ class Comparison:
         return Origin(self.incoming.public_id, "", "") if self.incoming else None
 
 
-def stated_by(source: SourceRecord) -> dict[str, Any]:
-    """Canonical values of a source record, references as golden ids where they are known."""
-    resolved = References(Known(), source.domain, [source]).resolved(source)
-    return {name: resolved[name] if resolved.get(name) is not None else value for name, value in source.values.items()}
-
-
-def names_of(domain: Domain, statements: Sequence[Mapping[str, Any]]) -> dict[int, str]:
-    ids: set[int] = set()
-    for values in statements:
-        for spec in domain.fields:
-            value = values.get(spec.name)
-            if spec.kind is Kind.REFERENCE and isinstance(value, int):
-                ids.add(value)
-            for name in _references(spec):
-                ids |= {row[name] for row in value or [] if isinstance(row.get(name), int)}
-    return dict(GoldenRecord.objects.filter(pk__in=ids).values_list("pk", "name")) if ids else {}
-
-
 def text_of(spec: Field, value: Any, names: Mapping[int, str]) -> str:
     if value not in UNSTATED and spec.kind is Kind.REFERENCE:
         return names.get(value, str(value))
@@ -231,28 +199,16 @@ def text_of(spec: Field, value: Any, names: Mapping[int, str]) -> str:
     return words.display(spec, value)
 
 
-def same(one: Any, two: Any) -> bool:
-    """The same statement: case, blanks and unstated parts of children don't count."""
-    return comparable(_trimmed(one)) == comparable(_trimmed(two))
-
-
-def _trimmed(value: Any) -> Any:
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return [{k: v for k, v in row.items() if v not in (None, "", False)} for row in value]
-    return value or None if not isinstance(value, bool) else value
-
-
-def _bare(spec: Field, value: Any, names: Mapping[int, str]) -> str:
-    return "".join(c for c in text_of(spec, value, names).casefold() if c.isalnum())
-
-
-def _references(spec: Field) -> list[str]:
-    return [c.name for c in spec.children if c.kind is Kind.REFERENCE]
-
-
 def _named(spec: Field, rows: Sequence[Mapping[str, Any]], names: Mapping[int, str]) -> list[dict[str, Any]]:
-    wanted = _references(spec)
+    wanted = references_in(spec)
     return [{k: names.get(v, v) if k in wanted else v for k, v in row.items()} for row in rows]
+
+
+def _typed(spec: Field, text: str) -> Any:
+    try:
+        return input_for(spec).clean(text)
+    except ValidationError as error:
+        raise InvalidValue(f"{spec.label}: {' '.join(error.messages)}") from error
 
 
 def _public(golden_id: int) -> str:

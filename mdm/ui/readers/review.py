@@ -1,4 +1,4 @@
-"""The review queue, and one work item with its candidates."""
+"""One review: the item, its candidates, and how they compare."""
 
 from __future__ import annotations
 
@@ -7,89 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from django.db.models import QuerySet
-from django.utils import timezone
-
 import matching
 from mdm.known import Known
 from mdm.models import GoldenRecord, Policy, User, WorkItem
 from mdm.policies import is_critical
+from mdm.ui import words
 from mdm.ui.readers import work
 from mdm.ui.readers.compare import Comparison
-
-SHOWN = 50
-VIEWS = ("mine", "team", "later")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    item: WorkItem
-    overdue: bool
-    soon: bool  # due within a working day
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    view: str
-    domain: str
-    entries: tuple[Entry, ...]
-    counts: dict[str, int]
-    decided: int  # by this user, today
-
-    @property
-    def first(self) -> WorkItem | None:
-        return self.entries[0].item if self.entries else None
-
-    def after(self, pk: int, step: int = 1) -> WorkItem | None:
-        """The neighbour of an item; the first one when the item isn't shown here."""
-        keys = [entry.item.pk for entry in self.entries]
-        if pk not in keys:
-            return self.first
-        at = keys.index(pk) + step
-        return self.entries[at].item if 0 <= at < len(keys) else None
-
-    @property
-    def total(self) -> int:
-        return self.counts[self.view]
-
-
-def queue(user: User, view: str, domain: str = "") -> Queue:
-    """Reviews of one view, most urgent first. Five queries, whatever the number of items."""
-    rows = WorkItem.objects.filter(kind__in=work.REVIEWS)
-    if domain:
-        rows = rows.filter(domain=domain)
-    views = {name: _in_view(rows, name, user) for name in VIEWS}
-    view = view if view in VIEWS else "team"
-    shown = views[view].select_related("source__code_system__system", "golden", "other", "assignee")
-    items = shown.defer(
-        "candidates",
-        "details",
-        "source__raw",
-        "source__values",
-        "source__standardised",
-        "golden__provenance",
-        "other__provenance",
-    )
-    entries = tuple(_entry(item) for item in items[:SHOWN])
-    return Queue(view, domain, entries, {name: v.order_by().count() for name, v in views.items()}, _decided_today(user))
-
-
-def _in_view(rows: QuerySet[WorkItem], view: str, user: User) -> QuerySet[WorkItem]:
-    if view == "later":
-        return rows.filter(state=WorkItem.State.SNOOZED)
-    rows = rows.filter(state=WorkItem.State.OPEN)
-    return rows.filter(assignee=user) if view == "mine" else rows
-
-
-def _entry(item: WorkItem) -> Entry:
-    left = (item.due_at - timezone.now()).total_seconds() if item.due_at else None
-    overdue = left is not None and left < 0
-    return Entry(item, overdue, soon=left is not None and not overdue and left < 8 * 3600)
-
-
-def _decided_today(user: User) -> int:
-    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    return WorkItem.objects.filter(resolved_at__gte=midnight, resolved_by=user, kind__in=work.REVIEWS).count()
 
 
 def screen_sides(item: WorkItem, text: str) -> str:
@@ -167,6 +91,15 @@ class Review:
             return None
         return self.candidate.score - self.runner_up.score
 
+    @property
+    def why_not(self) -> list[tuple[str, float]]:
+        """What speaks more for this candidate than for the next best: (label, bits), the most telling first."""
+        if self.candidate is None or self.runner_up is None:
+            return []
+        other = {e["field"]: e["bits"] for e in self.runner_up.evidence}
+        leads = [(e["label"], e["bits"] - other.get(e["field"], 0.0)) for e in self.evidence]
+        return sorted((lead for lead in leads if abs(lead[1]) >= 0.5), key=lambda lead: -abs(lead[1]))[:3]
+
     @cached_property
     def thresholds(self) -> tuple[float, float]:
         """Probabilities above which the policy in force asks a person, and links by itself."""
@@ -180,3 +113,41 @@ class Review:
 def find(pk: int) -> WorkItem | None:
     rows = WorkItem.objects.filter(pk=pk, kind__in=work.REVIEWS)
     return rows.select_related("source__code_system__system", "golden", "other", "assignee", "resolved_by").first()
+
+
+# how an item ends that was decided this way
+ENDINGS = {
+    "accept": ("accepted", "merged", "proposed", "kept"),
+    "reject": ("rejected", "split"),
+    "new": ("new",),
+    "relate": ("new", "rejected"),
+}
+
+
+def was_made(item: WorkItem, user: User, said: Mapping[str, Any]) -> bool:
+    """Whether this user has made this very decision already: its answer got lost, and it is sent again."""
+    if str(item.version - 1) != said.get("version"):
+        return False
+    decision = str(said.get("decision"))
+    if item.state == WorkItem.State.DONE:
+        return item.resolved_by_id == user.pk and item.resolution in ENDINGS.get(decision, ())
+    if item.state == WorkItem.State.SNOOZED:
+        return decision == "snooze"
+    last = next(reversed(item.details.get("set_aside", [])), None)
+    if decision != "reject" or last is None:
+        return False
+    return GoldenRecord.objects.filter(pk=last["golden"], public_id=said.get("candidate", "")).exists()
+
+
+def what_changed(item: WorkItem, said: Mapping[str, Any]) -> str:
+    """What is not as it was when the steward looked at it, in a sentence; empty when it is."""
+    if not item.is_live:
+        who = item.resolved_by.display_name if item.resolved_by else "Concord"
+        when = f" at {words.show_time(item.resolved_at)}" if item.resolved_at else ""
+        why = f" ({item.resolution_reason})" if item.resolution_reason else ""
+        return f"{who} decided{when}: {words.resolution_words(item.resolution).lower()}{why}."
+    best = Review(item).candidate
+    if str(item.version) == said.get("version") or best is None:
+        return ""
+    seen = f", not {said['candidate']}" if said.get("candidate") not in ("", None, best.golden.public_id) else ""
+    return f"Now the best candidate is {best.golden.public_id}{seen}, with {words.percent(best.probability)}."

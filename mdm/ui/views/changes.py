@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from mdm.models import ChangeRequest
+from mdm.models import ChangeRequest, Policy
 from mdm.permissions import VIEW
 from mdm.services import requests as service
 from mdm.ui.pages import POST, Request, not_found, page, render
 from mdm.ui.readers import changes as reader
+from mdm.ui.readers.rules import Proposal
 
 
 @page(VIEW)
@@ -24,7 +27,9 @@ def listing(request: Request) -> HttpResponse:
 @page(VIEW)
 def request(request: Request, pk: int) -> HttpResponse:
     found = _find(pk)
-    context = {"section": "changes", "change": found, "rows": reader.rows(found)}
+    context: dict[str, Any] = {"section": "changes", "change": found, "rows": reader.rows(found)}
+    if found.policy is not None and found.policy.kind == Policy.Kind.MATCH:
+        context["proposal"] = Proposal(found)
     own = found.proposer_id == request.user.pk
     return render(request, "changes/change.html", context | {"own": own, "stale": reader.is_stale(found)})
 
@@ -47,7 +52,7 @@ def decide(request: Request, pk: int) -> HttpResponse:
 
 
 def _find(pk: int) -> ChangeRequest:
-    rows = ChangeRequest.objects.select_related("subject", "other", "proposer", "approver")
+    rows = ChangeRequest.objects.select_related("subject", "other", "proposer", "approver", "policy")
     found = rows.filter(pk=pk).first()
     if found is None:
         raise not_found(f"change request {pk}")

@@ -19,9 +19,11 @@ from mdm.permissions import DECIDE, VIEW
 from mdm.services import review as service
 from mdm.services.undo import undo as undo_decision
 from mdm.ui.pages import POST, Request, is_fragment, not_found, page, render
+from mdm.ui.readers import queue as queues
 from mdm.ui.readers import review as reader
+from mdm.ui.readers import work
 
-UNDO = "last-review"  # in the session: the item that Z takes back
+UNDO, UNDOABLE = "last-reviews", 20  # in the session: the items that Z takes back, the last decision last
 DAYS = {"tomorrow": 1, "week": 7, "month": 30}
 
 
@@ -48,32 +50,44 @@ def pair(request: Request, pk: int) -> HttpResponse:
 
 @page(DECIDE, POST)
 def decide(request: Request, pk: int) -> HttpResponse:
-    """Carry out a decision and go on. Somebody else was faster: 409 and the item as it is now."""
+    """Carry out a decision and go on. Somebody else was faster: 409 and the item as it is now, with what changed.
+
+    The same decision sent again, because its answer got lost, is answered as if it had just been made.
+    """
     item, found, form = _find(pk), _queue(request), Decision(request.POST)
     try:
-        _carry_out(request, item, form)
+        if not reader.was_made(item, request.user, form.data):
+            _carry_out(request, item, form)
     except ConcordError as error:
-        messages.error(request, error.message)
-        return _workplace(request, _queue(request), _find(pk), form.data.get("candidate", ""), status=error.status)
+        return _refused(request, pk, form, error)
     decided = _find(pk)
-    if decided.state == WorkItem.State.DONE:
-        request.session[UNDO] = pk
+    if decided.state != WorkItem.State.SNOOZED:
+        request.session[UNDO] = [*request.session.get(UNDO, []), pk][-UNDOABLE:]
     again = decided.state == WorkItem.State.OPEN  # with candidates left, it shows the next one
-    return _onward(request, decided if again else found.after(pk) or found.after(pk, -1))
+    return _onward(request, decided if again else found.onward(pk))
+
+
+def _refused(request: Request, pk: int, form: Decision, error: ConcordError) -> HttpResponse:
+    now = _find(pk)
+    changed = reader.what_changed(now, form.data) if error.status == Stale.status else ""
+    messages.error(request, f"{error.message} {changed}".strip())
+    return _workplace(request, _queue(request), now, form.data.get("candidate", ""), status=error.status)
 
 
 @page(DECIDE, POST)
 def undo(request: Request) -> HttpResponse:
     """Take back the last decision and show its item again."""
-    item = _find(request.session.get(UNDO, 0))
+    last: list[int] = request.session.get(UNDO, [])
+    item = _find(last[-1] if last else 0)
+    request.session[UNDO] = last[:-1]  # one that can't be taken back doesn't bar the way to those before it
     undo_decision(item=item, actor=request.user)
-    del request.session[UNDO]
     messages.success(request, f"Taken back: {item.title}")
     return _onward(request, item)
 
 
 @page(DECIDE, POST)
 def claim(request: Request, pk: int) -> HttpResponse:
+    """Take an item, also one that somebody else holds; or give one's own back."""
     item = _find(pk)
     mine = item.assignee_id == request.user.pk
     service.assign(item=item, assignee=None if mine else request.user, actor=request.user)
@@ -95,10 +109,9 @@ def _find(pk: int) -> WorkItem:
     return item
 
 
-def _queue(request: Request) -> reader.Queue:
+def _queue(request: Request) -> queues.Queue:
     asked = request.POST if request.method == "POST" else request.GET
-    domain = asked.get("domain", "")
-    return reader.queue(request.user, asked.get("view", "team"), domain if domain in DOMAINS else "")
+    return queues.queue(request.user, queues.Asked.of({name: str(text) for name, text in asked.items()}))
 
 
 def _carry_out(request: Request, item: WorkItem, form: Decision) -> None:
@@ -141,22 +154,25 @@ def _accept(request: Request, said: dict[str, Any], data: dict[str, Any]) -> str
 
 def _onward(request: Request, item: WorkItem | None) -> HttpResponse:
     """To an item, or to the queue when there is none; a fragment swaps in place."""
-    asked = _queue(request)
-    address = reverse("review-item", args=[item.pk]) if item else reverse("review")
+    found = _queue(request)
+    item = item or found.first
+    address = f"{reverse('review-item', args=[item.pk]) if item else reverse('review')}?{found.asked.query}"
     if not is_fragment(request):
-        return redirect(f"{address}?view={asked.view}&domain={asked.domain}")
-    response = _workplace(request, asked, _find(item.pk) if item else asked.first)
-    response["HX-Push-Url"] = f"{address}?view={asked.view}&domain={asked.domain}"
+        return redirect(address)
+    response = _workplace(request, found, _find(item.pk) if item else None)
+    response["HX-Push-Url"] = address
     return response
 
 
 def _workplace(
-    request: Request, found: reader.Queue, item: WorkItem | None, candidate: str = "", status: int = 200
+    request: Request, found: queues.Queue, item: WorkItem | None, candidate: str = "", status: int = 200
 ) -> HttpResponse:
     context: dict[str, Any] = {"section": "review", "queue": found, "item": item, "domains": DOMAINS.values()}
     if item is not None:
         context["review"] = reader.Review(item, candidate)
         context["previous"], context["following"] = found.after(item.pk, -1), found.after(item.pk)
+        context["upcoming"] = found.onward(item.pk)  # fetched beforehand, to be there once this one is decided
+        context["held"] = item.is_live and item.assignee_id not in (None, request.user.pk)
         context["relations"] = Relation.Kind.choices
-    context["undo"] = request.session.get(UNDO)
+    context |= {"undo": request.session.get(UNDO), "kinds": [(kind, kind.label) for kind in work.REVIEWS]}
     return render(request, "review/review.html", context, fragment="review/work.html", status=status)

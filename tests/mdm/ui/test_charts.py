@@ -62,3 +62,18 @@ def test_a_single_value_is_no_trend(values):
 
 def test_a_flat_trend_is_drawn():
     assert charts.spark([2.0, 2.0, 2.0], 84, 30) is not None
+
+
+def test_shares_over_time_end_where_the_last_value_is_and_names_do_not_overlap():
+    chart = charts.Lines(["1 Nov", "8 Nov", "15 Nov"], {"A": [90, 95, 100], "B": [90, None, 99.5]}, "Scores")
+    assert chart.low == 88
+    assert [label for _, label in chart.ticks] == [88, 91, 94, 97, 100]
+    ends = {line.name: (line.x, line.y) for line in chart.lines}
+    assert ends["A"] == ("100.00%", 0.0)
+    assert len(next(line for line in chart.lines if line.name == "B").segments) == 1, "what wasn't measured is no point"
+    first, second = sorted(line.name_y for line in chart.lines)
+    assert second - first >= 14
+
+
+def test_a_low_share_lowers_the_axis():
+    assert charts.Lines(["a", "b"], {"A": [31, 100]}, "Scores").low == 20

@@ -10,11 +10,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from mdm.models import Comment, Judgement, Relation, SourceRecord, WorkItem
+from mdm.models import Check, Comment, Judgement, Relation, SourceRecord, WorkItem
+from mdm.services import double_review
+from mdm.services import review as service
+from mdm.ui.readers import queue as queues
 from mdm.ui.readers.compare import Comparison
 from mdm.ui.readers.review import Review
+from sync.models import Target
 from tests.mdm import kit
-from tests.mdm.ui.conftest import HX
+from tests.mdm.ui.conftest import HX, browser
 
 State = WorkItem.State
 
@@ -208,7 +212,7 @@ def test_the_queue_can_be_narrowed_to_a_domain(steward, item):
 
 def test_overdue_items_are_marked(steward, item):
     WorkItem.objects.update(due_at=timezone.now() - timezone.timedelta(hours=1))
-    assert "Overdue" in text_of(steward.get("/review/"))
+    assert "1 h late" in text_of(steward.get("/review/"))
 
 
 def test_a_value_only_one_side_states_is_no_choice(item):
@@ -258,3 +262,141 @@ def test_an_implant_is_shown_beside_the_certainty_that_implants_need():
     kit.feed("scm", {"S1": likely | {"implant": True}})
     assert Review(item).thresholds == pytest.approx((1 / 20, 1 - 1 / 30))
     assert Review(kit.review("scm", "S1")).thresholds == pytest.approx((0.025, 0.995))
+
+
+def test_the_queue_shows_only_what_is_asked_for(steward, item):
+    assert item.title in text_of(steward.get("/review/?kind=possible_match&system=scm"))
+    assert "No item fits this filter" in text_of(steward.get("/review/?system=erp"))
+    assert "No item fits this filter" in text_of(steward.get("/review/?due=over"))
+    assert "No item fits this filter" in text_of(steward.get("/review/?due=mentions"))
+    comment = f"/review/{item.pk}/comment/"
+    browser("steward", "approver").post(comment, {"text": "@steward what do you think?"})
+    assert item.title in text_of(steward.get("/review/?due=mentions"))
+
+
+def test_a_filter_is_kept_from_one_item_to_the_next(steward, item):
+    answer = steward.get(f"/review/{item.pk}/?domain=item&due=day").content.decode()
+    assert '<input type="hidden" name="due" value="day">' in answer
+    moved = steward.post(f"/review/{item.pk}/claim/", {"domain": "item", "due": "day"})
+    assert moved["Location"] == f"/review/{item.pk}/?domain=item&amp;due=day".replace("&amp;", "&")
+
+
+def test_a_long_queue_is_read_in_pages_without_gaps(steward, item, monkeypatch):
+    kit.feed(
+        "scm",
+        {f"D{n}": kit.SAME_CATHETER | {"description": f"Foley catheter, {n} Fr, 5 mL, coated"} for n in range(20, 30)},
+    )
+    monkeypatch.setattr("mdm.ui.readers.queue.SHOWN", 4)
+    seen, start = [], ""
+    while True:
+        page = queues.queue(kit.steward(), queues.Asked(start=start))
+        seen += [entry.item.pk for entry in page.entries]
+        start = page.following_page
+        if not start:
+            break
+    assert len(seen) > 4
+    assert seen == list(WorkItem.objects.filter(state=State.OPEN).values_list("pk", flat=True))
+
+
+def test_what_somebody_else_holds_is_shown_and_not_offered(steward, item):
+    omar = kit.person("omar", "steward")
+    service.assign(item=item, assignee=omar, actor=omar)
+    page = text_of(steward.get(f"/review/{item.pk}/"))
+    assert "Taken by omar" in page
+    assert 'value="accept"' not in steward.get(f"/review/{item.pk}/").content.decode()
+    assert decide(steward, item, "accept").status_code == 409
+
+
+def test_the_same_decision_sent_again_is_answered_as_before(steward, item):
+    first, again = decide(steward, item, "reject"), decide(steward, item, "reject")
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert Judgement.objects.count() == 1
+    assert decide(steward, item, "accept").status_code == 409, "another decision is no repetition"
+
+
+def test_a_late_decision_is_told_what_the_first_one_was(steward, item):
+    service.reject(item=item, actor=kit.person("omar", "steward"), reason="Other size")
+    answer = text_of(decide(steward, item, "accept"))
+    assert "omar decided" in answer
+    assert "rejected (Other size)" in answer
+
+
+def test_a_typed_value_survives_and_one_that_does_not_fit_is_refused(steward, item):
+    answer = decide(steward, item, "accept", **{"value.description": "x" * 2001})
+    assert answer.status_code == 422
+    assert "Description" in text_of(answer)
+    decide(steward, item, "accept", **{"value.description": "Foley catheter 18 Fr, coated"})
+    assert kit.golden("erp", "E1").name == "Foley catheter 18 Fr, coated"
+
+
+def test_a_candidate_that_comes_close_is_told_apart_by_its_evidence(item):
+    best = item.candidates[0]
+    other = best | {"golden": best["golden"], "score": best["score"] - 2}
+    other["evidence"] = [e | {"bits": e["bits"] - 2} if e["field"] == "code" else e for e in best["evidence"]]
+    item.candidates = [best, other]
+    shown = Review(item)
+    assert shown.margin == pytest.approx(2)
+    assert [label for label, _ in shown.why_not] == [next(e["label"] for e in best["evidence"] if e["field"] == "code")]
+
+
+def test_the_impact_names_the_codes_that_move_and_the_values_that_change(steward, item):
+    system = kit.code_system("scm").system
+    Target.objects.create(
+        code="scm", name="Supply chain", adapter="rest_json", system=system, subscriptions={"item": {}}
+    )
+    page = text_of(steward.get(f"/review/{item.pk}/"))
+    assert "Supply chain 1 moves" in page
+
+
+def test_many_reviews_are_tried_accepted_and_handed_over(steward, item):
+    assert item.title in text_of(steward.get("/review/bulk/"))
+    tried = text_of(steward.post("/review/bulk/", {"item": item.pk}))
+    assert "Would be matched 0" in tried
+    assert "A field differs" in tried
+    assert (
+        steward.post("/review/bulk/accept/", {"seen": f"{item.pk}:{item.version}", "reason": "Sure"}).status_code == 302
+    )
+    item.refresh_from_db()
+    assert item.state == State.OPEN
+    steward.post("/review/bulk/assign/", {"item": item.pk, "assignee": kit.steward().pk})
+    item.refresh_from_db()
+    assert item.assignee == kit.steward()
+
+
+def test_a_blind_question_tells_nothing_of_what_was_said_before(steward, item):
+    double_review.plan_checks(domain="item", kind="sample", count=5, actor=kit.steward())
+    assert "No question is left for you" in text_of(steward.get("/review/blind/"))
+    service.reject(item=item, actor=kit.person("omar", "steward"), reason="Other size")
+    double_review.plan_checks(domain="item", kind="blind", count=5, actor=kit.steward())
+    html = steward.get("/review/blind/").content.decode()
+    assert "Other size" not in html
+    assert "omar" not in html
+    assert "%" not in text_of(steward.get("/review/blind/")).partition("The same, or not?")[2]
+    check = Check.objects.get()
+    steward.post(f"/review/blind/{check.pk}/", {"same": "no"})
+    check.refresh_from_db()
+    assert (check.same, check.answered_by) == (False, kit.steward())
+    assert steward.post(f"/review/blind/{check.pk}/", {"same": "yes"}).status_code == 409
+
+
+def test_a_group_shows_each_pair_and_is_split_by_selection(steward, viewer, db):
+    survivor, _ = kit.merged()
+    page = text_of(steward.get(f"/items/{survivor.public_id}/group/"))
+    assert "1 and 2" in page
+    said = {"source": kit.source("scm", "S1").pk, "reason": "A stapler"}
+    assert viewer.post(f"/items/{survivor.public_id}/split/", said).status_code == 403
+    assert steward.post(f"/items/{survivor.public_id}/split/", said | {"reason": ""}).status_code == 422
+    steward.post(f"/items/{survivor.public_id}/split/", said)
+    assert kit.golden("scm", "S1") != survivor
+
+
+def test_a_group_asks_as_many_questions_for_many_records_as_for_few(steward, db):
+    survivor, _ = kit.merged()
+    steward.get(f"/items/{survivor.public_id}/group/")
+    with CaptureQueriesContext(connection) as few:
+        steward.get(f"/items/{survivor.public_id}/group/")
+    kit.feed("third", {"T1": kit.CATHETER})
+    service.accept(item=kit.review("third", "T1"), golden=survivor, actor=kit.steward())
+    with CaptureQueriesContext(connection) as many:
+        steward.get(f"/items/{survivor.public_id}/group/")
+    assert len(many) <= len(few)

@@ -1,0 +1,238 @@
+"""Rules as they are in force, their versions, and what a proposed change would do."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import matching
+from mdm import policies
+from mdm.canonical import DOMAINS, Domain
+from mdm.models import AuditEntry, ChangeRequest, GoldenRecord, Policy, SourceRecord, SourceSystem
+from mdm.services.agreement import ENGINE_FIELDS
+
+KINDS = dict(Policy.Kind.choices)
+THRESHOLDS = {
+    "costs.false_link": "A wrong link costs, in reviews",
+    "costs.missed_link": "A missed link costs, in reviews",
+    "critical.false_link": "The same for critical records, wrong",
+    "critical.missed_link": "The same for critical records, missed",
+    "review_bits": "Bits below which a pair is not looked at",
+}
+SHOWN = 12  # examples of each kind
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    domain: Domain
+    kind: str
+    label: str
+    policy: Policy | None  # None: as built in
+    proposal: ChangeRequest | None
+
+
+def overview() -> list[InForce]:
+    """Every set of rules. Two queries."""
+    active = {(row.kind, row.domain): row for row in Policy.objects.filter(active=True).select_related("author")}
+    waiting = ChangeRequest.objects.filter(kind=ChangeRequest.Kind.POLICY, state=ChangeRequest.State.OPEN)
+    proposed = {row.path: row for row in waiting.select_related("proposer")}
+    return [
+        InForce(spec, kind, label, active.get((kind, domain)), proposed.get(f"{kind}:{domain}"))
+        for domain, spec in sorted(DOMAINS.items(), key=lambda pair: -pair[1].order)
+        for kind, label in KINDS.items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    path: str
+    label: str
+    before: float
+    after: float
+    x: str  # of the bars, in percent of the drawing
+    old: str
+    new: str
+
+    @property
+    def changed(self) -> bool:
+        return self.before != self.after
+
+
+class Rules:
+    """One set of rules: in force, or as a version stated them."""
+
+    def __init__(self, kind: str, domain: str, version: int = 0) -> None:
+        self.kind, self.spec, self.label = kind, DOMAINS[domain], KINDS[kind]
+        self._version = version
+
+    @cached_property
+    def versions(self) -> list[Policy]:
+        rows = Policy.objects.filter(kind=self.kind, domain=self.spec.name).select_related("author", "change_request")
+        return list(rows.order_by("-version"))
+
+    @cached_property
+    def policy(self) -> Policy | None:
+        """None: as built in."""
+        shown = (row for row in self.versions if (row.version == self._version if self._version else row.active))
+        return next(shown, None)
+
+    @property
+    def version(self) -> int:
+        return self.policy.version if self.policy else 0
+
+    @cached_property
+    def proposal(self) -> ChangeRequest | None:
+        path = f"{self.kind}:{self.spec.name}"
+        rows = ChangeRequest.objects.filter(kind=ChangeRequest.Kind.POLICY, state=ChangeRequest.State.OPEN, path=path)
+        return rows.first()
+
+    @cached_property
+    def failed(self) -> AuditEntry | None:
+        """The last attempt at a proposal that came to nothing, if nothing was proposed since."""
+        tried = AuditEntry.objects.filter(action="policy.failed", after__rules=f"{self.kind}:{self.spec.name}").first()
+        newest = self.versions[0].created_at if self.versions else None
+        return tried if tried and (newest is None or tried.at > newest) else None
+
+    @cached_property
+    def match(self) -> matching.Policy:
+        row = self.policy
+        return matching.Policy.from_json(row.body) if row else matching.Policy.default(self.spec.name)
+
+    @property
+    def thresholds(self) -> list[tuple[str, str, float]]:
+        body = flat(self.match.to_json())
+        return [(path, label, body[path]) for path, label in THRESHOLDS.items()]
+
+    @property
+    def weights(self) -> list[tuple[str, list[Weight]]]:
+        weights = self.match.weights
+        return by_field(self.spec, weights, weights)
+
+    @property
+    def required(self) -> list[str]:
+        fields = self.spec.by_name
+        names = self.policy.body["required"] if self.policy else policies.REQUIRED[self.spec.name]
+        return [fields[name].label if name in fields else name for name in names]
+
+    @cached_property
+    def systems(self) -> list[SourceSystem]:
+        return list(SourceSystem.objects.filter(active=True, code_systems__domain=self.spec.name).distinct())
+
+    @property
+    def trust(self) -> list[tuple[str, list[tuple[int, bool]]]]:
+        """Per attribute, each system's trust and whether the rules set it for this attribute alone."""
+        own: Mapping[str, Mapping[str, int]] = self.policy.body.get("trust", {}) if self.policy else {}
+        rows = []
+        for spec in self.spec.fields:
+            said = own.get(spec.name, {})
+            cells = [(said.get(s.code, s.trust_in(self.spec.name)), s.code in said) for s in self.systems]
+            rows.append((spec.label, cells))
+        return rows
+
+
+class Proposal:
+    """A proposed change of match rules: what differs, how good it is on labels, and what it would do."""
+
+    def __init__(self, request: ChangeRequest) -> None:
+        self.request = request
+        self.policy: Policy = request.policy  # type: ignore[assignment]  # rules.propose gives it one
+        self.spec = DOMAINS[self.policy.domain]
+        self.population: dict[str, Any] = request.diff.get("population", {})
+        self.training: dict[str, Any] = request.diff.get("training", {})
+
+    @cached_property
+    def _before(self) -> Mapping[str, float]:
+        """Values of the rules that the proposal was compared with."""
+        rows = Policy.objects.filter(
+            kind=self.policy.kind, domain=self.spec.name, version=self.request.expected_version
+        )
+        row = rows.first()
+        policy = matching.Policy.from_json(row.body) if row else matching.Policy.default(self.spec.name)
+        return flat(policy.to_json())
+
+    @property
+    def weights(self) -> list[tuple[str, list[Weight]]]:
+        """Of the fields in which a weight changes."""
+        after = flat(self.policy.body)
+        old, new = ({k[8:]: v for k, v in body.items() if k.startswith("weights.")} for body in (self._before, after))
+        grouped = by_field(self.spec, old, {**old, **new})
+        return [(label, rows) for label, rows in grouped if any(row.changed for row in rows)]
+
+    @property
+    def thresholds(self) -> list[tuple[str, Any, Any]]:
+        """(label, before, after) of what isn't a weight and differs."""
+        labels = {**THRESHOLDS, "sure_score": "Bits from which a pair links by itself"}
+        kept = ((path, part) for path, part in self.request.diff.items() if isinstance(part, dict) and "after" in part)
+        return [
+            (labels.get(path, path.replace(".", ": ").replace("_", " ").capitalize()), part["before"], part["after"])
+            for path, part in kept
+            if not path.startswith("weights.")
+        ]
+
+    @property
+    def queue_change(self) -> int:
+        reviews = self.population.get("reviews", {})
+        return int(reviews.get("opened", 0)) - int(reviews.get("settled", 0))
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        examples = [row for kind in ("merges", "splits", "moves") for row in self._examples(kind)]
+        ids = {row[key] for row in examples for key in ("golden", "other", "from", "to") if key in row}
+        return dict(GoldenRecord.objects.filter(public_id__in=ids).values_list("public_id", "name"))
+
+    @property
+    def examples(self) -> list[tuple[str, str, list[tuple[str, str]], str]]:
+        """(icon, outcome, records as (public id, name), why) of the first of each kind."""
+        found = []
+        for row in self._examples("splits"):
+            found.append(("split", "Split", self._named(row, "golden"), f"into {len(row['parts'])}"))
+        for row in self._examples("merges"):
+            found.append(("git-merge", "One record", self._named(row, "golden", "other"), f"{row['score']:.1f} bits"))
+        sources = dict(self._codes)
+        for row in self._examples("moves"):
+            named = self._named(row, "from", "to")
+            found.append(("arrow-right", "Moves", named, sources.get(row["source"], "a source record")))
+        return found
+
+    @property
+    def _codes(self) -> list[tuple[int, str]]:
+        ids = [row["source"] for row in self._examples("moves")]
+        return list(SourceRecord.objects.filter(pk__in=ids).values_list("pk", "code"))
+
+    def _examples(self, kind: str) -> list[dict[str, Any]]:
+        return list(self.population.get(kind, {}).get("examples", []))[:SHOWN]
+
+    def _named(self, row: Mapping[str, Any], *keys: str) -> list[tuple[str, str]]:
+        return [(str(row[key]), self.names.get(str(row[key]), str(row[key]))) for key in keys]
+
+
+def flat(body: Mapping[str, Any]) -> dict[str, Any]:
+    """{"costs": {"false_link": 30}} → {"costs.false_link": 30}."""
+    found: dict[str, Any] = {}
+    for name, value in body.items():
+        found |= {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, Mapping) else {name: value}
+    return found
+
+
+def by_field(spec: Domain, before: Mapping[str, float], after: Mapping[str, float]) -> list[tuple[str, list[Weight]]]:
+    """Weights by the field that they belong to, with bars on one scale."""
+    most = max((abs(value) for value in (*before.values(), *after.values())), default=1.0) or 1.0
+    rows = [_weight(path, before.get(path, 0.0), after[path], most) for path in after]
+    grouped = itertools.groupby(rows, key=lambda row: row.path.partition(".")[0])
+    return [(field_label(spec, name), list(weights)) for name, weights in grouped]
+
+
+def _weight(path: str, before: float, after: float, most: float) -> Weight:
+    word = path.partition(".")[2].replace("_", " ")
+    x, (old, new) = "0%", (f"{abs(value) / most * 100:.1f}%" for value in (before, after))
+    return Weight(path, word.capitalize(), before, after, x, old, new)
+
+
+def field_label(spec: Domain, name: str) -> str:
+    """What people call a field that the engine compares."""
+    known = {engine: canonical for canonical, engine in ENGINE_FIELDS[spec.name].items()}
+    field = spec.by_name.get(known.get(name, name))
+    return field.label if field else name.replace("_", " ").capitalize()

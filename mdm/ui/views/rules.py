@@ -1,0 +1,88 @@
+"""Rules: in force, by version, and proposed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from kombu.exceptions import OperationalError
+
+from mdm import tasks
+from mdm.canonical import DOMAINS
+from mdm.exceptions import InvalidValue, NeedsReason, Refused
+from mdm.models import Policy, SourceRecord
+from mdm.permissions import DECIDE, VIEW
+from mdm.services import learning
+from mdm.services.revise import CHANGEABLE, revise
+from mdm.ui.pages import POST, Request, not_found, page, render
+from mdm.ui.readers import rules as reader
+
+AT_ONCE = 5_000  # source records that are looked at while the steward waits
+
+
+@page(VIEW)
+def listing(request: Request) -> HttpResponse:
+    return render(request, "rules/list.html", {"section": "rules", "rules": reader.overview()})
+
+
+@page(VIEW)
+def detail(request: Request, kind: str, domain: str, version: int = 0) -> HttpResponse:
+    """The rules in force, or those of one version."""
+    if kind not in Policy.Kind.values:
+        raise not_found(f"kind of rules {kind}")
+    rules = reader.Rules(kind, domain, version)
+    if version and rules.policy is None:
+        raise not_found(f"version {version} of these rules")
+    return render(request, "rules/detail.html", {"section": "rules", "rules": rules, "asked": version})
+
+
+@page(DECIDE, POST)
+def propose(request: Request, domain: str) -> HttpResponse:
+    """Match rules with other values, as a proposal with what it would do."""
+    version, reason = request.POST.get("version", ""), request.POST.get("reason", "")
+    values, seen = _changed(request, domain), int(version) if version.isdecimal() else 0
+    if _is_large(domain):
+        return _later(request, domain, tasks.revise_rules, domain, values, seen, request.user.pk, reason)
+    change = revise(domain=domain, values=values, expected_version=seen, actor=request.user, reason=reason)
+    messages.success(request, "Proposed. A second person decides.")
+    return redirect("change", change.pk)
+
+
+@page(DECIDE, POST)
+def train(request: Request, domain: str) -> HttpResponse:
+    """Learn rules from what people decided, as a proposal."""
+    reason = request.POST.get("reason", "")
+    if _is_large(domain):
+        return _later(request, domain, tasks.train_rules, domain, request.user.pk, reason)
+    change = learning.train(domain=domain, actor=request.user, reason=reason)
+    messages.success(request, f"Learned from the labels of {DOMAINS[domain].plural.lower()}. A second person decides.")
+    return redirect("change", change.pk)
+
+
+def _is_large(domain: str) -> bool:
+    """Whether deciding every record under two sets of rules takes longer than a person waits."""
+    return SourceRecord.objects.filter(domain=domain)[: AT_ONCE + 1].count() > AT_ONCE
+
+
+def _later(request: Request, domain: str, task: Any, *told: Any) -> HttpResponse:
+    if not request.POST.get("reason", "").strip():
+        raise NeedsReason
+    try:
+        task.delay(*told)
+    except OperationalError as error:
+        raise Refused("No worker can be reached. Try again in a moment.") from error
+    messages.success(request, "A worker looks at the whole population. The proposal then appears under Approvals.")
+    return redirect("rules-detail", Policy.Kind.MATCH, domain)
+
+
+def _changed(request: Request, domain: str) -> dict[str, float]:
+    """What the form says otherwise than the rules in force."""
+    now: dict[str, Any] = reader.flat(reader.Rules(Policy.Kind.MATCH, domain).match.to_json())
+    asked = {path: request.POST[path] for path in now if path.partition(".")[0] in CHANGEABLE and path in request.POST}
+    try:
+        values = {path: float(text) for path, text in asked.items()}
+    except ValueError as error:
+        raise InvalidValue("Give each rule as a number.") from error
+    return {path: value for path, value in values.items() if value != float(now[path])}

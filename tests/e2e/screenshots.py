@@ -1,0 +1,54 @@
+"""`make screenshots`: every screen as a picture under docs/screens, in 256 colours.
+
+Not collected with the tests; pytest runs it when it is named, because it wants the same hospital and browser.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from PIL import Image
+from playwright.sync_api import Browser
+
+from tests.e2e.conftest import Complaints, watched
+from tests.e2e.hospital import Hospital
+from tests.e2e.screens import SCREENS, Screen
+from tests.e2e.test_screens import show
+
+DESKTOP, TABLET = (1440, 900), (768, 1024)
+
+
+@pytest.mark.django_db
+def test_draw_every_screen(browser: Browser, hospital: Hospital) -> None:
+    directory = Path(settings.BASE_DIR, "docs", "screens")
+    directory.mkdir(exist_ok=True)
+    for old in directory.glob("*.png"):
+        old.unlink()
+    for name, screen, theme, size in drawings():
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]}, color_scheme=theme, reduced_motion="reduce"
+        )
+        page = watched(context, Complaints())
+        show(screen, page, hospital)
+        save(page.screenshot(), directory / f"{name}.png")
+        context.close()
+
+
+def drawings() -> list[tuple[str, Screen, str, tuple[int, int]]]:
+    """(file name, screen, theme, size) of every picture."""
+    drawn = [screen for screen in SCREENS if screen.drawn]
+    return [
+        *((screen.name, screen, "light", DESKTOP) for screen in drawn),
+        *((f"{screen.name}-dark", screen, "dark", DESKTOP) for screen in drawn if screen.dark),
+        *((f"{screen.name}-768", screen, "light", TABLET) for screen in drawn if screen.narrow),
+    ]
+
+
+def save(png: bytes, path: Path) -> None:
+    """A third of the size: the screens have few colours."""
+    with Image.open(io.BytesIO(png)) as image:
+        few = image.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        few.save(path, optimize=True)

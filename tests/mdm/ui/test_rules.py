@@ -1,0 +1,138 @@
+"""Rules in force, proposed and decided; accuracy with its intervals."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from mdm import tasks
+from mdm.models import AuditEntry, ChangeRequest, Check, LabelBatch, Policy
+from tests.mdm import kit, learning
+from tests.mdm.ui.conftest import browser
+
+pytestmark = pytest.mark.django_db
+
+
+def text_of(answer) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", unescape(answer.content.decode())).split())
+
+
+def propose(client, **values: object):
+    said = {"version": 0, "reason": "Fewer wrong links", **values}
+    return client.post("/rules/match/items/propose/", said)
+
+
+def test_every_set_of_rules_is_listed_in_few_queries(viewer):
+    with CaptureQueriesContext(connection) as asked:
+        page = text_of(viewer.get("/rules/"))
+    assert page.count("As built in") == 12
+    assert len(asked) <= 16
+
+
+def test_match_rules_say_from_when_a_link_is_made(viewer):
+    page = text_of(viewer.get("/rules/match/items/"))
+    assert "Linked by itself from 96.7%" in page
+    assert "Catalogue no." in page
+
+
+@pytest.mark.parametrize("kind", ["survivorship", "publish"])
+def test_other_rules_are_shown_too(viewer, kind):
+    kit.code_system("erp", trust=70)
+    page = text_of(viewer.get(f"/rules/{kind}/items/"))
+    assert "Description" in page
+    assert viewer.get("/rules/nonsense/items/").status_code == 404
+    assert viewer.get(f"/rules/{kind}/items/7/").status_code == 404
+
+
+def test_changed_rules_are_a_proposal_that_somebody_else_decides(steward, approver):
+    kit.doubtful()
+    answer = propose(steward, **{"costs.false_link": "60"})
+    request = ChangeRequest.objects.get(kind="policy")
+    assert answer["Location"] == f"/approvals/{request.pk}/"
+    page = text_of(steward.get(answer["Location"]))
+    assert "2 records decided anew" in page
+    assert "A wrong link costs" in page
+    assert "somebody else decides" in page
+    assert "A change waits" in text_of(steward.get("/rules/match/items/"))
+    approver.post(f"/approvals/{request.pk}/decide/", {"decision": "approve"})
+    assert Policy.objects.get(active=True).version == 1
+    assert "Version 1" in text_of(steward.get("/rules/match/items/"))
+
+
+def test_rules_that_are_no_numbers_are_refused(steward):
+    assert propose(steward, **{"costs.false_link": "many"}).status_code == 422
+    assert propose(steward).status_code == 422, "nothing changed"
+    assert not ChangeRequest.objects.exists()
+
+
+def test_a_viewer_changes_no_rules(viewer):
+    assert propose(viewer, **{"costs.false_link": "60"}).status_code == 403
+    assert 'name="reason"' not in viewer.get("/rules/match/items/").content.decode()
+
+
+def test_a_large_population_is_looked_at_by_a_worker(steward, monkeypatch):
+    kit.doubtful()
+    monkeypatch.setattr("mdm.ui.views.rules.AT_ONCE", 1)
+    told = []
+    monkeypatch.setattr(tasks.revise_rules, "delay", lambda *args: told.append(args))
+    assert propose(steward, **{"costs.false_link": "60"})["Location"] == "/rules/match/items/"
+    tasks.revise_rules(*told[0])
+    assert ChangeRequest.objects.get(kind="policy").proposer == kit.steward()
+
+
+def test_a_worker_that_is_refused_tells_why_on_the_rules_page(steward):
+    tasks.train_rules("item", kit.steward().pk, "Reviews of March")
+    assert AuditEntry.objects.get(action="policy.failed").after == {"rules": "match:item"}
+    assert "came to nothing: Nothing was decided here yet" in text_of(steward.get("/rules/match/items/"))
+
+
+def test_accuracy_shows_counts_and_intervals_and_says_what_is_too_little(viewer):
+    learning.population()
+    page = text_of(viewer.get("/accuracy/?domain=item"))
+    assert "of 8" in page
+    assert "Not enough decisions" in page
+    assert "Nothing answered twice yet" in page
+
+
+def test_two_stewards_are_compared(steward):
+    learning.population()
+    learning.decide("E1", "S2", same=False, actor=learning.colleague())
+    steward.post("/accuracy/items/plan/", {"kind": "blind", "count": 5})
+    check = Check.objects.get()
+    steward.post(f"/review/blind/{check.pk}/", {"same": "no"})
+    assert "colleague and steward 1 of 1" in text_of(steward.get("/accuracy/"))
+
+
+def test_a_batch_of_labels_shows_its_progress(steward):
+    kit.doubtful()
+    steward.post("/accuracy/items/plan/", {"kind": "label", "count": 5})
+    assert LabelBatch.objects.count() == 1
+    assert "0 of 1" in text_of(steward.get("/accuracy/"))
+    steward.post(f"/review/blind/{Check.objects.get().pk}/", {"same": "no"})
+    assert "1 of 1" in text_of(steward.get("/accuracy/"))
+
+
+def test_learning_without_labels_is_refused(steward):
+    answer = steward.post("/rules/match/items/train/", {"reason": "Reviews of March"})
+    assert answer.status_code == 422
+    assert "Nothing was decided here yet" in text_of(answer)
+
+
+def test_rules_learned_from_labels_are_shown_with_their_loss(steward):
+    learning.population()
+    for n in range(4):
+        learning.decide(f"E{n}", f"S{n + 1}", same=False)
+        learning.decide(f"E{n}", f"S{n}", same=True)
+    answer = steward.post("/rules/match/items/train/", {"reason": "Reviews of March"})
+    page = text_of(steward.get(answer["Location"]))
+    assert "On labelled pairs" in page
+    assert "4 the same, 4 not" in page
+
+
+def test_questions_are_planned_by_stewards_only():
+    assert browser("viewer").post("/accuracy/items/plan/", {"kind": "blind"}).status_code == 403
+    assert browser("steward").post("/accuracy/items/plan/", {"kind": "nonsense"}).status_code == 422
