@@ -178,6 +178,12 @@ class KeyIndex:
             parts.append(pairs * self._size + rows[at])
         return _Doubles.of(np.concatenate(parts) if parts else np.empty(0, np.int64), max(1, self._size))
 
+    @property
+    def common(self) -> tuple[Ints, Ints]:
+        """Keys that more than ``cap`` records share, and how many do."""
+        places = np.flatnonzero(self._counts > self._cap)
+        return self.numbers[places], self._counts[places]
+
     def known(self, column: Column) -> Column:
         """The column with the places of its keys in ``numbers``, without those that aren't there."""
         if not len(self.numbers):
