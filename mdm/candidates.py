@@ -96,9 +96,8 @@ def find(keys: Mapping[int, Sequence[int]], common: Mapping[int, int] = NONE) ->
             pairs[two].append(source)
     found = [(owners[key], sources) for key, sources in _sharing(FIND_SQL, [list(owners)])]
     if pairs:
-        found += [
-            (pairs[a, b], sources) for a, b, sources in _sharing(BOTH_SQL, list(map(list, zip(*pairs, strict=True))))
-        ]
+        both = [list(side) for side in zip(*pairs, strict=True)]
+        found += [(pairs[one, two], sources) for one, two, sources in _sharing(BOTH_SQL, both)]
     left, right, weights = [], [], []
     for mine, sources in found:
         if 1 < len(sources) <= KEY_CAP or (len(sources) == 1 and sources[0] not in keys):
