@@ -109,4 +109,8 @@ RECIPE = Recipe(
         Same("role", "Manager"),
     ),
     policy=Policy("cost_center", review_bits=-2.0, calibration=CALIBRATION, weights=WEIGHTS),
-)
+    tied={
+        "code": ("code", "segments"), "words": ("name",), "word": ("name",), "department": ("department",),
+        "name": ("name", "segment", "initials_of_site", "numbers"), "site": ("segments", "code", "initials_of_site"),
+    },
+)  # fmt: skip

@@ -16,7 +16,7 @@ from ..resemblance import alike_words
 from ..standardise.identifiers import registered
 from ..standardise.places import place
 from ..standardise.text import stated, unique
-from .parties import ADDRESS_SPACES, address_columns, address_keys, fingerprint, site_initials, stated_only, whole
+from .parties import ADDRESS_SPACES, AREA, address_columns, address_keys, fingerprint, site_initials, stated_only, whole
 
 DIRECTIONS = frozenset({"north", "south", "east", "west", "northeast", "northwest", "southeast", "southwest"})
 
@@ -135,4 +135,9 @@ RECIPE = Recipe(
         Same("cost_center", "Cost center"),
     ),
     policy=Policy("location", review_bits=-2.0, calibration=CALIBRATION, weights=WEIGHTS),
-)
+    tied={
+        "gln": ("gln",), "npi": ("npi",), "phone": ("phone",), "house": ("street", *AREA), "street": ("street",),
+        "place": (*AREA, "numbers"), "name": ("name", *AREA, "numbers", "parent_name"),
+        "words": ("name",), "word": ("name",),
+    },
+)  # fmt: skip
