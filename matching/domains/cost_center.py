@@ -46,7 +46,8 @@ WEIGHTS = {
     **weigh("name", agree=0.7, miss=0.6, extra=0.15, cap=0.9, floor=-5.0, whole=1.0),
     **weigh("numbers", agree=0.5, miss=1.0, extra=0.6, cap=0.3, floor=-8.0, conflict=-4.0),
     **weigh("entity", agree=0.4, miss=0.6, extra=0.1, cap=0.3, floor=-6.0),
-    **weigh("initials_of_site", rarity=0.5, different=-5.0),
+    # Initials tell the entities of a network apart as their names do; how rare they are is what they prove.
+    **weigh("initials_of_site", rarity=0.9, different=-5.0),
     **weigh("department", agree=0.3, miss=0.3, extra=0.05, cap=0.3, floor=-4.0),
     **weigh("segment", rarity=0.3, different=-1.0),
     **weigh("role", rarity=0.2, different=-0.5),
