@@ -20,6 +20,7 @@ class Clusters(Generic[Node]):
 
     @property
     def groups(self) -> set[frozenset[Node]]:
+        """The clusters, those of a single node too."""
         return set(self.of.values())
 
 

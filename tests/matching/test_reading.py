@@ -1,4 +1,4 @@
-"""What the engine makes of records is pinned: whoever changes it raises the version, so that what is stored is read anew."""
+"""What the engine makes of records is pinned: who changes it raises the version, and what is stored is read anew."""
 
 from __future__ import annotations
 
