@@ -18,7 +18,7 @@ from matching.standardise import VERSION
 PINNED = {
     "item": "b847a5a1bc4b787b",
     "supplier": "7a20af558fe5a839",
-    "location": "d779cc8380421f71",
+    "location": "49b0dc44baf9d2a0",
     "cost_center": "52bb36636f73f574",
 }  # of version 2
 
