@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .blocking import CAP, hashed, known_keys, search
+from .blocking import CAP, search
 from .bulk import settle
 from .columns import Bools, Column, Floats, Ints, Tables
 from .compare import Finding
@@ -165,16 +165,17 @@ class _Work:
 
     def _found_without(self, sample: Sequence[Std], mine: Table, table: Table) -> Bools:
         """Field × pair: whether the two share a key that the field has no part in."""
-        kinds = {hashed(key): key.partition(":")[0] for std in sample for key in self._recipe.keys(std)}
-        numbers = np.unique(mine.keys.ids)
-        theirs = known_keys(table.keys, numbers)
-        at, keys = Column(mine.keys.offsets, np.searchsorted(numbers, mine.keys.ids)).expand(self._left)
-        shared = theirs.contains(self._right[at], keys)
-        at, names = at[shared], [kinds[key] for key in numbers[keys[shared]].tolist()]
+        kinds = np.array([key.partition(":")[0] for std in sample for key in self._recipe.keys(std)])
+        (at, entry), (there, other) = _entries(mine.keys, self._left), _entries(table.keys, self._right)
+        keys = np.concatenate([mine.keys.ids[entry], table.keys.ids[other]])
+        numbers, places = np.unique(keys, return_inverse=True)
+        codes = np.concatenate([at, there]) * len(numbers) + places
+        shared = np.isin(codes[: len(at)], codes[len(at) :])
+        at, names = at[shared], kinds[entry[shared]] if len(kinds) else kinds
         free = np.zeros((len(self._fields), len(self._left)), dtype=np.bool_)
         for i, field in enumerate(self._fields):
             tied = {kind for kind, fields in self._recipe.tied.items() if field in fields}
-            free[i, at[[name not in tied for name in names]]] = True
+            free[i, at[~np.isin(names, list(tied))]] = True
         return free
 
     def _by_chance(self, themselves: Ints | None, size: int) -> Floats:
@@ -229,6 +230,15 @@ class _Work:
             if mass.sum() > 1.0:
                 return float((self._bits[field, pairs] * mass).sum() / mass.sum())
         return 0.0
+
+
+def _entries(column: Column, rows: Ints) -> tuple[Ints, Ints]:
+    """Every token of every row: (position in ``rows``, number of the entry)."""
+    starts = column.offsets[rows]
+    counts = column.offsets[rows + 1] - starts
+    at = np.repeat(np.arange(len(rows)), counts)
+    within = np.arange(len(at)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return at, np.repeat(starts, counts) + within
 
 
 def _assumed(u: Floats, bits: Floats) -> Floats:
