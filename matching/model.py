@@ -87,6 +87,7 @@ class Statistics:
         return merged
 
     def count(self, space: str, token: str) -> int:
+        """How many records have the token; of a whole table, 0 for those that hardly any has."""
         return self._counts.get(space, Counter())[token]
 
     def rarity(self, space: str, tokens: Sequence[str]) -> Floats:
@@ -103,10 +104,12 @@ class Statistics:
         return -math.log2(self.size + BACKGROUND)
 
     def to_json(self) -> dict[str, Any]:
+        """Size, and counts by space and token."""
         return {"size": self.size, "counts": {space: dict(counts) for space, counts in self._counts.items()}}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | str) -> Statistics:
+        """What ``to_json`` gave, as text or parsed."""
         values = json.loads(data) if isinstance(data, str) else data
         return cls(int(values["size"]), values["counts"])
 
@@ -189,6 +192,7 @@ class Policy:
         )
 
     def to_json(self) -> dict[str, Any]:
+        """Everything, as ``from_json`` reads it."""
         return {
             "domain": self.domain,
             "review_bits": self.review_bits,

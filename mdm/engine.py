@@ -13,7 +13,7 @@ import orjson
 from django.db import transaction
 
 import matching
-from matching import blocking
+from matching import blocking, standardise
 from matching.calibration import Calibration
 from matching.standardise import dictionaries
 from mdm import arrays, candidates
@@ -21,6 +21,7 @@ from mdm.known import Known
 from mdm.locks import lock_name
 from mdm.models import DictionaryEntry, Frequencies, Policy, SourceRecord
 
+VERSIONS = 100_000  # of own words, between one version of the engine's reading and the next
 GROWTH = 1.2  # frequencies are counted anew when the records have grown by this factor
 
 
@@ -36,7 +37,7 @@ class Engine:
     policy_version: int
     statistics: matching.Statistics
     made_of: MadeOf
-    dictionaries: int = 0  # version of the hospital's own words
+    dictionaries: int = 0  # what it standardises with; rises with the engine's reading and the hospital's own words
     common: Mapping[int, int] = field(default_factory=dict)  # match keys that too many records share, and how many
 
     def standardise(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def engine_for(domain: str, known: Known | None = None) -> Engine:
         _use_words(words_row)
         engine = _cache.get(domain)
         if engine is None or engine.made_of != made_of:
-            version = words_row.version if words_row else 0
+            version = standardise.VERSION * VERSIONS + (words_row.version if words_row else 0)
             engine = _cache[domain] = _build(domain, policy_row, frequencies, made_of, version)
         return engine
 

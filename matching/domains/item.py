@@ -235,4 +235,8 @@ RECIPE = Recipe(
     ),
     policy=Policy("item", review_bits=-2.0, calibration=CALIBRATION, weights=WEIGHTS),
     critical=critical,
-)
+    tied={
+        "code": ("code",), "stem": ("code",), "gtin": ("gtins",), "word": ("words", "code"), "words": ("words",),
+        "size": ("words", "sizes"), "sizes": ("sizes",),
+    },
+)  # fmt: skip
