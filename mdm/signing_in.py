@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from mdm import client
 
 
-class Accounts(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
+class Accounts(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
@@ -29,7 +29,7 @@ class Accounts(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no
         """The screens say themselves what was done."""
 
 
-class Codes(DefaultMFAAdapter):  # type: ignore[misc]
+class Codes(DefaultMFAAdapter):
     def get_totp_label(self, user: Any) -> str:
         return str(user.username)
 

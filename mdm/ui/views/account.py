@@ -40,7 +40,7 @@ class Drawn:
             field.label = self.names.get(name, field.label)
 
 
-class SignIn(Drawn, LoginForm):  # type: ignore[misc]  # allauth ships no types
+class SignIn(Drawn, LoginForm):
     """User name and password."""
 
     names = {"login": "User name"}
@@ -50,19 +50,19 @@ class SignIn(Drawn, LoginForm):  # type: ignore[misc]  # allauth ships no types
         self.fields["login"].widget.attrs["autofocus"] = True
 
 
-class Confirm(Drawn, ReauthenticateForm):  # type: ignore[misc]
+class Confirm(Drawn, ReauthenticateForm):
     """The password again, before something that matters."""
 
 
-class Code(Drawn, AuthenticateForm):  # type: ignore[misc]
+class Code(Drawn, AuthenticateForm):
     """A code of the authenticator app, or a recovery code."""
 
 
-class CodeAgain(Drawn, mfa_forms.ReauthenticateForm):  # type: ignore[misc]
+class CodeAgain(Drawn, mfa_forms.ReauthenticateForm):
     """A code again, before something that matters."""
 
 
-class FirstCode(Drawn, ActivateTOTPForm):  # type: ignore[misc]
+class FirstCode(Drawn, ActivateTOTPForm):
     """The first code, as proof that the app has the secret."""
 
 
@@ -71,34 +71,35 @@ class Framed:
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user: Any = self.request.user  # type: ignore[attr-defined]
-        return super().get_context_data(**kwargs) | {"may": May(user), "section": "settings"}  # type: ignore[misc]
+        context: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
+        return context | {"may": May(user), "section": "settings"}
 
 
-class Factor(Framed, mfa.IndexView):  # type: ignore[misc]
+class Factor(Framed, mfa.IndexView):
     template_name = "auth/factor.html"
 
 
-class Activate(Framed, totp.ActivateTOTPView):  # type: ignore[misc]
+class Activate(Framed, totp.ActivateTOTPView):
     template_name = "auth/activate.html"
 
 
-class Deactivate(Framed, totp.DeactivateTOTPView):  # type: ignore[misc]
+class Deactivate(Framed, totp.DeactivateTOTPView):
     template_name = "auth/deactivate.html"
 
 
-class Recovery(Framed, recovery.ViewRecoveryCodesView):  # type: ignore[misc]
+class Recovery(Framed, recovery.ViewRecoveryCodesView):
     template_name = "auth/recovery.html"
 
 
-class NewRecovery(Framed, recovery.GenerateRecoveryCodesView):  # type: ignore[misc]
+class NewRecovery(Framed, recovery.GenerateRecoveryCodesView):
     template_name = "auth/new_recovery.html"
 
 
-class ConfirmPassword(Framed, ReauthenticateView):  # type: ignore[misc]
+class ConfirmPassword(Framed, ReauthenticateView):
     template_name = "auth/confirm.html"
 
 
-class ConfirmCode(Framed, mfa.ReauthenticateView):  # type: ignore[misc]
+class ConfirmCode(Framed, mfa.ReauthenticateView):
     template_name = "auth/confirm.html"
 
 
