@@ -1,5 +1,5 @@
 # Concord. Needs make and Python 3.11 or newer, nothing else: PostgreSQL and Redis come from Python wheels.
-# `make PYTHON=/path/to/python demo` chooses the interpreter; ARGS="…" is passed on to demo, run, test and bench-matching.
+# `make PYTHON=/path/to/python demo` chooses the interpreter; ARGS="…" is passed on to demo, run, test and the benchmarks.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -15,7 +15,7 @@ CODE := manage.py matching mdm sync tests
 unexport PYTHONDONTWRITEBYTECODE # a start without cached bytecode takes seconds longer
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo run test lint format screenshots bench bench-matching lock clean
+.PHONY: help demo run test lint format screenshots bench bench-matching bench-scale lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench: .venv/dev ## measure what matching and lookups cost on this machine
 
 bench-matching: .venv/dev ## measure matching side by side with other tools (TASKS=dir ROLES=file add labelled tasks)
 	TASKS="$(TASKS)" ROLES="$(ROLES)" $(BIN)/python -m tests.bench.matching $(ARGS)
+
+bench-scale: .venv/dev ## load a million items into a database of its own and ask about them one by one (ARGS="--size N")
+	$(BIN)/python -m tests.bench.scale $(ARGS)
 
 lock: .venv/dev ## renew requirements/ from pyproject.toml, within its bounds (LOCK="--upgrade" moves every version)
 	$(BIN)/uv pip compile pyproject.toml $(UV) -o requirements/lock.txt

@@ -10,12 +10,13 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from functools import lru_cache
+from itertools import chain, combinations
 
 import numpy as np
 
 from .columns import Column, Floats, Ints
-from .standardise.dictionaries import word_set
+from .standardise.dictionaries import forgetful, word_set
 from .standardise.text import skeleton, unique
 
 _DIGIT = re.compile(r"\d")
@@ -32,9 +33,16 @@ def informative(words: Sequence[str], count: int) -> list[str]:
     """The words most likely to be rare: not common in the trade, with a digit, then the longest; each as its
     ``skeleton``, those with a digit as they are.
     """
-    known = word_set("common")
-    ranked = sorted(words, key=lambda word: (word in known, not _DIGIT.search(word), -min(len(word), 8), word))
-    return unique(word if _DIGIT.search(word) else skeleton(word) for word in ranked if len(word) >= 2)[:count]
+    ranked = sorted(_ranked(word) for word in words if len(word) >= 2)
+    return unique([key for *_, key in ranked])[:count]
+
+
+@forgetful
+@lru_cache(maxsize=65_536)
+def _ranked(word: str) -> tuple[bool, bool, int, str, str]:
+    """Where a word stands among others, the rarest first, and how it stands in keys."""
+    coded = _DIGIT.search(word) is not None
+    return word in word_set("common"), not coded, -min(len(word), 8), word, word if coded else skeleton(word)
 
 
 def pairs_of(kind: str, parts: Iterable[str]) -> list[str]:
@@ -50,7 +58,7 @@ def crossed(kind: str, first: Iterable[str], second: Iterable[str]) -> list[str]
 
 def limited(*groups: Iterable[str]) -> list[str]:
     """The keys of all groups, each once, at most ``LIMIT``; earlier groups are surer and come first."""
-    return unique(key for group in groups for key in group)[:LIMIT]
+    return unique(chain.from_iterable(groups))[:LIMIT]
 
 
 @dataclass(frozen=True)
@@ -73,16 +81,12 @@ def search(left: Column, right: Column, *, cap: int = CAP, best: int = 60) -> Ca
     Args: the keys of every left and every right record as numbers; the same column twice finds duplicates (then left <
     right).
     """
-    same = left is right
-    numbers = np.unique(right.ids)
-    theirs = Column(right.offsets, np.searchsorted(numbers, right.ids))
-    mine = theirs if same else _known(left, numbers)
-    index = _Index(theirs, len(numbers), cap)
-    found = [index.search(mine, start, best, same=same) for start in range(0, len(left.counts), _ROWS)]
-    if not found:
-        return Candidates(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
-    rows, others, worth = (np.concatenate(part) for part in zip(*found, strict=True))
-    return _once(rows, others, worth) if same else Candidates(rows, others, worth)
+    index = KeyIndex(right, cap=cap)
+    if left is right:
+        found = index.duplicates(np.arange(len(left.counts)), best=best)
+        return _once(found.left, found.right, found.worth)
+    mine = _known(left, index.numbers)
+    return index.search(mine, np.arange(len(left.counts)), best=best)
 
 
 def _known(column: Column, numbers: Ints) -> Column:
@@ -99,11 +103,16 @@ _ROWS = 2_048  # left rows searched at once: bounds memory at some hundred MB
 _LOOKS = 1_000  # records that a row's keys may lead to: those of its rarest keys
 
 
-class _Index:
-    """The right records by key, and by two keys where one is too common."""
+class KeyIndex:
+    """The right records by key, and by two keys where one is too common. Made once, asked for many left rows.
 
-    def __init__(self, right: Column, keys: int, cap: int) -> None:
-        self._counts = np.bincount(right.ids, minlength=keys)
+    ``numbers``: the different keys of the right records, sorted. Inside, a key is its place among them.
+    """
+
+    def __init__(self, keys: Column, *, cap: int = CAP) -> None:
+        self.numbers = np.unique(keys.ids)
+        right = self._own = Column(keys.offsets, np.searchsorted(self.numbers, keys.ids))
+        self._counts = np.bincount(right.ids, minlength=len(self.numbers))
         self._cap = cap
         self._size = len(right.counts)
         rows = np.repeat(np.arange(self._size), right.counts)
@@ -112,22 +121,36 @@ class _Index:
         owners, pairs = self._refined(right, np.arange(self._size))
         self._double = _Postings(pairs, owners)
 
-    def search(self, left: Column, start: int, best: int, *, same: bool) -> tuple[Ints, Ints, Floats]:
-        """The best candidates of ``_ROWS`` left rows from ``start`` on: (left row, right row, worth)."""
-        rows = np.arange(start, min(start + _ROWS, len(left.counts)))
+    def duplicates(self, rows: Ints, *, best: int) -> Candidates:
+        """The best candidates of rows of the right table itself, each pair as often as one of its rows is asked for."""
+        return self._search(self._own, rows, best, same=True)
+
+    def search(self, left: Column, rows: Ints, *, best: int) -> Candidates:
+        """The best candidates of left rows, whose keys are places in ``numbers``."""
+        return self._search(left, rows, best, same=False)
+
+    def _search(self, left: Column, rows: Ints, best: int, *, same: bool) -> Candidates:
+        starts = range(0, len(rows), _ROWS)
+        found = [self._some(left, rows[start : start + _ROWS], best, same=same) for start in starts]
+        if not found:
+            return Candidates(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+        return Candidates(*(np.concatenate(part) for part in zip(*found, strict=True)))
+
+    def _some(self, left: Column, rows: Ints, best: int, *, same: bool) -> tuple[Ints, Ints, Floats]:
+        """The best candidates of ``_ROWS`` left rows: (left row, right row, worth)."""
         at, keys = self._rarest(*left.expand(rows))
         owners, pairs = self._refined(left, rows)
         singles, doubles = self._single.find(keys, self._cap), self._double.find(pairs, self._cap)
-        owner = np.concatenate([at[singles[0]], owners[doubles[0]] - start])
+        owner = np.concatenate([at[singles[0]], owners[doubles[0]]])
         other, worth = (np.concatenate([singles[i], doubles[i]]) for i in (1, 2))
         if same:
-            apart = owner + start != other
+            apart = rows[owner] != other
             owner, other, worth = owner[apart], other[apart], worth[apart]
         codes, inverse = np.unique(owner * self._size + other, return_inverse=True)
         total = np.bincount(inverse, worth, len(codes)).astype(np.float64)
         owner, other = np.divmod(codes, self._size)
         kept = _first(owner, total, best)
-        return owner[kept] + start, other[kept], total[kept]
+        return rows[owner[kept]], other[kept], total[kept]
 
     def _rarest(self, at: Ints, keys: Ints) -> tuple[Ints, Ints]:
         """The (row, key) of each row's rarest keys, which together lead to about ``_LOOKS`` records."""
@@ -143,7 +166,7 @@ class _Index:
         return at[kept], keys[kept]
 
     def _refined(self, column: Column, rows: Ints) -> tuple[Ints, Ints]:
-        """(row, number) of every two keys of a row that are each too common, the rarest ``_COMMON`` of them."""
+        """(place in ``rows``, number) of every two keys of a row that are each too common, the rarest ``_COMMON``."""
         at, keys = column.expand(rows)
         common = self._counts[keys] > self._cap
         at, keys = at[common], keys[common]
@@ -156,7 +179,7 @@ class _Index:
         for step in range(1, _COMMON):  # each key with the one ``step`` places behind it
             near = np.flatnonzero(at[:-step] == at[step:]) if len(at) > step else np.empty(0, np.int64)
             one, two = keys[near], keys[near + step]
-            found_rows.append(rows[at[near]])
+            found_rows.append(at[near])
             found.append(np.minimum(one, two) * len(self._counts) + np.maximum(one, two))
         return np.concatenate(found_rows), np.concatenate(found)
 

@@ -80,14 +80,15 @@ def link(
     vocabularies: Vocabularies = {}
     mine, theirs = (tabulate(recipe, values, vocabularies) for values in (left, right))
     statistics = statistics or Statistics.of_table(recipe, theirs, vocabularies)
-    found = search(mine.keys, theirs.keys, cap=CAP, best=_most(len(left)))
+    found = search(mine.keys, theirs.keys, cap=CAP, best=most(len(left)))
     scored = score(recipe, mine, theirs, vocabularies, found, statistics, policy)
     critical = np.fromiter((recipe.critical(values) for values in left), dtype=np.bool_, count=len(left))
     decisions, policy = settle(len(left), found.left, found.right, scored, policy, clean=clean, critical=critical)
     return Linked(decisions, found.left, found.right, scored.bits, scored.vetoed, statistics, policy)
 
 
-def _most(size: int) -> int:
+def most(size: int) -> int:
+    """How many candidates of each record are scored, in a table of this size."""
     return BEST if size < LARGE else FEWER
 
 
@@ -217,23 +218,24 @@ def dedupe(
     vocabularies: Vocabularies = {}
     table = tabulate(recipe, values, vocabularies)
     statistics = statistics or Statistics.of_table(recipe, table, vocabularies)
-    found = search(table.keys, table.keys, cap=CAP, best=_most(len(values)))
+    found = search(table.keys, table.keys, cap=CAP, best=most(len(values)))
     scored = score(recipe, table, table, vocabularies, found, statistics, policy)
     policy = replace(policy, calibration=PAIRS)
-    group = _cluster(len(values), found.left, found.right, scored, PAIRS.score_for(0.9))
-    policy = _calibrated(found.left, found.right, scored, group, policy)
-    group = _cluster(len(values), found.left, found.right, scored, policy.sure_score)
+    group = cluster(len(values), found.left, found.right, scored, PAIRS.score_for(0.9))
+    both = np.concatenate([found.left, found.right]), np.concatenate([found.right, found.left])
+    policy = calibrated(*both, np.concatenate([scored.bits, scored.bits]), group, policy)
+    group = cluster(len(values), found.left, found.right, scored, policy.sure_score)
     reviews = _open_pairs(found.left, found.right, scored, group, policy)
     return Deduplicated(
         _members(group), reviews, found.left, found.right, scored.bits, scored.vetoed, statistics, policy
     )
 
 
-def _cluster(size: int, left: Ints, right: Ints, scored: Scores, sure_score: float) -> Ints:
+def cluster(size: int, left: Ints, right: Ints, scored: Scores, sure_score: float) -> Ints:
     """A number per row, equal within a cluster."""
     sure = (scored.bits >= sure_score) & ~scored.vetoed
     edges = left[sure], right[sure]
-    part = _connected(size, *edges)
+    part = connected(size, *edges)
     apart = scored.vetoed & (part[left] == part[right])  # conflicts elsewhere never come up
     conflicts = zip(left[apart].tolist(), right[apart].tolist(), strict=True)
     joined = resolve(zip(*(e.tolist() for e in edges), scored.bits[sure].tolist(), strict=True), conflicts)
@@ -243,7 +245,7 @@ def _cluster(size: int, left: Ints, right: Ints, scored: Scores, sure_score: flo
     return group
 
 
-def _connected(size: int, left: Ints, right: Ints) -> Ints:
+def connected(size: int, left: Ints, right: Ints) -> Ints:
     """A number per row, equal for rows that edges connect: the least row number spreads until nothing changes."""
     part = np.arange(size)
     while True:
@@ -262,14 +264,12 @@ def _members(group: Ints) -> list[frozenset[int]]:
     return [frozenset(part.tolist()) for part in parts if len(part) > 1]
 
 
-def _calibrated(left: Ints, right: Ints, scored: Scores, group: Ints, policy: Policy) -> Policy:
-    """The policy as calibrated on a table: where a row has partners, its best candidate outside its cluster is what its
-    best candidate would have been without them.
+def calibrated(rows: Ints, others: Ints, bits: Floats, group: Ints, policy: Policy) -> Policy:
+    """The policy as calibrated on rows of a table and all their candidates: where a row has partners, its best
+    candidate outside its cluster is what its best candidate would have been without them.
     """
-    if not len(left):
+    if not len(rows):
         return policy
-    rows, others = np.concatenate([left, right]), np.concatenate([right, left])
-    bits = np.concatenate([scored.bits, scored.bits])
     order = np.lexsort((-bits, rows))
     rows, others, bits = rows[order], others[order], bits[order]
     best = _firsts(rows)

@@ -343,7 +343,7 @@ def _agreement(
     share = hit.astype(np.float64)
     if relation is not None:
         weight = weight.copy()
-        _soften(share, weight, pair, token, ~hit, other, behind, other_rows, weights, relation)
+        _soften(share, weight, pair, token, ~hit, other, other_rows, weights, relation)
     size = len(rows)
     literal: Bools = np.bincount(pair[share < 1.0], minlength=size) == 0
     return _sum(pair, weight * share, size), _sum(pair, weight * (share == 0.0), size), literal
@@ -361,7 +361,6 @@ def _soften(
     token: Ints,
     open_: Bools,
     other: Column,
-    behind: Column | None,
     other_rows: Ints,
     weights: Floats,
     relation: Relation,
@@ -376,8 +375,6 @@ def _soften(
     entry = entries[at]
     rows = other_rows[pair[entry]]
     present = other.contains(rows, candidate)
-    if behind is not None:
-        present |= behind.contains(rows, candidate)
     entry, candidate, similarity = entry[present], candidate[present], similarity[present]
     order = np.lexsort((weights[candidate], similarity, entry))  # the last of an entry is its most similar
     entry, candidate, similarity = entry[order], candidate[order], similarity[order]

@@ -33,13 +33,24 @@ class Finding:
 
 
 class Comparator(Protocol):
+    """One field of a recipe. Symmetric: the two sides of a pair may be exchanged."""
+
     @property
-    def field(self) -> str: ...
+    def field(self) -> str:
+        """The column that it is about, and the first part of its weights' names."""
+
     @property
-    def label(self) -> str: ...
-    def find(self, pairs: Pairs, weights: Weights) -> Finding: ...
-    def note(self, level: int, veto: bool, a: Std, b: Std) -> str: ...
-    def show(self, std: Std) -> str: ...
+    def label(self) -> str:
+        """What people call the field."""
+
+    def find(self, pairs: Pairs, weights: Weights) -> Finding:
+        """What the field says of each pair, weighed by ``weights`` ("<field>.<name>" → bits, or shares of rarity)."""
+
+    def note(self, level: int, veto: bool, a: Std, b: Std) -> str:
+        """A finding of two records in words: ``level`` and ``veto`` as ``find`` gave them. Never empty."""
+
+    def show(self, std: Std) -> str:
+        """What a record says in the field, for people."""
 
 
 def finding(bits: Floats, level: Levels, similarity: Floats, veto: Bools | None = None) -> Finding:
@@ -148,14 +159,17 @@ class Words:
         rest_a = [t for i, t in enumerate(only_a) if i not in {i for i, _, _ in alike}]
         rest_b = [t for j, t in enumerate(only_b) if j not in {j for _, j, _ in alike}]
         parts = [("both", both), ("alike", near), ("only A", rest_a), ("only B", rest_b)]
-        return "; ".join(f"{who}: {listed(tokens)}" for who, tokens in parts if tokens)
+        said = "; ".join(f"{who}: {listed(tokens)}" for who, tokens in parts if tokens)
+        return said or "each says it in another field"
 
     def show(self, std: Std) -> str:
         return " ".join(tokens_of(std, self.field))
 
 
 def unstated(mine: list[str], theirs: list[str]) -> str:
-    """The note of a field that is not stated on both sides."""
+    """The note of a field that says nothing: not stated on both sides, or excused."""
+    if mine and theirs:
+        return "stated for different purposes"
     return "not stated on one side" if mine or theirs else "not stated"
 
 
@@ -249,7 +263,10 @@ class Within:
         return finding(np.full(len(pairs), weights[f"{self.field}.conflict"]), level, np.zeros(len(pairs)), inside)
 
     def note(self, level: int, veto: bool, a: Std, b: Std) -> str:
-        return self.conflict if veto else unstated(tokens_of(a, self.field), tokens_of(b, self.field))
+        if veto or level == DIFFERENT:
+            return self.conflict
+        mine, theirs = tokens_of(a, self.field), tokens_of(b, self.field)
+        return "neither is in the other" if mine and theirs else unstated(mine, theirs)
 
     def show(self, std: Std) -> str:
         return " ".join(tokens_of(std, self.field))

@@ -89,3 +89,8 @@ class Gtins(Same):
         elsewhere = (found.level == DIFFERENT) & ~pairs.share(f"{self.field}.levels")
         found.bits[elsewhere] = weights[f"{self.field}.other"]
         return Finding(found.bits, found.level, found.similarity, (found.level == DIFFERENT) & ~elsewhere)
+
+    def note(self, level: int, veto: bool, a: Std, b: Std) -> str:
+        if level == DIFFERENT and not veto:
+            return "of different packaging levels, and of different stems"
+        return super().note(level, veto, a, b)

@@ -29,6 +29,7 @@ MANY = 3_000  # records from which on starting other processes pays
 
 Vocabularies = dict[str, Vocabulary]
 Numbers = NDArray[np.signedinteger[Any]]  # of 32 bits where they are many
+Keys = tuple[Numbers, Numbers]  # how many each record has, and all of them end to end
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,12 @@ class Table:
 
 
 @dataclass(frozen=True)
-class _Packed:
-    """A chunk as it travels between processes: per column the counts and the local numbers of its tokens."""
+class Packed:
+    """A chunk of records as it travels between processes: per column the counts and the local numbers of its tokens."""
 
     tokens: Mapping[str, list[str]]  # of each space
     columns: Mapping[str, tuple[Numbers, Numbers]]
-    keys: tuple[Numbers, Numbers]
+    keys: Keys
     size: int
 
 
@@ -58,10 +59,10 @@ def processes(size: int, many: int) -> int:
 
 def tabulate(recipe: Recipe, values: Sequence[Values], vocabularies: Vocabularies) -> Table:
     """Standardise a table. Tables that are to be compared share their ``vocabularies`` (by space)."""
-    return _assemble(recipe, _packed(recipe, values), vocabularies)
+    return assemble(recipe, _packed(recipe, values), vocabularies)
 
 
-def _packed(recipe: Recipe, values: Sequence[Values]) -> Iterator[_Packed]:
+def _packed(recipe: Recipe, values: Sequence[Values]) -> Iterator[Packed]:
     chunks = (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
     workers = processes(len(values), MANY)
     if workers == 1 or recipe is not recipe_for(recipe.domain):
@@ -72,8 +73,8 @@ def _packed(recipe: Recipe, values: Sequence[Values]) -> Iterator[_Packed]:
 
 
 def _in_order(
-    pool: ProcessPoolExecutor, work: partial[_Packed], chunks: Iterator[Sequence[Values]], *, ahead: int
-) -> Iterator[_Packed]:
+    pool: ProcessPoolExecutor, work: partial[Packed], chunks: Iterator[Sequence[Values]], *, ahead: int
+) -> Iterator[Packed]:
     """Results in order, with no more than ``ahead`` chunks under way: what waits takes memory."""
     waiting = [pool.submit(work, chunk) for chunk in islice(chunks, ahead)]
     while waiting:
@@ -82,32 +83,37 @@ def _in_order(
         yield done
 
 
-def _by_domain(domain: str, chunk: Sequence[Values]) -> _Packed:
+def _by_domain(domain: str, chunk: Sequence[Values]) -> Packed:
     return _standardised(recipe_for(domain), chunk)
 
 
-def _standardised(recipe: Recipe, chunk: Sequence[Values]) -> _Packed:
-    return _pack(recipe, [recipe.standardise(values) for values in chunk])
+def _standardised(recipe: Recipe, chunk: Sequence[Values]) -> Packed:
+    return pack(recipe, [recipe.standardise(values) for values in chunk])
 
 
-def _pack(recipe: Recipe, stds: Sequence[Std]) -> _Packed:
+def pack(recipe: Recipe, stds: Sequence[Std], keys: Keys | None = None) -> Packed:
+    """Standardised records as columns. ``keys``: theirs, where they are known; counts per record and hashed keys."""
     local: Vocabularies = {}
     columns = {}
     for name, space in recipe.spaces.items():
         vocabulary = local.setdefault(space, Vocabulary())
         column = Column.build(vocabulary, [std.get(name, ()) for std in stds])
         columns[name] = column.counts.astype(np.int32), column.ids.astype(np.int32)
+    tokens = {space: vocabulary.tokens for space, vocabulary in local.items()}
+    return Packed(tokens, columns, keys or _keys(recipe, stds), len(stds))
+
+
+def _keys(recipe: Recipe, stds: Sequence[Std]) -> Keys:
     keys = [recipe.keys(std) for std in stds]
     counts = np.fromiter(map(len, keys), dtype=np.int32, count=len(keys))
-    numbers = np.fromiter((hashed(key) for own in keys for key in own), dtype=np.int64, count=int(counts.sum()))
-    tokens = {space: vocabulary.tokens for space, vocabulary in local.items()}
-    return _Packed(tokens, columns, (counts, numbers), len(stds))
+    return counts, np.fromiter((hashed(key) for own in keys for key in own), dtype=np.int64, count=int(counts.sum()))
 
 
-def _assemble(recipe: Recipe, chunks: Iterable[_Packed], vocabularies: Vocabularies) -> Table:
+def assemble(recipe: Recipe, chunks: Iterable[Packed], vocabularies: Vocabularies) -> Table:
+    """Chunks of records, in order, as one table; their tokens are numbered in ``vocabularies``."""
     counts: dict[str, list[Numbers]] = {name: [] for name in recipe.spaces}
     ids: dict[str, list[Numbers]] = {name: [] for name in recipe.spaces}
-    keys: list[tuple[Numbers, Numbers]] = []
+    keys: list[Keys] = []
     size = 0
     for chunk in chunks:
         known = {

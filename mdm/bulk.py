@@ -74,22 +74,24 @@ def columns(fields: Iterable[models.Field[Any, Any]]) -> list[str]:
     return [str(field.column) for field in fields]
 
 
-Adapt = Callable[[Any], Any]
-
-
 def _jsonb(value: Any) -> Any:
     return None if value is None else Jsonb(value, dumps=orjson.dumps)
 
 
 @cache
-def _adapters(fields: tuple[models.Field[Any, Any], ...]) -> tuple[tuple[str, Adapt | None], ...]:
-    """Attribute of each field and what makes its value one that the driver takes; None where it does as it is."""
-    return tuple((f.attname, _jsonb if isinstance(f, models.JSONField) else None) for f in fields)
+def preparer(fields: tuple[models.Field[Any, Any], ...]) -> Callable[[models.Model], list[Any]]:
+    """What gives the values of these fields of a row as the database driver takes them."""
+    names = [field.attname for field in fields]
+    documents = [place for place, field in enumerate(fields) if isinstance(field, models.JSONField)]
 
+    def prepared(row: models.Model) -> list[Any]:
+        state = row.__dict__
+        values = [state[name] if name in state else getattr(row, name) for name in names]
+        for place in documents:
+            values[place] = _jsonb(values[place])
+        return values
 
-def prepared(fields: tuple[models.Field[Any, Any], ...], row: models.Model) -> list[Any]:
-    """The values of these fields as the database driver takes them."""
-    return [getattr(row, name) if adapt is None else adapt(getattr(row, name)) for name, adapt in _adapters(fields)]
+    return prepared
 
 
 def insert(rows: Sequence[M]) -> None:
@@ -102,7 +104,7 @@ def insert(rows: Sequence[M]) -> None:
         if getattr(f, "auto_now_add", False) or getattr(f, "auto_now", False):
             for row in rows:
                 f.pre_save(row, add=True)
-    copy_rows(meta.db_table, columns(fields), (prepared(fields, row) for row in rows))
+    copy_rows(meta.db_table, columns(fields), map(preparer(fields), rows))
 
 
 def insert_new(rows: Sequence[M], *, unique: str) -> int:
@@ -133,7 +135,7 @@ def _from_values(rows: Sequence[M], statement: str) -> int:
         "table": sql.Identifier(meta.db_table),
         "columns": sql.SQL(", ").join(map(sql.Identifier, columns(fields))),
     }
-    made = [prepared(fields, row) for row in rows]
+    made = list(map(preparer(fields), rows))
     with connection.cursor() as cursor:
         if len(made) <= FEW:
             cursor.execute(sql.SQL(statement).format(**parts, rows=_values(made)), list(chain.from_iterable(made)))
@@ -152,7 +154,7 @@ def update(rows: Sequence[M]) -> None:
     fields = (*(f for f in meta.concrete_fields if not f.primary_key), meta.pk)
     *own, key = columns(fields)
     table = sql.Identifier(meta.db_table)
-    made = [prepared(fields, row) for row in rows]
+    made = list(map(preparer(fields), rows))
     with connection.cursor() as cursor:
         if len(made) <= FEW:
             sets = sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(c)) for c in own)

@@ -28,12 +28,12 @@ GROUP BY q.key
 """
 
 ROWS_SQL = """
-SELECT s.id, s.golden_id, s.state, s.code_system_id, s.version, s.ingest_id, s.first_seen_at
+SELECT s.id, s.golden_id, s.state, s.code_system_id, s.version, s.ingest_id, s.first_seen_at, s.dictionaries
 FROM mdm_sourcerecord s WHERE s.id = ANY(%s)
 """
 
 
-Content = tuple[int, int, int, dt.datetime]
+Content = tuple[int, int, int, dt.datetime, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,13 @@ class Candidate:
     version: int
     ingest: int
     first_seen: dt.datetime
+    dictionaries: int = 0
     given: Mapping[str, Any] | None = None  # the standardised form of a record that is not stored
 
     @property
     def content(self) -> Content:
         """What names this version's content, also after a rollback or in a database that was emptied."""
-        return self.source, self.version, self.ingest, self.first_seen
+        return self.source, self.version, self.ingest, self.first_seen, self.dictionaries
 
 
 def keys(sources: Sequence[int]) -> dict[int, list[int]]:
@@ -127,7 +128,9 @@ def by_given_code(sources: Sequence[int]) -> dict[int, int]:
 
 
 class StandardisedCache:
-    """Standardised records by content. What a content stands for never changes, so nothing here grows stale."""
+    """Standardised records by content and the words it was read with. What that stands for never changes, so nothing
+    here grows stale.
+    """
 
     def __init__(self, size: int = CACHED) -> None:
         self._size = size

@@ -61,6 +61,11 @@ class Domain:
         return tuple(f for f in self.fields if f.kind is Kind.REFERENCE)
 
     @cached_property
+    def referring(self) -> tuple[Field, ...]:
+        """References, and children that have some."""
+        return tuple(f for f in self.fields if any(part.kind is Kind.REFERENCE for part in (f, *f.children)))
+
+    @cached_property
     def identifiers(self) -> tuple[Field, ...]:
         return tuple(f for f in self.fields if f.kind is Kind.IDENTIFIER)
 

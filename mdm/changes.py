@@ -44,9 +44,9 @@ class Change:
         """One audit row, not yet saved."""
         return AuditEntry(
             at=self.at,
-            actor=self.actor,
+            actor_id=self.actor.pk,
             action=action or self.action,
-            golden=golden,
+            golden_id=golden.pk if golden is not None else None,
             version=version,
             object_type=about._meta.model_name or "" if about is not None else "",
             object_id=str(about.pk) if about is not None else "",

@@ -15,9 +15,10 @@ from django.db import transaction
 import matching
 from matching import blocking
 from matching.calibration import Calibration
+from matching.standardise import dictionaries
 from mdm.known import Known
 from mdm.locks import lock_name
-from mdm.models import Frequencies, Policy, SourceRecord
+from mdm.models import DictionaryEntry, Frequencies, Policy, SourceRecord
 
 GROWTH = 1.2  # frequencies are counted anew when the records have grown by this factor
 
@@ -34,6 +35,7 @@ class Engine:
     policy_version: int
     statistics: matching.Statistics
     made_of: MadeOf
+    dictionaries: int = 0  # version of the hospital's own words
 
     def standardise(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return dict(self.recipe.standardise(values))
@@ -53,22 +55,61 @@ _cache_lock = threading.Lock()
 
 def engine_for(domain: str, known: Known | None = None) -> Engine:
     """The engine in force. Built once per process and what it is made of; asking costs two small queries."""
-    policy_row = (known or Known()).policy(Policy.Kind.MATCH, domain)
+    known = known or Known()
+    policy_row, words_row = known.policy(Policy.Kind.MATCH, domain), known.policy(Policy.Kind.DICTIONARY, "")
     frequencies = (
         Frequencies.objects.filter(domain=domain).order_by("-version").only("created_at", "calibration").first()
     )
+    words = _made_of_row(words_row)
     made_of = (
-        (policy_row.pk, policy_row.created_at, True) if policy_row else None,
+        _made_of_row(policy_row),
         (frequencies.pk, frequencies.created_at, frequencies.calibration is not None) if frequencies else None,
+        words,
     )
     with _cache_lock:
+        _use_words(words_row)
         engine = _cache.get(domain)
         if engine is None or engine.made_of != made_of:
-            engine = _cache[domain] = _build(domain, policy_row, frequencies, made_of)
+            version = words_row.version if words_row else 0
+            engine = _cache[domain] = _build(domain, policy_row, frequencies, made_of, version)
         return engine
 
 
-def _build(domain: str, policy_row: Policy | None, frequencies: Frequencies | None, made_of: MadeOf) -> Engine:
+def read_with_own_words() -> None:
+    """Let this process read with the hospital's own words in force, as ``engine_for`` does. It costs a small query."""
+    row = Policy.objects.filter(kind=Policy.Kind.DICTIONARY, active=True).first()
+    with _cache_lock:
+        _use_words(row)
+
+
+_words_in_use: tuple[int, dt.datetime, bool] | None = None
+
+
+def _use_words(row: Policy | None) -> None:
+    global _words_in_use
+    made_of = _made_of_row(row)
+    if _words_in_use != made_of:
+        dictionaries.use(words_of(row))
+        _words_in_use = made_of
+
+
+def _made_of_row(row: Policy | None) -> tuple[int, dt.datetime, bool] | None:
+    return (row.pk, row.created_at, True) if row else None
+
+
+def words_of(row: Policy | None) -> dict[str, dict[str, str]]:
+    """A version of the hospital's own words: dictionary → written form → meaning."""
+    words: dict[str, dict[str, str]] = {}
+    if row is not None:
+        rows = DictionaryEntry.objects.filter(policy=row).order_by("pk")
+        for name, written, meaning in rows.values_list("dictionary", "written", "meaning"):
+            words.setdefault(name, {})[written] = meaning
+    return words
+
+
+def _build(
+    domain: str, policy_row: Policy | None, frequencies: Frequencies | None, made_of: MadeOf, words: int
+) -> Engine:
     recipe = matching.recipe_for(domain)
     policy = matching.Policy.from_json(policy_row.body) if policy_row else _learned(domain, frequencies)
     statistics = matching.Statistics.collect(recipe, [])
@@ -81,6 +122,7 @@ def _build(domain: str, policy_row: Policy | None, frequencies: Frequencies | No
         policy_version=policy_row.version if policy_row else 0,
         statistics=statistics,
         made_of=made_of,
+        dictionaries=words,
     )
 
 
@@ -92,23 +134,35 @@ def _learned(domain: str, frequencies: Frequencies | None) -> matching.Policy:
     return replace(policy, calibration=Calibration.from_json(frequencies.calibration))
 
 
+def has_grown(domain: str, records: int) -> bool:
+    """Whether a domain of this many records has grown so much that frequencies are to be counted anew."""
+    last = Frequencies.objects.filter(domain=domain).order_by("-version").first()
+    return last is None or records >= last.records * GROWTH
+
+
 @transaction.atomic
 def count_frequencies(domain: str, *, force: bool = False) -> bool:
     """Count words and values anew if the domain has grown enough since; True if so."""
     lock_name("statistics", domain)
-    last = Frequencies.objects.filter(domain=domain).order_by("-version").first()
     records = SourceRecord.objects.filter(domain=domain)
     total = records.count()
-    if not total or (not force and last is not None and total < last.records * GROWTH):
+    if not total or (not force and not has_grown(domain, total)):
         return False
     recipe = matching.recipe_for(domain)
     statistics = matching.Statistics.collect(
         recipe, records.order_by().values_list("standardised", flat=True).iterator(chunk_size=2000)
     )
+    store_frequencies(domain, statistics, same_calibration=force)
+    return True
+
+
+def store_frequencies(domain: str, statistics: matching.Statistics, *, same_calibration: bool = False) -> None:
+    """Weigh by these from now on. What scores mean with them is still to be learned, unless it is as before."""
+    last = Frequencies.objects.filter(domain=domain).order_by("-version").first()
     Frequencies.objects.create(
         domain=domain,
         version=last.version + 1 if last else 1,
-        records=total,
+        records=statistics.size,
         body=zlib.compress(orjson.dumps(statistics.to_json())),
+        calibration=last.calibration if same_calibration and last else None,
     )
-    return True

@@ -16,7 +16,7 @@ from mdm.models import GoldenRecord, SourceRecord
 STRIPES = 1024  # per domain; PostgreSQL's lock table runs out between 10k and 20k
 _SPACES = {
     "item": 1, "supplier": 2, "location": 3, "cost_center": 4, "hierarchy": 5, "feed": 6, "statistics": 7, "policy": 8,
-    "checks": 9,
+    "checks": 9, "resolving": 10, "bulk": 11, "restandardising": 12,
 }  # fmt: skip
 
 
@@ -32,7 +32,17 @@ def lock_keys(domain: str, keys: Iterable[int]) -> None:
 
 def lock_name(space: str, name: str) -> None:
     """Hold one named lock, e.g. the hierarchy of a domain, until the transaction ends."""
-    _lock(_SPACES[space], [zlib.crc32(name.encode()) & 0x7FFFFFFF])
+    _lock(_SPACES[space], [_number(name)])
+
+
+def share_name(space: str, name: str) -> None:
+    """Hold a named lock together with others who share it, until the transaction ends; ``lock_name`` waits for all."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [_SPACES[space], _number(name)])
+
+
+def _number(name: str) -> int:
+    return zlib.crc32(name.encode()) & 0x7FFFFFFF
 
 
 def _lock(space: int, numbers: list[int]) -> None:

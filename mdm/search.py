@@ -17,6 +17,7 @@ from django.db.models import Q
 
 from matching.standardise.text import unique
 from mdm.canonical import DOMAINS
+from mdm.engine import read_with_own_words
 from mdm.lookup import code_systems
 from mdm.models import GoldenRecord, SearchDocument
 from mdm.terms import CODE, asked, shown
@@ -81,6 +82,7 @@ def search(domain: str | None, text: str, *, limit: int = 20, status: Sequence[s
     text = text.replace("\0", "").lstrip()[:LENGTH]
     if not text.strip():
         return []
+    read_with_own_words()
     domains = [domain] if domain else list(DOMAINS)
     exact = named(text.strip(), domains)
     alike = sorted((like for one in domains for like in _alike(one, text, limit, status)), key=lambda a: a.standing)
@@ -167,6 +169,7 @@ def _run(domain: str, either: Sequence[Sequence[list[str]]], status: Sequence[st
 def matching(domain: str, text: str) -> Q:
     """A filter on golden records of a domain: every part of the text, or the text as a whole is a code or id of it."""
     text = text.replace("\0", "").lstrip()[:LENGTH]
+    read_with_own_words()
     parts = widen(domain, asked(domain, text))
     documents = SearchDocument.objects.filter(domain=domain) if parts else SearchDocument.objects.none()
     for part in parts:

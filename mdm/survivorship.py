@@ -129,6 +129,8 @@ def _one(spec: Field, sources: Sequence[SourceInput], policy: Policy) -> tuple[V
 
 def _rank(spec: Field, stated: list[tuple[SourceInput, Value]], policy: Policy) -> None:
     """Sort by the order of preference; each sort keeps the order of the one before where it sees no difference."""
+    if len(stated) == 1:
+        return
     stated.sort(key=lambda pair: (pair[0].system, comparable(pair[1]), str(pair[1]), pair[0].source))
     stated.sort(key=lambda pair: pair[0].at, reverse=True)
     stated.sort(key=lambda pair: (spec.name in pair[0].invalid, -policy.trust_of(spec.name, pair[0])))

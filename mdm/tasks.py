@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import time
+
 from celery import shared_task
 from django.utils import timezone
 
 from mdm.changes import Change
 from mdm.exceptions import ConcordError
-from mdm.models import User
-from mdm.services import change, follow, learning, review, scorecard
+from mdm.models import BulkRun, User
+from mdm.services import bulk_load, change, export, follow, learning, restandardise, review, scorecard
 from mdm.services.revise import revise
 
 FOLLOWED = 10  # batches of references at a time
+BULK = 600  # seconds of a task that works on a bulk run: beginning anew takes a minute
+READING = 45.0  # seconds that new words are read into what is stored, at a time
 
 
 @shared_task(name="mdm.upkeep")
 def upkeep() -> None:
-    """Wake snoozed items, end overrides whose time is over, and let references follow merges."""
+    """Wake snoozed items, end overrides and exports, let references follow merges, take up idle bulk runs."""
     review.wake(now=timezone.now())
     change.expire_overrides(now=timezone.now())
+    export.expire(now=timezone.now())
     for _ in range(FOLLOWED):
         if not follow.follow_merges():
             break
+    for run in bulk_load.idle():
+        resolve_at_once.delay(run.pk)
+
+
+# Not acks_late: a long one takes longer than the broker waits before it gives a task to another worker.
+@shared_task(name="mdm.write_export", soft_time_limit=800, time_limit=840, acks_late=False)
+def write_export(export_id: int) -> None:
+    """Write the file of an export that somebody asked for."""
+    export.run(export_id)
 
 
 @shared_task(name="mdm.measure_quality")
@@ -53,3 +67,20 @@ def train_rules(domain: str, user: int, reason: str) -> None:
 def _failed(actor: User, domain: str, error: ConcordError) -> None:
     """Whoever asked has gone on; the rules' page tells them."""
     Change.begin(actor, "policy.failed", error.message).audit(after={"rules": f"match:{domain}"})
+
+
+# Not acks_late: it takes longer than the broker waits before it gives a task to another worker.
+@shared_task(name="mdm.resolve_at_once", soft_time_limit=BULK + 240, time_limit=BULK + 300, acks_late=False)
+def resolve_at_once(run_id: int) -> None:
+    """Work on a bulk run. Several workers, on whatever machines, may be given the same one."""
+    until = time.monotonic() + BULK
+    run = bulk_load.work(BulkRun.objects.get(pk=run_id), beat=lambda run: time.monotonic() < until)
+    if run.finished_at is None:
+        resolve_at_once.delay(run_id)
+
+
+# Not acks_late: counting words anew may take longer than the broker waits before it gives a task to another worker.
+@shared_task(name="mdm.restandardise", soft_time_limit=1700, time_limit=1800, acks_late=False)
+def read_new_words() -> None:
+    """Go on reading new words into what is stored; mostly there are none."""
+    restandardise.run(seconds=READING)

@@ -8,17 +8,18 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from mdm.changes import Change, audit_all
-from mdm.exceptions import NeedsReason
+from mdm.exceptions import NeedsReason, Refused
 from mdm.models import AuditEntry, DomainName, GoldenRecord, User, WorkItem
 from mdm.permissions import ADMINISTER, MANAGE_SYNC, require
 from mdm.services import change as golden_values
 from mdm.services import work
 from sync import receivers
 from sync.locking import with_lanes
-from sync.models import Attempt, Drift, Lane, Reconciliation, Target
+from sync.models import Attempt, Breaker, Drift, Lane, Reconciliation, Target
 from sync.settle import subject
 
 CHUNK = 500
@@ -123,6 +124,29 @@ def resume(*, target: Target, actor: User, reason: str = "") -> Target:
     require(actor, MANAGE_SYNC)
     receivers.wake_after_commit([target.pk])
     return _switch(target, actor, "target.resume", reason=reason, paused=False, paused_reason="")
+
+
+@transaction.atomic
+def probe(*, target: Target, actor: User) -> None:
+    """Try a target that didn't answer at once, instead of when its breaker would."""
+    require(actor, MANAGE_SYNC)
+    open_now = Breaker.objects.filter(target=target, state=Breaker.State.OPEN)
+    if not open_now.update(retry_at=Now()):
+        raise Refused(f"{target.name} is being tried already, or answers.")
+    Change.begin(actor, "target.probe").audit(about=target)
+    receivers.wake_after_commit([target.pk])
+
+
+@transaction.atomic
+def ask_to_compare(*, target: Target, actor: User) -> None:
+    """Have a worker read the target back and compare it with what it acknowledged."""
+    from sync import tasks
+
+    require(actor, MANAGE_SYNC)
+    if target.paused or not target.active:
+        raise Refused(f"{target.name} is paused or off. Let it go on first.")
+    Change.begin(actor, "target.compare").audit(about=target)
+    transaction.on_commit(lambda: tasks.compare.delay(target.pk, actor.pk), robust=True)
 
 
 @transaction.atomic

@@ -78,6 +78,14 @@ def reconcile_all() -> None:
         reconcile.compare(target, actor=User.objects.system())
 
 
+@shared_task(name="sync.compare", soft_time_limit=1700, time_limit=1800, acks_late=False)
+def compare(target_id: int, actor_id: int) -> None:
+    """Somebody asked to have one target read back and compared now."""
+    target = Target.objects.select_related("system").filter(pk=target_id, active=True, paused=False).first()
+    if target is not None:
+        reconcile.compare(target, actor=User.objects.get(pk=actor_id))
+
+
 @shared_task(name="sync.full_sync")
 def full_sync() -> None:
     """Nightly: send every live record again."""

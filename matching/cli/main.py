@@ -15,6 +15,7 @@ from ..domains import NAMES, recipe_for
 from ..explain import line, why_not
 from ..model import Policy, Statistics
 from ..recipe import Recipe
+from ..standardise import dictionaries, entries
 from .roles import Records, read_roles
 from .score import OfDuplicates, OfLink, row_of
 from .tables import BadInput, Table, read_pairs
@@ -48,6 +49,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--roles", type=Path, required=True, help="a roles.toml: what the columns mean")
         command.add_argument("--section", help="of roles.toml; default: the name of the first file's folder")
         command.add_argument("--policy", type=Path, help="JSON, as Concord exports it; default: the recipe's")
+        command.add_argument(
+            "--dictionary", type=Path, action="append", default=[], metavar="FILE",
+            help="own words, CSV, TSV or TOML: dictionary, written, meaning; may be given several times",
+        )  # fmt: skip
         command.add_argument("--clean", action="store_true", help="LEFT is known to be free of duplicates")
         for file in files:
             command.add_argument(file, type=Path, metavar=file.upper())
@@ -69,6 +74,7 @@ class _Task:
     def __init__(self, options: argparse.Namespace, paths: Sequence[Path]) -> None:
         if len(paths) not in (1, 2):
             raise BadInput("One table finds duplicates, two are linked; no more.")
+        dictionaries.use(_own_words(options.dictionary))
         self.recipe: Recipe = recipe_for(options.domain)
         roles = read_roles(options.roles, options.section or paths[0].resolve().parent.name)
         self.tables = [Table.read(path) for path in paths]
@@ -81,6 +87,19 @@ class _Task:
 
     def dedupe(self) -> Deduplicated:
         return dedupe(self.recipe, self.values[0], policy=self.policy)
+
+
+def _own_words(paths: Sequence[Path]) -> dict[str, dict[str, str]]:
+    """The entries of all files, the later ones on top."""
+    words: dict[str, dict[str, str]] = {}
+    try:
+        for path in paths:
+            for name, found in entries.read(path).items():
+                words.setdefault(name, {}).update(found)
+        entries.check(words)
+    except entries.BadEntries as error:
+        raise BadInput(str(error)) from None
+    return words
 
 
 def _link(options: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ from ..standardise.places import place
 from ..standardise.text import alnum, fold, stated, unique
 from .parties import fingerprint, site_initials, stated_only, whole
 
+_LABEL = re.compile(r"^(?:(?:cc|cost\s?(?:center|centre|ctr)|dept|department|unit|gl)\b[\s:#.-]*)+|^cc(?=\d)")
 WORDS = ("finance", "locations")  # dictionaries
 
 SPACES = {
@@ -53,7 +54,7 @@ def standardise(values: Values) -> Std:
     """A cost center's values as columns of tokens."""
     name, department, parent = (place(values.get(f), *WORDS) for f in ("name", "department", "parent_name"))
     entity = place(values.get("legal_entity"), *WORDS)
-    code = stated(values.get("code"))
+    code = _LABEL.sub("", stated(values.get("code")))
     parts = [codes.core(alnum(part)) for part in re.split(r"[-./\s]+", code) if alnum(part)]
     sites = site_initials(entity) if entity.words else unique([*name.acronyms, *parent.acronyms])
     return stated_only({

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from functools import lru_cache
 from typing import Any
 
 from ..blocking import crossed, informative, limited, pairs_of
@@ -19,10 +20,10 @@ from ..recipe import Recipe
 from ..records import Std, Values
 from ..resemblance import alike_sizes, alike_words
 from ..standardise import codes, items, sizes
-from ..standardise.dictionaries import dictionary
+from ..standardise.dictionaries import dictionary, forgetful
 from ..standardise.identifiers import device_identifier, gtin
 from ..standardise.organisations import organisation
-from ..standardise.text import fold, stated, unique
+from ..standardise.text import stated, unique
 
 # What each column of a standardised item holds, and the space its tokens are counted in.
 SPACES = {
@@ -37,7 +38,7 @@ SPACES = {
     "packs.axes": "axis",
     "code": "code",  # catalogue number, letters and digits
     "code_core": "code",  # … without leading zeros
-    "code_stem": "code",  # … without a letter after a last hyphen: "-S"
+    "code_stem": "code",  # … without a letter after a last hyphen, "-S", or a unit glued to it, "EA"
     "code_letters": "letters",  # its characters in alphabetical order
     "code_shape": "shape",  # "A2D6": two letters, six digits
     "text_codes": "code",  # found in the texts
@@ -80,36 +81,57 @@ def standardise(values: Values) -> Std:
     """An item's values as columns of tokens; what is not stated has no column."""
     text = items.describe(values.get("description"))
     more = items.describe(values.get("long_description"), whole=True)
-    size, brand, terms = (items.describe_term(str(values.get(name) or "")) for name in ("size", "brand", "gmdn_term"))
-    makers = [word for name in organisation(values.get("manufacturer")) for word in name.words if len(word) > 1]
-    text_codes = unique(codes.core(c) for part in (text, more, brand) for c in part.codes)[:8]
-    measures = unique([*text.sizes, *size.sizes])
-    variants = unique([*text.variants, *size.variants, *brand.variants])
-    packs = unique([*_packs(values), *(f"{pack[:2]}:{pack[2:]}" for pack in text.packs)])
+    size, brand, terms = [items.describe_term(str(values.get(name) or "")) for name in ("size", "brand", "gmdn_term")]
+    makers = _maker_words(str(values.get("manufacturer") or ""))
+    measures = _merged(text.sizes, size.sizes)
+    variants = _merged(text.variants, [*size.variants, *brand.variants])
+    packs = _merged(_packs(values), [f"{pack[:2]}:{pack[2:]}" for pack in text.packs])
+    around = unique([*brand.words, *makers, *terms.words, *size.words, *more.words[:40]])
     columns = {
         "words": text.words,
         "words.whole": [" ".join(sorted(text.words))] if text.words else [],
-        "context": [
-            w
-            for w in unique([*brand.words, *makers, *terms.words, *size.words, *more.words[:40]])
-            if w not in text.words
-        ],
+        "context": [w for w in around if w not in text.words],
         "sizes": measures,
-        "sizes_context": [s for s in unique([*brand.sizes, *more.sizes]) if s not in measures],
+        "sizes_context": [s for s in _merged(brand.sizes, more.sizes) if s not in measures],
         "variants": variants,
-        "variants.axes": unique(v.split(":")[0] for v in variants),
+        "variants.axes": _axes(variants),
         "packs": packs,
-        "packs.axes": unique(f"pack {p.split(':')[0]}" for p in packs),
-        "text_codes": text_codes,
-        "text_stems": unique(c[:-cut] for c in text_codes for cut in (1, 2) if len(c) - cut >= 5),
-        "text_shapes": unique(codes.shape(c) for c in text_codes if len(c) >= 6),
-        "maker": unique(makers),
+        "packs.axes": [f"pack {unit}" for unit in _axes(packs)],
+        **_text_codes([*text.codes, *more.codes, *brand.codes]),
+        "maker": list(makers),
         written("words"): _fingerprint(values.get("description")),
         written("maker"): _fingerprint(values.get("manufacturer")),
         **_codes(values),
-        **_gtins(values),
+        **_gtins(values, [*text.gtins, *more.gtins]),
     }
     return {name: tokens for name, tokens in columns.items() if tokens}
+
+
+@forgetful
+@lru_cache(maxsize=32_768)
+def _maker_words(value: str) -> tuple[str, ...]:
+    return tuple(unique(word for name in organisation(value) for word in name.words if len(word) > 1))
+
+
+def _merged(some: list[str], more: list[str]) -> list[str]:
+    """Both lists, each token once; ``some`` has none twice."""
+    return unique([*some, *more]) if more else some
+
+
+def _axes(tokens: list[str]) -> list[str]:
+    """What stands before the colon."""
+    return unique([token.split(":")[0] for token in tokens])
+
+
+def _text_codes(found: list[str]) -> dict[str, list[str]]:
+    if not found:
+        return {}
+    cores = unique(codes.core(code) for code in found)[:8]
+    return {
+        "text_codes": cores,
+        "text_stems": unique(c[:-cut] for c in cores for cut in (1, 2) if len(c) - cut >= 5),
+        "text_shapes": unique(codes.shape(c) for c in cores if len(c) >= 6),
+    }
 
 
 def _fingerprint(value: object) -> list[str]:
@@ -122,24 +144,27 @@ def _codes(values: Values) -> dict[str, list[str]]:
     code = codes.bare(number)
     if len(code) < 2:
         return {}
-    suffixed = _STERILE.match(number)
+    suffixed = _STERILE.match(number) if number[-1] in "str" else None
     core = codes.core(code)
-    stem = codes.core(codes.bare(suffixed[1])) if suffixed else core
+    stem = codes.core(codes.bare(suffixed[1])) if suffixed else codes.without_unit(core)
     return {
         "code": [code],
         "code_core": [core],
         "code_letters": ["".join(sorted(core))],
         "code_shape": [codes.shape(core)] if len(core) >= 6 else [],
         "code_stem": [stem] if stem != core else [],
-        written("code"): [fold(number)],
+        written("code"): [number],
     }
 
 
-def _gtins(values: Values) -> dict[str, list[str]]:
+def _gtins(values: Values, hidden: list[str]) -> dict[str, list[str]]:
+    """Those of the record and its packaging, and those ``hidden`` in its texts, of a level that nobody tells."""
     each = unique([device_identifier(values.get("udi_di")), gtin(values.get("gtin"))])
     known = dictionary("packs")
     levels = [(str(c.get("uom") or "").lower(), gtin(c.get("gtin"))) for c in _children(values, "packaging")]
-    numbers = unique([*each, *(number for _, number in levels)])
+    numbers = unique([*each, *(number for _, number in levels), *hidden])
+    if not numbers:
+        return {}
     return {
         "gtins": unique(_stem(number) for number in numbers),
         "gtins.levels": unique(
@@ -156,7 +181,7 @@ def _stem(number: str) -> str:
 
 def _packs(values: Values) -> list[str]:
     """Packaging levels, "CA:4" and "CA:200": some systems count the next lower unit, some the base unit."""
-    known, found, base = dictionary("packs"), [], 1
+    known, found, base = dictionary("packs"), list[str](), 1
     for level in _children(values, "packaging"):
         uom, quantity = str(level.get("uom") or "").lower(), level.get("quantity")
         if uom and isinstance(quantity, int) and quantity > 1:
@@ -176,10 +201,10 @@ def keys(std: Std) -> list[str]:
     cores = unique([*std.get("code_core", ()), *std.get("code_stem", ()), *std.get("text_codes", ())])
     stems = unique([*std.get("text_stems", ()), *cores])
     return limited(
-        (f"code:{core}" for core in cores[:6]),
-        (f"gtin:{number}" for number in std.get("gtins", ())[:4]),
-        (f"stem:{stem}" for stem in stems[:4]),
-        (f"word:{word}" for word in words if len(word) > 2 and _DIGIT.search(word)),
+        [f"code:{core}" for core in cores[:6]],
+        [f"gtin:{number}" for number in std.get("gtins", ())[:4]],
+        [f"stem:{stem}" for stem in stems[:4]],
+        [f"word:{word}" for word in words if len(word) > 2 and _DIGIT.search(word)],
         pairs_of("words", words),
         crossed("size", words[:3], bare[:3]),
         pairs_of("sizes", bare[:3]),

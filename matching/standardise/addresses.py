@@ -11,6 +11,10 @@ from .dictionaries import dictionary, word_set
 from .text import expand, fold, stated, unique
 
 _BOX = re.compile(r"\b(?:p\.?\s?o\.?\s?(?:box|drawer)|post office box|pob|box)\s*#?\s*([a-z0-9-]+)")
+_UNIT_NUMBER = re.compile(r"(?<=\s)#\s*[a-z0-9-]+")  # "100 Main St #200"
+_LEVEL = re.compile(r"\b(?:\d+(?:st|nd|rd|th)|first|second|third|fourth|fifth|ground)\s(?:floor|flr|fl|level)\b")
+_ADDRESSEE = re.compile(r"\b(?:attn|attention|c/o)\b(?:\D*(?=\d)|.*$)")
+_CARDINALS = {name: str(n) for n, name in enumerate("one two three four five six seven eight nine ten".split(), 1)}
 _WORD = re.compile(r"[^a-z0-9]+")
 _ORDINAL = re.compile(r"^(\d+)(?:st|nd|rd|th)$")
 _HOUSE = re.compile(r"^\d+[a-z]?$")
@@ -23,6 +27,8 @@ def street(*lines: object) -> list[str]:
     text = " ".join(filter(None, (stated(line) for line in lines)))
     boxes = [f"box{number}" for number in _BOX.findall(text)]
     text = _QUEENS.sub(r"\1\2", _BOX.sub(" ", text))
+    for pattern in (_ADDRESSEE, _UNIT_NUMBER, _LEVEL):
+        text = pattern.sub(" ", text)
     words = _without_unit([word for word in _WORD.split(text) if word])
     return unique([*_tokens(words), *boxes])
 
@@ -47,6 +53,8 @@ def _tokens(words: list[str]) -> list[str]:
             tokens.append(ordinal[1])
         elif position == 0 and _HOUSE.match(word):
             tokens.append(f"#{word}")
+        elif position == 0 and word in _CARDINALS:
+            tokens.append(f"#{_CARDINALS[word]}")  # "One Medical Center Drive"
         else:
             tokens += expand(word, ("streets",)) if word in dictionary("streets") else (word,)
     return tokens

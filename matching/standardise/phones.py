@@ -7,7 +7,8 @@ import re
 from .text import stated
 
 _NOT_DIGIT = re.compile(r"\D+")
-_EXTENSION = re.compile(r"\b(?:ext|extension|x)\.?\s*\d+\s*$")
+_EXTENSION = re.compile(r"(?:\b(?:ext|extension|x)\.?|#)\s*\d+\s*$")
+_NEXT = re.compile(r"(?<=\d)\s*(?:[;,|]|\bor\b)\s*(?=\+?[(\d])")  # where a second number begins
 _SCHEME = re.compile(r"^[a-z]+://")
 PUBLIC_MAIL = frozenset({
     "gmail.com", "yahoo.com", "hotmail.com", "outlook.com", "aol.com", "icloud.com", "comcast.net", "msn.com",
@@ -16,8 +17,10 @@ PUBLIC_MAIL = frozenset({
 
 
 def phone(value: object) -> str:
-    """The last ten digits without extension, or "" for less than seven digits or one repeated digit."""
-    digits = _NOT_DIGIT.sub("", _EXTENSION.sub("", stated(value)))
+    """The last ten digits without extension, or "" for less than seven digits or one repeated digit; of two numbers,
+    those of the first.
+    """
+    digits = _NOT_DIGIT.sub("", _EXTENSION.sub("", _NEXT.split(stated(value))[0]))
     if len(digits) < 7 or len(set(digits[-7:])) == 1:
         return ""
     return digits[-10:]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache, lru_cache
 
-from .dictionaries import dictionary
+from .dictionaries import dictionary, forgetful, own_words
 
 _NUMBER = r"\d+[- ]\d+/\d+(?![\d.])|\d+/\d+(?![\d.])|\d{1,3}(?:,\d{3})+|\d*\.\d+|\d+"
 _DENOMINATORS = {2, 3, 4, 8, 16, 32, 64}
@@ -17,11 +17,10 @@ _SPACED_UNITS = (
     "mm|cm|fr|french|f|ga|gauge|g|ml|cc|deg|degrees?|inch(?:es)?|in|mg|mcg|gm|kg|oz|holes?|feet|ft|lbs?|liters?|tests?|yds?|yards?|mic|"
     "millimeters?|centimeters?|watts?|volts?|diopters?|lumens?|ply|percent|%|\"|'"
 )
-_SPACED = re.compile(rf"(?<=\d)[ -]\.?(?=(?:{_SPACED_UNITS})(?![a-z0-9]))")
-_CROSS = re.compile(
-    r"(?:(?<=\d)|(?<=\d\")|(?<=\d[mc]m)|(?<=\dfr)|(?<=\din)|(?<=\dg)|(?<=\df)|(?<=\dml))\s*[x*]\s+(?=[\d.])"
-    r"|(?:(?<=\d)|(?<=\d\")|(?<=\d[mc]m))\s+x(?=[\d.])"
+_CROSS = re.compile(  # "x" between two numbers
+    r"(\d(?:\"|[mc]m|fr|in|g|f|ml)?)\s*[x*]\s+(?=[\d.])|(\d(?:\"|[mc]m)?)\s+x(?=[\d.])"
 )
+_MIXED = re.compile(r"(?<![\d./x-])(\d{1,2})\s(?=\d{1,2}/(?:2|3|4|8|16|32|64)(?!\d))")  # "7 1/2", but not "3.5 1/2"
 _RANGE = re.compile(r"(?<=[\da-z\"])(?:to|-|/|x|&)(?=[\d.])|x$")
 _SUTURE = re.compile(r"(?<![\d.x/-])(\d{1,2})[-/]0(?![\d.x/-])")
 _ODD_UNIT = re.compile(r"(?:\d{1,3}|\d*\.\d+)[a-z]{1,4}")  # "60gtt": a number with a unit that nobody told us of
@@ -29,23 +28,35 @@ _DIGIT = re.compile(r"\d")
 EQUAL_SIDES = "square"  # marks 4x4, which is not 4x8
 
 
+@forgetful
 @cache
 def _units() -> dict[str, tuple[str, float]]:
     parts = {written: meaning.split("*") for written, meaning in dictionary("units").items()}
     return {written: (unit, float(factor)) for written, (unit, factor) in parts.items()}
 
 
+@forgetful
 @cache
 def _quantity_pattern() -> re.Pattern[str]:
     units = "|".join(re.escape(unit) for unit in sorted(_units(), key=len, reverse=True))
     return re.compile(rf"(?P<number>{_NUMBER})[- ]?(?P<unit>{units})?")
 
 
+@forgetful
+@cache
+def _spaced() -> re.Pattern[str]:
+    """What stands between a number and a unit that may stand apart from it."""
+    units = "|".join([_SPACED_UNITS, *map(re.escape, own_words().get("units", {}))])
+    return re.compile(rf"(?<=\d)[ -]\.?(?=(?:{units})(?![a-z0-9]))")
+
+
 def tidy(text: str) -> str:
     """Folded text with number and unit, and the parts of a dimension, in one piece: "14 mm x 9 mm" → "14mmx9mm"."""
     if not _DIGIT.search(text):
         return text
-    return _CROSS.sub("x", _SPACED.sub("", text))
+    text = _MIXED.sub(r"\1-", text) if "/" in text else text
+    text = _spaced().sub("", text)
+    return _CROSS.sub(r"\1\2x", text) if "x " in text or " x" in text or "* " in text else text
 
 
 def _value(number: str) -> list[float]:
@@ -71,6 +82,7 @@ def suture(text: str) -> tuple[str, list[str]]:
     return _SUTURE.sub(" ", text), [f"{int(size)}usp" for size in _SUTURE.findall(text)]
 
 
+@forgetful
 @lru_cache(maxsize=65_536)
 def read(chunk: str) -> tuple[str, ...] | None:
     """The quantities that ``chunk`` consists of ("10x10cm", "2.0/2.4mm", '1/2"', "16fr"), or None for anything else.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 
-from .dictionaries import dictionary, word_set
+from .dictionaries import dictionary, forgetful, word_set
 
 _MARKS = str.maketrans({
     "™": " ", "®": " ", "©": " ", "·": " ", "±": " ", "µ": "u", "μ": "u", "°": " deg ", "º": " deg ", "×": "x",
@@ -16,6 +16,7 @@ _MARKS = str.maketrans({
     "ß": "ss", "Ł": "L", "ł": "l", "Đ": "D", "đ": "d",
 })  # fmt: skip
 _REPEATED = re.compile(r"(.)\1*")
+_FIRST = re.compile(r"[a-z0-9]+")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 _ALNUM = re.compile(r"[^A-Z0-9]+")
 
@@ -23,8 +24,8 @@ _ALNUM = re.compile(r"[^A-Z0-9]+")
 def fold(value: object) -> str:
     """Lower-case ASCII with single spaces; marks of trade and accents go, signs that carry meaning are spelt out."""
     text = str(value)
-    if not text.isascii():
-        text = unicodedata.normalize("NFKD", text.translate(_MARKS)).encode("ascii", "ignore").decode()
+    if not text.isascii() and not (text := text.translate(_MARKS)).isascii():
+        text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return " ".join(text.lower().split())
 
 
@@ -35,11 +36,15 @@ def stated(value: object) -> str:
     return _stated(str(value))
 
 
-@lru_cache(maxsize=65_536)
+@forgetful
+@lru_cache(maxsize=4_096)  # the values of a few records, each of which is asked for several times
 def _stated(value: str) -> str:
     text = fold(value)
+    first = _FIRST.search(text)
+    if first and first[0][0] not in "09x" and first[0] not in _beginnings():
+        return text
     bare = _NOT_WORD.sub(" ", text).strip()
-    if not bare or bare in word_set("placeholders"):
+    if not bare or bare in word_set("placeholders") or _says_nothing(bare):
         return ""
     solid = bare.replace(" ", "")
     if len(solid) >= 3 and solid[0] in "09x" and _REPEATED.fullmatch(solid):
@@ -47,14 +52,52 @@ def _stated(value: str) -> str:
     return text
 
 
+def _says_nothing(bare: str) -> bool:
+    """Whether a text is a placeholder with the name of what it stands for, or two of them: "dummy vendor", "zzz do not
+    use", "test item misc". Of more than six words, hardly.
+    """
+    rest = bare.split()
+    if len(rest) > 6 or rest[0] not in _beginnings():
+        return False
+    found = False
+    while rest:
+        size = next((n for n in range(min(5, len(rest)), 0, -1) if " ".join(rest[:n]) in word_set("placeholders")), 0)
+        if not size and rest[0] not in NOUNS:
+            return False
+        found = found or (size > 0 and " ".join(rest[:size]) not in _WEAK)
+        rest = rest[size or 1 :]
+    return found
+
+
+NOUNS = frozenset(
+    "item items product products supply supplies vendor vendors supplier suppliers manufacturer location locations "
+    "department dept cost center centre record description name number code entry account only".split()
+)  # what a placeholder may stand in for
+
+
+_WEAK = frozenset(  # placeholders by themselves, but "All Supplies" may be a company
+    "all any same other others x xx n no sample generic blank empty void default".split()
+)
+
+
+@forgetful
+@cache
+def _beginnings() -> frozenset[str]:
+    """The words that a text which says nothing may begin with."""
+    return NOUNS.union(phrase.split()[0] for phrase in word_set("placeholders"))
+
+
 def alnum(value: object) -> str:
     """Upper-case letters and digits only, as codes are best compared."""
-    return _ALNUM.sub("", fold(value).upper())
+    text = fold(value).upper()
+    return text if text.isalnum() else _ALNUM.sub("", text)
 
 
 def unique(items: Iterable[str]) -> list[str]:
     """The items in order, each once, without blanks."""
-    return [item for item in dict.fromkeys(items) if item]
+    found = dict.fromkeys(items)
+    found.pop("", None)
+    return list(found)
 
 
 @lru_cache(maxsize=65_536)
@@ -68,6 +111,7 @@ def spell(word: str) -> str:
     return word
 
 
+@forgetful
 @lru_cache(maxsize=65_536)
 def expand(word: str, names: tuple[str, ...]) -> tuple[str, ...]:
     """What ``word`` stands for in the dictionaries ``names`` (in order), in one spelling."""

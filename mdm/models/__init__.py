@@ -3,11 +3,13 @@
 from mdm.models.access import SYSTEM_USERNAME, ApiKey, User
 from mdm.models.audit import AuditEntry
 from mdm.models.base import DomainName
+from mdm.models.bulk_run import BulkPart, BulkRun
 from mdm.models.change_request import ChangeRequest, new_change_id
 from mdm.models.code_system import PRIMARY, CodeSystem, SourceSystem
 from mdm.models.cost_center import CostCenter, GLAccount
 from mdm.models.crosswalk import BEGINNING, Crosswalk
 from mdm.models.event import ChangeEvent, Delivered
+from mdm.models.export import Export
 from mdm.models.golden import GoldenAttributes, GoldenRecord
 from mdm.models.governance import AttributeNote, DomainOwnership
 from mdm.models.item import Item, PackagingLevel, SupplierPart
@@ -16,7 +18,7 @@ from mdm.models.learning import Check, LabelBatch
 from mdm.models.location import Location
 from mdm.models.match_key import MatchKey
 from mdm.models.override import Override
-from mdm.models.policy import Frequencies, Policy
+from mdm.models.policy import DictionaryEntry, Frequencies, Policy
 from mdm.models.quality import QualityIssue, QualityMeasure
 from mdm.models.relation import Relation
 from mdm.models.search import SearchDocument, SearchWord
@@ -39,6 +41,8 @@ __all__ = [
     "ApiKey",
     "AttributeNote",
     "AuditEntry",
+    "BulkPart",
+    "BulkRun",
     "ChangeEvent",
     "ChangeRequest",
     "Check",
@@ -47,8 +51,10 @@ __all__ = [
     "CostCenter",
     "Crosswalk",
     "Delivered",
+    "DictionaryEntry",
     "DomainName",
     "DomainOwnership",
+    "Export",
     "Frequencies",
     "GLAccount",
     "GoldenAttributes",

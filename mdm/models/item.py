@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
 from mdm.canonical import ITEM
@@ -51,6 +52,12 @@ class Item(GoldenAttributes):
             models.Index(fields=["catalogue_number"], name="item_catalogue_number"),
             models.Index(fields=["gtin"], name="item_gtin"),
             models.Index(fields=["manufacturer"], name="item_manufacturer"),
+            # facets of the list; what is not stated is most of them, and found by walking the list
+            models.Index(fields=["latex"], name="item_latex", condition=~Q(latex="")),
+            models.Index(fields=["lifecycle"], name="item_lifecycle", condition=~Q(lifecycle="")),
+            models.Index(fields=["mri_safety"], name="item_mri_safety", condition=~Q(mri_safety="")),
+            models.Index(fields=["implant"], name="item_implant", condition=Q(implant__isnull=False)),
+            models.Index(fields=["sterile"], name="item_sterile", condition=Q(sterile__isnull=False)),
         ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
 from mdm.canonical import LOCATION
@@ -28,3 +29,8 @@ class Location(GoldenAttributes):
     active_to = models.DateField(null=True, blank=True)
 
     history = HistoricalRecords()
+
+    class Meta:
+        indexes = [  # a facet of the list
+            models.Index(fields=["location_type"], name="location_location_type", condition=~Q(location_type="")),
+        ]

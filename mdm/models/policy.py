@@ -1,4 +1,4 @@
-"""Versioned rules: how records match, which value survives, when a record is published."""
+"""Versioned rules: how records match, which value survives, when a record is published, what words mean."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ class Policy(models.Model):
         MATCH = "match", "Matching"
         SURVIVORSHIP = "survivorship", "Survivorship"
         PUBLISH = "publish", "Publishing"
+        DICTIONARY = "dictionary", "Own words"  # of all domains at once: their policy has none
 
     kind = models.CharField(max_length=12, choices=Kind.choices)
-    domain = models.CharField(max_length=12, choices=DomainName.choices)
+    domain = models.CharField(max_length=12, choices=DomainName.choices, blank=True)
     version = models.PositiveIntegerField()
     body = models.JSONField(default=dict)
     active = models.BooleanField(default=False)
@@ -33,7 +34,26 @@ class Policy(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} policy of {self.domain}, version {self.version}"
+        about = f" policy of {self.domain}" if self.domain else ""
+        return f"{self.kind}{about}, version {self.version}"
+
+
+class DictionaryEntry(models.Model):
+    """One of a hospital's own words, as a version of them has it; on top of those that ``matching`` ships with."""
+
+    policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="entries")
+    dictionary = models.CharField(max_length=20)
+    written = models.CharField(max_length=120)
+    meaning = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name_plural = "dictionary entries"
+        constraints = [
+            models.UniqueConstraint(fields=["policy", "dictionary", "written"], name="dictionary_entry_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"entry {self.pk} of {self.dictionary}"
 
 
 class Frequencies(models.Model):

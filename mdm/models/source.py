@@ -69,6 +69,9 @@ class SourceRecord(models.Model):
     )
     invalid = models.JSONField(default=dict, blank=True, help_text="Identifiers kept although invalid: {path: why}.")
     standardised = models.JSONField(default=dict)
+    dictionaries = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Version of the hospital's own words that it was standardised with."
+    )
     content_hash = models.BinaryField(max_length=16)
     source_updated_at = models.DateTimeField(
         help_text="When the system says it changed; else when Concord first saw this content."
@@ -99,6 +102,8 @@ class SourceRecord(models.Model):
         indexes = [
             # the sweep and the resolver take pending records oldest first
             models.Index(fields=["domain", "id"], name="source_record_pending", condition=models.Q(state="pending")),
+            # new words are read into what is stored batch by batch; whether any is left is asked every minute
+            models.Index(fields=["domain", "dictionaries", "id"], name="source_record_dictionaries"),
         ]
 
     def __str__(self) -> str:

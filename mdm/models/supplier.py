@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
 from mdm.canonical import SUPPLIER
@@ -27,6 +28,11 @@ class Supplier(GoldenAttributes):
     payment_terms = models.CharField(max_length=40, blank=True)
 
     history = HistoricalRecords()
+
+    class Meta:
+        indexes = [  # a facet of the list
+            models.Index(fields=["supplier_type"], name="supplier_supplier_type", condition=~Q(supplier_type="")),
+        ]
 
 
 class SupplierAddress(models.Model):

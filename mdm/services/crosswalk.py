@@ -6,7 +6,7 @@ Looking codes up is ``mdm.lookup``.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import connection, transaction
@@ -81,10 +81,13 @@ def _one_unit_per_code(entries: set[Entry]) -> set[Entry]:
     return {(system, code, uom) for (system, code), uom in by_code.items()}
 
 
-def open_rows(change: Change, wanted: Iterable[tuple[Entry, int, int | None]]) -> None:
-    """Open (entry, golden id, source id) rows. The first code of a record in a system and unit is the preferred one."""
+def open_rows(change: Change, wanted: Iterable[tuple[Entry, int, int | None]], *, fresh: Collection[int] = ()) -> None:
+    """Open (entry, golden id, source id) rows. The first code of a record in a system and unit is the preferred one.
+
+    ``fresh``: golden records that nobody else can see yet.
+    """
     rows = list(wanted)
-    taken = _preferred({golden for _, golden, _ in rows})
+    taken = _preferred({golden for _, golden, _ in rows if golden not in fresh})
     made = []
     for (system, code, uom), golden, source in rows:
         preferred = (golden, system, uom) not in taken
@@ -102,7 +105,8 @@ def open_rows(change: Change, wanted: Iterable[tuple[Entry, int, int | None]]) -
                 change_id=change.id,
             )
         )
-    _insert(made)
+    insert([row for row in made if row.golden_id in fresh])
+    _insert([row for row in made if row.golden_id not in fresh])
 
 
 # A concurrent transaction may have opened a preferred code of the same record, system and unit meanwhile: the first to
@@ -133,7 +137,9 @@ def _preferred(golden_ids: set[int]) -> set[tuple[int, int, str]]:
     return set(live.values_list("golden", "code_system", "uom"))
 
 
-def link_sources(change: Change, sources: Sequence[SourceRecord]) -> list[tuple[int, str]]:
+def link_sources(
+    change: Change, sources: Sequence[SourceRecord], *, fresh: Collection[int] = ()
+) -> list[tuple[int, str]]:
     """Open a row for each newly linked source record's own code; returns the (code system id, code) opened.
 
     The same code without a record behind it, as a target once gave it to its copy, gives way. A second record whose
@@ -153,7 +159,7 @@ def link_sources(change: Change, sources: Sequence[SourceRecord]) -> list[tuple[
             wanted.pop((system, code), None)
     if given:
         Crosswalk.objects.filter(pk__in=given).update(known_to=change.at)
-    open_rows(change, wanted.values())
+    open_rows(change, wanted.values(), fresh=fresh)
     return list(wanted)
 
 
@@ -236,7 +242,7 @@ def set_identifiers(
         (entry, golden, None) for golden, entries in wanted.items() for entry in sorted(entries - set(have[golden]))
     ]
     if fresh:
-        open_rows(change, fresh)
+        open_rows(change, fresh, fresh=wanted.keys() - set(existing))
     changed = {golden for golden, entries in wanted.items() if entries != set(have[golden])}
     return changed | prefer(change, existing)
 

@@ -33,7 +33,7 @@ def announce(change: Change, records: Sequence[tuple[GoldenRecord, str, tuple[st
         xid = cursor.fetchone()[0]
     events = [
         ChangeEvent(
-            record=golden,
+            record_id=golden.pk,
             version=golden.version,
             kind=kind,
             published=golden.is_published,

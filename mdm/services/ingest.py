@@ -10,22 +10,26 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import orjson
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from mdm import permissions
-from mdm.bulk import batched, copy_rows, give_ids, insert, update
+from mdm import arrays, forks, permissions
+from mdm.bulk import batched, give_ids, insert, update
 from mdm.changes import Change
 from mdm.engine import Engine, engine_for
 from mdm.lineage import Lineage
 from mdm.models import CodeSystem, Delivered, Ingest, SourceRecord, SourceRevision, User
 from mdm.survivorship import comparable
 
-CHUNK = 1000
+CHUNK, LARGE_CHUNK = 1_000, 5_000
+MANY = 20_000  # rows from which on several processes land them
 State = SourceRecord.State
 
 
@@ -63,18 +67,31 @@ def begin(*, code_system: CodeSystem, channel: str, actor: User) -> Ingest:
     return Ingest.objects.create(code_system=code_system, channel=channel, actor=actor)
 
 
-def land(*, ingest: Ingest, rows: Iterable[Row]) -> LandCounts:
-    """Store what the rows say; each chunk of 1,000 is a transaction. Codes must be unique within ``rows``."""
-    engine = engine_for(ingest.code_system.domain)
+def land_many(*, ingest: Ingest, rows: Iterable[Row], expected: int) -> LandCounts:
+    """``land`` for a great many rows, by several processes. ``expected``: about how many there are."""
+    workers = 1 if Lineage(ingest.code_system).is_tree else forks.workers(expected, MANY)
+    total = LandCounts()
+    for counts in forks.spread(partial(_land_some, ingest.pk), batched(rows, LARGE_CHUNK), workers=workers):
+        total.add(counts)
+    ingest.refresh_from_db()
+    return total
+
+
+def _land_some(ingest: int, rows: Sequence[Row]) -> LandCounts:
+    return land(ingest=Ingest.objects.get(pk=ingest), rows=rows, chunk=LARGE_CHUNK)
+
+
+def land(*, ingest: Ingest, rows: Iterable[Row], chunk: int = CHUNK) -> LandCounts:
+    """Store what the rows say, so many to a transaction. Codes must be unique within ``rows``."""
     lineage = Lineage(ingest.code_system)
     if lineage.is_tree:  # a parent may come later in the feed than its children
         rows = list(rows)
         lineage.add(rows)
     total = LandCounts()
-    for chunk in batched(rows, CHUNK):
-        counts = _land_chunk(ingest, engine, lineage, chunk)
+    for some in batched(rows, chunk):
+        counts = _land_chunk(ingest, lineage, some)
         Ingest.objects.filter(pk=ingest.pk).update(
-            received=F("received") + len(chunk),
+            received=F("received") + len(some),
             new=F("new") + counts.new,
             changed=F("changed") + counts.changed,
             unchanged=F("unchanged") + counts.unchanged,
@@ -85,7 +102,8 @@ def land(*, ingest: Ingest, rows: Iterable[Row]) -> LandCounts:
 
 
 @transaction.atomic
-def _land_chunk(ingest: Ingest, engine: Engine, lineage: Lineage, rows: Sequence[Row]) -> LandCounts:
+def _land_chunk(ingest: Ingest, lineage: Lineage, rows: Sequence[Row]) -> LandCounts:
+    engine = engine_for(ingest.code_system.domain)  # each time: a feed may take longer than the rules stay the same
     known = {
         record.code: record
         for record in SourceRecord.objects.select_for_update()
@@ -104,7 +122,7 @@ def _land_chunk(ingest: Ingest, engine: Engine, lineage: Lineage, rows: Sequence
     give_ids(fresh)
     insert(fresh)
     _update(ingest, engine, lineage, changed, now)
-    _write_keys(engine, [*fresh, *(record for record, _, _ in changed)], replaced=[r.pk for r, _, _ in changed])
+    write_keys(engine, [*fresh, *(record for record, _, _ in changed)], replaced=[r.pk for r, _, _ in changed])
     if fresh or changed:
         change = Change.begin(ingest.actor, "ingest.land")
         change.audit(about=ingest, after={"new": len(fresh), "changed": len(changed)})
@@ -123,6 +141,7 @@ def _record(
         values=dict(row.values),
         invalid=dict(row.invalid),
         standardised=engine.standardise(lineage.enrich(row.code, row.values)),
+        dictionaries=engine.dictionaries,
         content_hash=digest,
         source_updated_at=row.updated_at or now,
         ingest=ingest,
@@ -151,7 +170,8 @@ def _update(
         record.echo = _echo(record, row.values, told.get(record.golden_id or 0, {}))
         record.values, record.raw, record.invalid = dict(row.values), dict(row.raw), dict(row.invalid)
         record.uom, record.content_hash = row.uom, digest
-        record.standardised = engine.standardise(lineage.enrich(row.code, _independent(record)))
+        record.standardised = engine.standardise(lineage.enrich(row.code, independent(record)))
+        record.dictionaries = engine.dictionaries
         record.source_updated_at = row.updated_at or now
         record.ingest, record.row_number = ingest, row.number
         record.version += 1
@@ -180,19 +200,23 @@ def _echo(record: SourceRecord, values: Mapping[str, Any], told: Mapping[str, An
     ]
 
 
-def _independent(record: SourceRecord) -> dict[str, Any]:
+def independent(record: SourceRecord) -> dict[str, Any]:
+    """What a record says by itself: without what only repeats what Concord told its system."""
     return {name: value for name, value in record.values.items() if name not in record.echo}
 
 
-def _write_keys(engine: Engine, records: Sequence[SourceRecord], *, replaced: Sequence[int]) -> None:
+def write_keys(engine: Engine, records: Sequence[SourceRecord], *, replaced: Sequence[int]) -> None:
+    """Write the blocking keys of records, in place of those of the ``replaced``."""
     with connection.cursor() as cursor:
         if replaced:
             cursor.execute("DELETE FROM mdm_matchkey WHERE source_id = ANY(%s)", [list(replaced)])
-    copy_rows(
-        "mdm_matchkey",
-        ("key", "source_id"),
-        ((key, record.pk) for record in records for key in engine.keys(record.standardised)),
-    )
+    if not records:
+        return
+    owned = [engine.keys(record.standardised) for record in records]
+    keys = np.fromiter(chain.from_iterable(owned), dtype=np.int64)
+    sources = np.repeat(np.array([record.pk for record in records], dtype=np.int64), [len(own) for own in owned])
+    order = np.argsort(keys)  # as in the index, so that neighbours go to one page
+    arrays.write("mdm_matchkey", {"key": keys[order], "source_id": sources[order]})
 
 
 @transaction.atomic

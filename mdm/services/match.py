@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,13 +63,28 @@ def find(
     engine = engine_for(domain, known)
     said = Lineage(code_system).enrich("", values) if code_system else values
     asked = Candidate(_ASKED, None, SourceRecord.State.PENDING, code_system.pk if code_system else 0, 0, 0,
-                      timezone.now(), engine.standardise(said))  # fmt: skip
+                      timezone.now(), given=engine.standardise(said))  # fmt: skip
     query = Query(_ASKED, asked.code_system, bool(code_system and code_system.deduplicated), "")
     keys = engine.keys(asked.given or {})
     scored = scoring.score_queries(known, engine, {_ASKED: query}, {_ASKED: keys}, {_ASKED: asked})
     outcome = partition([query], scored.edges, scored.facts, engine.policy)[_ASKED]
     reason = outcome.reason or ("certain and without rival" if outcome.kind == "link" else "nothing known is like it")
     return Found(outcome.kind, reason, engine.policy, engine.policy_version, _matches(engine, scored, outcome, limit))
+
+
+def foretell(*, domain: str, asked: Sequence[Mapping[str, Any]], actor: User, code_system: CodeSystem) -> Counter[str]:
+    """How many records with these canonical values would link, go to review or be new, if they came now, together."""
+    permissions.require(actor, permissions.VIEW)
+    known = Known()
+    engine, lineage, now = engine_for(domain, known), Lineage(code_system), timezone.now()
+    given = {-number: engine.standardise(lineage.enrich("", values)) for number, values in enumerate(asked, 1)}
+    state = SourceRecord.State.PENDING
+    pool_of = {pk: Candidate(pk, None, state, code_system.pk, 0, 0, now, given=said) for pk, said in given.items()}
+    queries = {pk: Query(pk, code_system.pk, code_system.deduplicated, "") for pk in given}
+    keys = {pk: engine.keys(said) for pk, said in given.items()}
+    scored = scoring.score_queries(known, engine, queries, keys, pool_of)
+    outcomes = partition(list(queries.values()), scored.edges, scored.facts, engine.policy)
+    return Counter(outcome.kind for outcome in outcomes.values())
 
 
 def _matches(engine: Engine, scored: Scored, outcome: Outcome, limit: int) -> list[Match]:

@@ -18,13 +18,13 @@ Named = tuple[int, str, str]  # source system id, domain of the referenced recor
 def named_by(domain: str, source: SourceRecord) -> Iterable[tuple[str, Named]]:
     """Every reference a source record makes: (path, what it names)."""
     system = source.code_system.system_id
-    for spec in DOMAINS[domain].fields:
+    for spec in DOMAINS[domain].referring:
         value = source.values.get(spec.name)
         if not value:
             continue
         if spec.kind is Kind.REFERENCE:
             yield spec.name, (system, spec.domain, str(value))
-        elif spec.kind is Kind.CHILDREN:
+        else:
             yield from _named_by_children(spec, system, value)
 
 
@@ -72,12 +72,12 @@ class References:
         """The source's values with golden ids for references; those that nobody knows yet are left out."""
         system = source.code_system.system_id
         values = dict(source.values)
-        for spec in DOMAINS[self.domain].fields:
+        for spec in DOMAINS[self.domain].referring:
             if spec.name not in values:
                 continue
             if spec.kind is Kind.REFERENCE:
                 values[spec.name] = self.golden((system, spec.domain, str(values[spec.name])))
-            elif spec.kind is Kind.CHILDREN:
+            else:
                 values[spec.name] = self._children(spec, system, values[spec.name])
         return values
 

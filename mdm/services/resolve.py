@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Exists
 
 from matching import Comparison
 from mdm import candidates as pool
@@ -18,8 +19,8 @@ from mdm import permissions, policies
 from mdm.changes import Change
 from mdm.engine import Engine, engine_for
 from mdm.exceptions import Forbidden
-from mdm.locks import lock_keys
-from mdm.models import GoldenRecord, SourceRecord, User, WorkItem
+from mdm.locks import lock_keys, share_name
+from mdm.models import BulkRun, GoldenRecord, SourceRecord, User, WorkItem
 from mdm.partition import Edge, Outcome, Target, partition
 from mdm.services import calibrate, crosswalk, references, scoring, search_index, work
 from mdm.services.scoring import Scored
@@ -63,6 +64,14 @@ class _Links:
     rows: list[tuple[SourceRecord, int, str, float | None]] = field(default_factory=list)
     fresh: dict[int, GoldenRecord] = field(default_factory=dict)
 
+    def founders(self) -> dict[int, list[SourceRecord]]:
+        """The records of each new golden record."""
+        found: dict[int, list[SourceRecord]] = {golden: [] for golden in self.fresh}
+        for source, golden, *_ in sorted(self.rows, key=lambda row: row[0].pk):
+            if golden in found:
+                found[golden].append(source)
+        return found
+
 
 def resolve_all(*, domain: str, actor: User, batch: int = BATCH) -> ResolveCounts:
     """Resolve everything pending in a domain, batch by batch; frequencies are counted anew if the domain has grown."""
@@ -76,10 +85,16 @@ def resolve_all(*, domain: str, actor: User, batch: int = BATCH) -> ResolveCount
 
 @transaction.atomic
 def resolve_pending(*, domain: str, actor: User, ids: Sequence[int] | None = None, limit: int = BATCH) -> ResolveCounts:
-    """Resolve one batch of pending records: those given by id, or the oldest. Those of another worker are skipped."""
+    """Resolve one batch of pending records: those given by id, or the oldest.
+
+    Those of another worker are skipped, and all of them while a bulk run has the domain: it leaves none behind that
+    had landed before it, and those that land later are for whoever calls this next.
+    """
     if not any(actor.has_permission(name) for name in (permissions.IMPORT, permissions.SUBMIT)):
         raise Forbidden(permissions.IMPORT)
-    pending = SourceRecord.objects.filter(domain=domain, state=State.PENDING)
+    share_name("resolving", domain)  # a bulk run that begins waits for us; if it has begun, we see it
+    taken = BulkRun.objects.filter(domain=domain, finished_at__isnull=True)
+    pending = SourceRecord.objects.filter(~Exists(taken), domain=domain, state=State.PENDING)
     if ids is not None:
         pending = pending.filter(pk__in=ids)
     batch = list(pending.select_for_update(skip_locked=True).defer("raw", "standardised").order_by("pk")[: limit + 1])
@@ -92,18 +107,16 @@ def resolve_pending(*, domain: str, actor: User, ids: Sequence[int] | None = Non
     change.known.attach(batch)
     keys = pool.keys([source.pk for source in batch])
     lock_keys(domain, (key for own in keys.values() for key in own))
-    _resolve(change, engine, batch, keys, counts)
+    settle(change, engine, batch, scoring.score(change.known, engine, batch, keys), counts)
     return counts
 
 
-def _resolve(
-    change: Change,
-    engine: Engine,
-    batch: Sequence[SourceRecord],
-    keys: Mapping[int, Sequence[int]],
-    counts: ResolveCounts,
+def settle(
+    change: Change, engine: Engine, batch: Sequence[SourceRecord], scored: Scored, counts: ResolveCounts
 ) -> None:
-    scored = scoring.score(change.known, engine, batch, keys)
+    """Decide about scored records and write what follows. Whoever calls holds the records, and what keeps others from
+    resolving what is like them; the records have their code systems attached.
+    """
     known = [s for s in batch if s.golden_id is not None]
     unknown = [s for s in batch if s.golden_id is None]
     outcomes = partition([scored.queries[s.pk] for s in unknown], scored.edges, scored.facts, engine.policy)
@@ -167,7 +180,7 @@ def _keep_known(known: Sequence[SourceRecord]) -> None:
 
 def _rebuild(change: Change, domain: str, links: _Links, known: Sequence[SourceRecord]) -> list[GoldenChange]:
     """Rebuild what was linked or updated, then whatever waited for one of the new codes."""
-    opened = crosswalk.link_sources(change, [source for source, *_ in links.rows])
+    opened = crosswalk.link_sources(change, [source for source, *_ in links.rows], fresh=links.fresh)
     relinked = {golden for _, golden, *_ in links.rows}
     waiting = references.waiting_for(opened)
     changes = recompute(
@@ -175,6 +188,7 @@ def _rebuild(change: Change, domain: str, links: _Links, known: Sequence[SourceR
         domain,
         relinked | {s.golden_id for s in known if s.golden_id} | _of_domain(waiting, domain),
         fresh=links.fresh,
+        founders=links.founders(),
         relinked=relinked,
     )
     for other in set(GoldenRecord.objects.filter(pk__in=waiting).values_list("domain", flat=True)) - {domain}:

@@ -30,7 +30,19 @@ from mdm.services.split import split
 from mdm.services.storage import new_goldens
 from mdm.services.survive import recompute
 
-__all__ = ["accept", "assign", "assign_all", "comment", "create_new", "reject", "relate", "reopen", "snooze", "wake"]
+__all__ = [
+    "accept",
+    "assign",
+    "assign_all",
+    "comment",
+    "create_new",
+    "link",
+    "reject",
+    "relate",
+    "reopen",
+    "snooze",
+    "wake",
+]
 
 Kind, State = WorkItem.Kind, WorkItem.State
 Verdict = Judgement.Verdict
@@ -84,7 +96,7 @@ def _accept_match(change: Change, item: WorkItem, golden: GoldenRecord | None, p
     found: dict[str, Any] = next((c for c in item.candidates if c["golden"] == target.pk), {})
     via = [found["via"]] if found.get("via") in among else among[:1]
     judged = judge(change, [source.pk], via, Verdict.SAME, score=found.get("score"))
-    _link(change, source, target.pk, score=found.get("score"))
+    link(change, source, target.pk, score=found.get("score"))
     item.golden = target
     item.save(update_fields=["golden"])
     before = set(_overrides(target))
@@ -140,9 +152,10 @@ def _doubted(item: WorkItem) -> tuple[SourceRecord, GoldenRecord]:
     return item.source, item.source.golden
 
 
-def _link(
+def link(
     change: Change, source: SourceRecord, golden_id: int, *, score: float | None, fresh: GoldenRecord | None = None
 ) -> None:
+    """Give a source record its golden record, as a steward decided. Whoever named its code finds it now."""
     source.golden_id = golden_id
     source.state = SourceRecord.State.LINKED
     source.link_reason = SourceRecord.LinkReason.STEWARD
@@ -232,7 +245,7 @@ def create_new(*, item: WorkItem, actor: User, expected_version: int | None = No
 def _found(change: Change, item: WorkItem, source: SourceRecord, resolution: str) -> WorkItem:
     """The record becomes a golden record of its own."""
     fresh = new_goldens(source.domain, 1, change)[0]
-    _link(change, source, fresh.pk, score=None, fresh=fresh)
+    link(change, source, fresh.pk, score=None, fresh=fresh)
     item.golden_id = fresh.pk
     item.save(update_fields=["golden"])
     return _finish(change, item, resolution, **item.details | {"golden": fresh.pk})

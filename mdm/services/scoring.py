@@ -23,6 +23,7 @@ from mdm.models import Judgement, SourceRecord
 from mdm.partition import Edge, Facts, Query, Target
 
 Pairs = list[tuple[int, int]]
+Judged = Sequence[tuple[int, int, float, bool]]  # query, candidate (source ids), bits, whether vetoed
 
 
 @dataclass(slots=True)
@@ -61,9 +62,26 @@ def score_queries(
     left, right = pool.find({pk: keys[pk] for pk in queries})
     rows = pool.rows(sorted({*queries, *right.tolist()})) | dict(unstored)
     pairs = _worth_scoring(zip(left.tolist(), right.tolist(), strict=True), rows, queries)
+    return _weighed(known, engine, queries, rows, _judge(engine, pairs, rows))
+
+
+def score_known(known: Known, engine: Engine, sources: Sequence[SourceRecord], judged: Judged) -> Scored:
+    """The same for sources whose pairs, in either order, have been found and scored already."""
+    queries = {s.pk: as_query(s) for s in sources}
+    found = {(a, b) if a in queries else (b, a): (bits, vetoed) for a, b, bits, vetoed in judged}
+    rows = pool.rows(sorted({*queries, *(b for _, b in found)}))
+    pairs = _worth_scoring(found, rows, queries)
+    return _weighed(known, engine, queries, rows, [(*pair, *found[pair]) for pair in pairs])
+
+
+def _weighed(
+    known: Known, engine: Engine, queries: dict[int, Query], rows: dict[int, Candidate], judged: Judged
+) -> Scored:
+    """Judged pairs folded into edges, with those that the records of one golden record add."""
+    pairs = [(a, b) for a, b, *_ in judged]
     facts = gather_facts(known, queries, pairs, rows)
     edges: dict[int, dict[Target, Edge]] = defaultdict(dict)
-    doubtful = _enter(edges, _judge(engine, pairs, rows), rows, queries, engine.policy.review_bits)
+    doubtful = _enter(edges, judged, rows, queries, engine.policy.review_bits)
     rest = unseen_members(edges, facts, set(pairs), engine.policy.review_bits)
     if rest:
         rows |= pool.rows(sorted({b for _, b in rest} - rows.keys()))
@@ -90,8 +108,8 @@ def _worth_scoring(
     return list(kept)
 
 
-def _judge(engine: Engine, pairs: Pairs, rows: Mapping[int, Candidate]) -> Iterable[tuple[int, int, float, bool]]:
-    """(query, candidate, bits, vetoed) of each pair, scored together."""
+def _judge(engine: Engine, pairs: Pairs, rows: Mapping[int, Candidate]) -> Judged:
+    """The pairs, scored together."""
     if not pairs:
         return []
     scores = score_pairs(engine, pairs, rows, engine.policy)[0]
@@ -114,7 +132,7 @@ def score_pairs(engine: Engine, pairs: Pairs, rows: Mapping[int, Candidate], *po
 
 
 def _enter(
-    edges: dict[int, dict[Target, Edge]], judged: Iterable[tuple[int, int, float, bool]],
+    edges: dict[int, dict[Target, Edge]], judged: Judged,
     rows: Mapping[int, Candidate], queries: Mapping[int, Query], review_bits: float,
 ) -> dict[int, dict[int, float]]:  # fmt: skip
     """Fold pairs into edges: the best score per target, vetoed if any record of it is; returns doubtful neighbours."""

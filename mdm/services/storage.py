@@ -7,11 +7,11 @@ from typing import Any
 
 from django.db import models
 
-from mdm.bulk import copy_rows, give_ids, insert, next_values, prepared, update
+from mdm.bulk import copy_rows, give_ids, insert, next_values, preparer, update
 from mdm.canonical import DOMAINS
 from mdm.changes import Change
-from mdm.models import ATTRIBUTES, GoldenAttributes, GoldenRecord
-from mdm.rows import CHILD_TABLES, ChildTable, fill, read
+from mdm.models import ATTRIBUTES, GoldenRecord
+from mdm.rows import CHILD_TABLES, ChildTable, columns_of, fill, read
 from mdm.survivorship import child_key
 
 
@@ -44,7 +44,8 @@ def add_history(change: Change, rows: Sequence[models.Model], kind: str) -> None
     columns = [f.column for f in fields]
     columns += ["history_date", "history_user_id", "history_change_reason", "history_type"]
     about = [change.at, change.actor.pk, str(change.id), kind]
-    copy_rows(history._meta.db_table, columns, ([*prepared(fields, row), *about] for row in rows))
+    prepared = preparer(fields)
+    copy_rows(history._meta.db_table, columns, (prepared(row) + about for row in rows))
 
 
 def write_attributes(
@@ -57,13 +58,8 @@ def write_attributes(
 ) -> None:
     """Write the attribute rows and children of golden records from canonical values (references as ids)."""
     model = ATTRIBUTES[domain]
-    rows: list[GoldenAttributes] = []
-    for pk, stated in values.items():
-        row = model(golden_id=pk)
-        fill(row, DOMAINS[domain].fields, stated)
-        for name, value in extra.get(pk, {}).items():
-            setattr(row, name, value)
-        rows.append(row)
+    specs = DOMAINS[domain].fields
+    rows = [model(golden_id=pk, **columns_of(specs, stated), **extra.get(pk, {})) for pk, stated in values.items()]
     write(change, rows, created=created)
     for table in CHILD_TABLES[domain]:
         _write_children(change, table, {pk: stated.get(table.name) or [] for pk, stated in values.items()}, created)

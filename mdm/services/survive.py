@@ -53,19 +53,21 @@ def recompute(
     golden_ids: Collection[int],
     *,
     fresh: Mapping[int, GoldenRecord] | None = None,
+    founders: Mapping[int, list[SourceRecord]] | None = None,
     relinked: Collection[int] = (),
     approved: Collection[tuple[int, str]] = (),
     kinds: Mapping[int, str] | None = None,
 ) -> list[GoldenChange]:
     """Rebuild these golden records and write those that changed, with history, audit, events and lanes.
 
-    ``fresh``: records made in this transaction, not yet written. ``relinked``: records whose sources or codes changed;
-    they get a version even if no attribute did. ``approved``: (golden id, attribute) that a second person approved.
+    ``fresh``: records made in this transaction, not yet written; ``founders``: their sources, if at hand.
+    ``relinked``: records whose sources or codes changed; they get a version even if no attribute did.
+    ``approved``: (golden id, attribute) that a second person approved.
     ``kinds``: the event kind where it isn't created / updated / published / retired, e.g. for merges.
     """
     fresh = fresh or {}
     existing = _locked(change, set(golden_ids) - set(fresh))
-    built = _rebuild(change.known, domain, existing | dict(fresh), set(fresh))
+    built = _rebuild(change.known, domain, existing | dict(fresh), set(fresh), founders or {})
     guard.hold(change, domain, built, approved=set(approved))
     hierarchy.break_cycles(domain, built)
     needed = policies.required(change.known, domain)
@@ -128,20 +130,35 @@ def _silenced(goldens: Iterable[GoldenRecord]) -> set[int]:
     return {pk for pk, action in dict(entries.values_list("golden", "action")).items() if action == SILENCED}
 
 
-def preview(golden: GoldenRecord, added: Sequence[SourceRecord]) -> Survived:
-    """What would survive if these records were linked to the golden record, too. Reads only."""
-    known = Known()
-    sources = [*_sources(known, [golden.pk])[golden.pk], *added]
-    references = References(known, golden.domain, sources)
-    inputs = [_input(golden.domain, s, references) for s in speaking(sources)]
-    overrides = _overrides({golden.pk: golden})[golden.pk]
-    survived = survive(golden.domain, inputs, overrides, policies.survivorship_policy(known, golden.domain))
-    _canonical(golden.domain, survived)
+def preview(
+    golden: GoldenRecord, added: Sequence[SourceRecord] = (), removed: Collection[SourceRecord] = ()
+) -> Survived:
+    """What would survive if some records were linked to the golden record and others no longer. Reads only."""
+    known, gone = Known(), {source.pk for source in removed}
+    sources = [s for s in _sources(known, [golden.pk])[golden.pk] if s.pk not in gone]
+    return _foretold(known, golden.domain, [*sources, *added], _overrides({golden.pk: golden})[golden.pk])
+
+
+def preview_alone(domain: str, sources: Sequence[SourceRecord]) -> Survived:
+    """What would survive if these records made a golden record of their own. Reads only."""
+    return _foretold(Known(), domain, sources, [])
+
+
+def _foretold(
+    known: Known, domain: str, sources: Sequence[SourceRecord], overrides: Sequence[OverrideInput]
+) -> Survived:
+    references = References(known, domain, sources)
+    inputs = [_input(domain, s, references) for s in speaking(sources)]
+    survived = survive(domain, inputs, overrides, policies.survivorship_policy(known, domain))
+    _canonical(domain, survived)
     return survived
 
 
-def _rebuild(known: Known, domain: str, goldens: Mapping[int, GoldenRecord], fresh: set[int]) -> list[Rebuilt]:
-    sources_of = _sources(known, goldens)
+def _rebuild(
+    known: Known, domain: str, goldens: Mapping[int, GoldenRecord], fresh: set[int],
+    founders: Mapping[int, list[SourceRecord]],
+) -> list[Rebuilt]:  # fmt: skip
+    sources_of = _sources(known, goldens.keys() - founders.keys()) | dict(founders)
     every = [s for sources in sources_of.values() for s in sources]
     references = References(known, domain, every)
     overrides = _overrides(goldens)

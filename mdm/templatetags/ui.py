@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import template
@@ -13,6 +14,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from mdm.canonical import DOMAINS, Domain, Field
+from mdm.filters import Filter
 from mdm.models import SourceRecord, WorkItem
 from mdm.ui import charts, icons, words
 from mdm.ui.pages import is_fragment
@@ -24,6 +26,7 @@ register.filter("show_time", words.show_time)
 register.filter("show_date", words.show_date)
 register.filter("since", words.since)
 register.filter("span", words.span)
+register.filter("milliseconds", words.milliseconds)
 register.filter("bits", words.bits)
 register.filter("percent", words.percent)
 
@@ -63,6 +66,28 @@ def domain(name: str) -> Domain:
     return DOMAINS[name]
 
 
+@register.filter
+def query(pairs: Iterable[tuple[str, str]]) -> str:
+    """Pairs as the query of an address."""
+    return urlencode(list(pairs))
+
+
+@register.simple_tag
+def with_status(wanted: Filter, status: str) -> str:
+    """A list's filter with another status, as the query of an address."""
+    return urlencode(wanted.parameters | {"status": status})
+
+
+@register.filter
+def domain_label(name: str) -> str:
+    return DOMAINS[name].label
+
+
+@register.filter
+def domain_icon(name: str) -> str:
+    return DOMAINS[name].icon
+
+
 @register.simple_tag
 def value(field: Field, of: Any) -> SafeString:
     """A canonical value as text, quiet when it is not stated."""
@@ -95,6 +120,12 @@ def share_lines(chart: charts.Lines) -> dict[str, Any]:
 def waterfall(evidence: list[dict[str, Any]]) -> dict[str, Any]:
     """Evidence in bits as a table whose middle column is drawn: it is its own text alternative."""
     return {"fall": charts.waterfall(evidence)}
+
+
+@register.inclusion_tag("parts/charts/lanes.html")
+def swim_lanes(chart: charts.Lanes) -> dict[str, Any]:
+    """Steps across places. The numbers are those of the list of steps, which is its text alternative."""
+    return {"chart": chart}
 
 
 @register.inclusion_tag("parts/charts/score.html")

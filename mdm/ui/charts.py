@@ -200,3 +200,29 @@ def _step(piece: Mapping[str, Any], a: float, b: float) -> Step:
     bits = float(piece["bits"])
     width = round(max(abs(b - a), 0.6), 1)
     return Step(piece["label"], bits, words.bits(bits), round(min(a, b), 1), width, b, tone, piece.get("note", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One step in its place's row; all in percent of the drawing's width."""
+
+    x: float
+    width: float
+    middle: float
+    number: int
+    tone: str
+
+
+class Lanes:
+    """Steps across places, left to right in their order: who handed on to whom. Time is told in words, not drawn, as a
+    wait of days would leave nothing of the seconds beside it.
+    """
+
+    def __init__(self, steps: Sequence[tuple[str, str]]) -> None:
+        """``steps``: place and tone of each, in order."""
+        slot = 100 / max(len(steps), 1)
+        found: dict[str, list[Span]] = {}
+        for number, (place, tone) in enumerate(steps):
+            x, width = round(number * slot, 2), round(slot * 0.86, 2)
+            found.setdefault(place, []).append(Span(x, width, round(x + width / 2, 2), number + 1, tone))
+        self.rows = list(found.items())

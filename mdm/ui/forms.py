@@ -7,7 +7,8 @@ from typing import Any
 from django import forms
 
 from mdm.canonical import Field, Kind
-from mdm.ui.readers import children
+from mdm.models import CodeSystem, GoldenRecord
+from mdm.ui.readers import children, crosswalk
 
 LONG = 200  # characters; longer text gets a larger box
 FLAG = [("", "Not stated"), ("yes", "Yes"), ("no", "No")]
@@ -135,3 +136,82 @@ def _inputs(spec: Field, values: dict[str, Any]) -> list[tuple[str, str, Field, 
         for part in spec.children
         if part.name != spec.child_key
     ]
+
+
+class ResolveForm(forms.Form):
+    """Codes to resolve, and for when."""
+
+    codes = forms.CharField(
+        strip=False,
+        widget=forms.Textarea(attrs={"class": "input input--area mono", "rows": 9, "spellcheck": "false"}),
+    )
+    system = forms.ModelChoiceField(CodeSystem.objects.select_related("system"), to_field_name="slug")
+    to = forms.ModelChoiceField(CodeSystem.objects.select_related("system"), to_field_name="slug", required=False)
+    as_of = forms.DateField(required=False, widget=forms.DateInput(attrs={"class": "input", "type": "date"}))
+    known_at = forms.DateTimeField(
+        required=False,
+        widget=forms.DateTimeInput(attrs={"class": "input", "type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        options = crosswalk.systems()
+        self.fields["system"].choices = [("", "Choose"), *options]  # type: ignore[attr-defined]
+        self.fields["to"].choices = [("", "No other system"), *options]  # type: ignore[attr-defined]
+        for name in ("system", "to"):
+            self.fields[name].widget.attrs["class"] = "input"
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        system, to = data.get("system"), data.get("to")
+        if system and to and system.domain != to.domain:
+            self.add_error("to", f"{to.slug} holds codes of {to.domain} records, {system.slug} of {system.domain}.")
+        return data
+
+    def query(self) -> crosswalk.Query:
+        data = self.cleaned_data
+        return crosswalk.Query(data["system"], data["to"], data["as_of"], data["known_at"])
+
+
+class RelationForm(forms.Form):
+    """This record and another: which way round, where, and how long."""
+
+    kind = forms.ChoiceField(choices=[], widget=_select())
+    other = Reference()
+    site = Reference()
+    valid_from = forms.DateField(required=False, widget=forms.DateInput(attrs={"class": "input", "type": "date"}))
+    valid_to = forms.DateField(required=False, widget=forms.DateInput(attrs={"class": "input", "type": "date"}))
+    reason = forms.CharField(max_length=500, widget=forms.TextInput(attrs={"class": "input"}))
+
+    def __init__(self, record: GoldenRecord, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.record = record
+        self.fields["other"].required = True
+        self.fields["kind"].choices = [  # type: ignore[attr-defined]
+            ("substitute", "This one is a substitute for"),
+            ("substitute.", "This one has as its substitute"),
+            ("parent", "This one is the parent of"),
+            ("parent.", "This one has as its parent"),
+            ("related", "This one is related to"),
+        ]
+
+    def clean_other(self) -> GoldenRecord:
+        return self._record(self.cleaned_data["other"])
+
+    def clean_site(self) -> GoldenRecord | None:
+        return self._record(self.cleaned_data["site"]) if self.cleaned_data["site"] else None
+
+    @staticmethod
+    def _record(public_id: str) -> GoldenRecord:
+        found = GoldenRecord.objects.select_related("merged_into").filter(public_id=public_id).first()
+        if found is None:
+            raise forms.ValidationError(f"There is no record {public_id}. Search for it, and copy its id.")
+        return found.survivor
+
+    def related(self) -> dict[str, Any]:
+        """The arguments of ``relations.relate``: a dot after the kind turns it round."""
+        data = self.cleaned_data
+        pair = (self.record, data["other"])
+        subject, related = reversed(pair) if data["kind"].endswith(".") else pair
+        rest = {name: data[name] for name in ("site", "valid_from", "valid_to", "reason")}
+        return {"subject": subject, "object": related, "kind": data["kind"].rstrip("."), **rest}

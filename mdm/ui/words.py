@@ -64,6 +64,10 @@ def span(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
+def milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
 def since(value: dt.datetime) -> str:
     return span((timezone.now() - value).total_seconds())
 
@@ -151,18 +155,29 @@ ACTIONS = {
     "relate": "related",
     "ingest.retire": "took out of a feed",
     "feed.started": "started an import",
+    "feed.paused": "paused an import",
+    "feed.resumed": "let an import go on",
     "feed.saved": "saved a column mapping",
     "feed.cancelled": "cancelled an import",
     "feed.rows_discarded": "gave up rows of an import",
     "delivery.retry": "sent again",
     "delivery.skip": "skipped a delivery of",
     "delivery.dead": "failed to deliver",
+    "delivery.edit_and_retry": "mended and sent again",
+    "delivery.replay": "told a target again",
+    "delivery.full_sync": "told a target everything again",
+    "export.asked": "asked for an export",
+    "bulk": "changed several records at once",
+    "target.probe": "tried a target at once",
+    "target.compare": "had a target compared",
+    "relation.ended": "ended a relation of",
     "target.pause": "paused a target",
     "target.resume": "resumed a target",
     "user.create": "created a user",
     "judgement": "judged a pair of records",
     "judgement.reopened": "reopened a decision",
     "crosswalk.receipt": "received",
+    "code.mapped": "mapped a code to",
 }
 
 
@@ -176,7 +191,11 @@ def action_words(entry: AuditEntry) -> str:
     if entry.action == "resolve" and after.get("kind") in EVENTS:
         return EVENTS[after["kind"]]
     text = ACTIONS.get(entry.action, entry.action.replace(".", ": ").replace("_", " "))
-    return text if entry.golden else text.removesuffix(" of").removesuffix(" for").removesuffix(" about")
+    return (
+        text
+        if entry.golden
+        else text.removesuffix(" of").removesuffix(" for").removesuffix(" about").removesuffix(" to")
+    )
 
 
 def consequence(entry: AuditEntry) -> str:

@@ -16,10 +16,17 @@ document.addEventListener("click", (event) => {
   if (toggle) setOpen(toggle, toggle.getAttribute("aria-expanded") !== "true");
   const copy = event.target.closest("[data-copy]");
   if (copy) copyCodes(copy.dataset.copy);
+  const text = event.target.closest("[data-copy-text]");
+  if (text) copyText(text.dataset.copyText);
   const toast = event.target.closest("[data-toast]");
   if (toast) toast.remove();
   const needy = event.target.closest("[data-needs]");
   if (needy) insist(event, needy);
+});
+
+document.addEventListener("change", (event) => {
+  if (!event.target.matches("[data-ticks] [data-all]")) return;
+  for (const box of event.target.closest("[data-ticks]").querySelectorAll("tbody [type=checkbox]")) box.checked = event.target.checked;
 });
 
 document.addEventListener("htmx:afterSettle", (event) => {
@@ -65,6 +72,12 @@ function copyCodes(name) {
   const rows = document.querySelectorAll(`[data-copied="${CSS.escape(name)}"] tbody tr`);
   const text = [...rows].map((row) => [...row.cells].slice(0, 4).map((cell) => cell.innerText.trim()).join("\t")).join("\n");
   navigator.clipboard.writeText(text).then(() => say(`${rows.length} codes copied.`), () => say("The browser did not allow copying."));
+}
+
+/** Of several texts in the place, the one that shows. */
+function copyText(id) {
+  const shown = [...document.querySelectorAll(`#${CSS.escape(id)} pre, #${CSS.escape(id)}:is(pre, code)`)].find((one) => one.checkVisibility());
+  navigator.clipboard.writeText(shown?.innerText ?? "").then(() => say("Copied."), () => say("The browser did not allow copying."));
 }
 
 /** A button that needs a text moves the focus there instead of acting without it. */

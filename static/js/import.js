@@ -8,3 +8,11 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   unsure[(unsure.indexOf(document.activeElement) + 1) % unsure.length].focus();
 });
+
+// Ctrl+Enter starts the import, from wherever the focus is.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  const form = document.querySelector("form#main");
+  event.preventDefault();
+  form?.requestSubmit(form.querySelector(".bar button[type=submit]"));
+});

@@ -1,6 +1,8 @@
 // Single-key shortcuts. A key does what clicking its element would: <a data-key="j">, <button data-key="m">.
 // They rest while a text field has the focus, while a modifier is held, and when the user turned them off.
 
+import { openPalette } from "./palette.js";
+
 const TYPING = "input:not([type=radio], [type=checkbox], [type=button]), select, textarea, [contenteditable]";
 const MOVES = ["j", "k"]; // a key held down moves on, and does nothing else twice
 let going = false;
@@ -8,7 +10,7 @@ let going = false;
 export function listen() {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing) return;
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") return focusSearch(event);
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") return openPalette(event);
     if (event.ctrlKey || event.metaKey || event.altKey || document.activeElement?.matches(TYPING)) return;
     if (document.body.dataset.keys === "off" || (event.repeat && !MOVES.includes(event.key.toLowerCase()))) return;
     press(event, event.key.toLowerCase());

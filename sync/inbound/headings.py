@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+OWN_CODE = "Record code"  # of the files that Concord gives out to be filled in
 # headings that Concord has no attribute for, and that look like some it has
 NOTHING = "county|count|latitude|longitude|row|row number|created by|created on|user|buyer|payments|beds|alt name"
 _UPDATED = "last updated|modified|modified on|changed on|last change|last modified|update date|updated at|timestamp"

@@ -30,7 +30,7 @@ def claim(run_id: int) -> FeedRun | None:
         raise NotFound(f"There is no feed run {run_id}.")
     lock_name("feed", f"{run.system_id}:{run.domain}")
     run.refresh_from_db()
-    if not run.is_active or (run.lease_until and run.lease_until > timezone.now()):
+    if not run.is_active or run.paused or (run.lease_until and run.lease_until > timezone.now()):
         return None
     if before := predecessor(run):
         FeedRun.objects.filter(pk=run.pk).update(message=f"Waits for run {before.pk} of the same system.")
@@ -67,6 +67,10 @@ def write(run: FeedRun, **values: Any) -> None:
 def stop_if_cancelled(run: FeedRun) -> None:
     if FeedRun.objects.filter(pk=run.pk, cancel_requested=True).exists():
         raise Cancelled
+
+
+def is_paused(run: FeedRun) -> bool:
+    return FeedRun.objects.filter(pk=run.pk, paused=True).exists()
 
 
 def release(run: FeedRun) -> None:

@@ -13,7 +13,7 @@ from mdm.scalars import Cell
 from mdm.values import CODE, IGNORE, PSEUDO_PATHS, paths, why_no_path
 from sync.inbound.domains import GL_ACCOUNT, domain_of
 from sync.inbound.errors import BadMapping, WrongColumns
-from sync.inbound.headings import HEADINGS, NOTHING
+from sync.inbound.headings import HEADINGS, NOTHING, OWN_CODE
 from sync.inbound.table import fold
 
 Mapped = Mapping[str, str | Sequence[str]]  # column heading to a path, or to several
@@ -54,6 +54,7 @@ def _spellings(domain: str) -> dict[str, list[str]]:
         if path not in places:
             places.append(path)
 
+    add(OWN_CODE, CODE)
     for entry in model.fields:
         if entry.kind is not Kind.CHILDREN:
             add(entry.name, entry.name)

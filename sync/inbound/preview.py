@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -9,16 +10,18 @@ from itertools import islice
 from mdm import permissions, scalars
 from mdm.models import CodeSystem, SourceRecord, User
 from mdm.scalars import Cell, Unreadable
+from mdm.services import match
 from mdm.services.ingest import LandCounts, Row, content_hash
 from sync.inbound import gl_accounts, retirement
 from sync.inbound.files import stored
 from sync.inbound.mapping import Suggestion, pairs, suggest
 from sync.inbound.reading import Bad, Batch, FeedFile
-from sync.inbound.tabular import open_table
+from sync.inbound.tabular import open_table, sheets_of
 from sync.models.feed import FeedRun, MissingRows
 
 SAMPLE_ROWS = 5
 PROBLEMS_SHOWN = 100
+FORETOLD = 200  # new rows whose matching is tried
 
 
 @dataclass(slots=True)
@@ -28,6 +31,7 @@ class Inspection:
     columns: list[str]
     suggestions: list[Suggestion]
     sample: list[list[str]]
+    sheets: list[str] = field(default_factory=list)  # of a workbook
 
 
 @dataclass(slots=True)
@@ -43,6 +47,8 @@ class DryRun:
     retired: int = 0
     message: str = ""
     problems: list[Bad] = field(default_factory=list)
+    tried: int = 0  # new rows whose matching was tried, the first of them
+    would: Counter[str] = field(default_factory=Counter)  # link, review, new: what would become of those
 
 
 def inspect(*, run: FeedRun, actor: User) -> Inspection:
@@ -51,7 +57,7 @@ def inspect(*, run: FeedRun, actor: User) -> Inspection:
     wanted = [column for column, _path in pairs(run.mapping)]
     table = open_table(stored(run.path), wanted=wanted, sheet=run.sheet)
     sample = [[_text(cell) for cell in row.cells] for row in islice(table.rows(), SAMPLE_ROWS)]
-    return Inspection(table.columns, suggest(run.domain, table.columns), sample)
+    return Inspection(table.columns, suggest(run.domain, table.columns), sample, sheets_of(stored(run.path)))
 
 
 def _text(cell: Cell) -> str:
@@ -73,10 +79,25 @@ def dry_run(*, run: FeedRun, actor: User) -> DryRun:
     else:
         for batch in file.batches(survey):
             _count(result, batch, _compare(code_system, batch.rows))
+            _foretell(result, code_system, batch.rows, actor)
     codes = retirement.missing(run, survey)
     result.message = retirement.why_held(run, survey, codes)
     result.retired = 0 if result.message else len(codes)
     return result
+
+
+def _foretell(result: DryRun, code_system: CodeSystem, rows: Sequence[Row], actor: User) -> None:
+    """Try the matching of the first new rows, as the resolver would decide now."""
+    room = FORETOLD - result.tried
+    if room <= 0:
+        return
+    codes = [row.code for row in rows]
+    known = set(SourceRecord.objects.filter(code_system=code_system, code__in=codes).values_list("code", flat=True))
+    fresh = [row.values for row in rows if row.code not in known][:room]
+    if fresh:
+        said = match.foretell(domain=code_system.domain, asked=fresh, actor=actor, code_system=code_system)
+        result.would += said
+        result.tried += len(fresh)
 
 
 def _count(result: DryRun, batch: Batch, counts: LandCounts) -> None:

@@ -6,17 +6,23 @@ Rows land by content and with their progress in one transaction, so going on aft
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
+from mdm import forks
 from mdm.changes import Change
 from mdm.exceptions import ConcordError
-from mdm.models import CodeSystem, Ingest, SourceRecord, WorkItem
+from mdm.lineage import TREES
+from mdm.models import BulkRun, CodeSystem, Ingest, SourceRecord, WorkItem
+from mdm.services import bulk_load, work
 from mdm.services import ingest as landing
-from mdm.services import work
 from mdm.services.calibrate import prepare
+from mdm.services.ingest import LandCounts
 from mdm.services.resolve import resolve_pending
 from mdm.services.search_index import recount
 from sync.inbound import gl_accounts, lease, retirement
@@ -28,6 +34,7 @@ from sync.models.feed import GL_ACCOUNT, FeedRun, MissingRows, QuarantinedRow
 State = FeedRun.State
 LANDED, RESOLVED = 60, 100  # where the progress bar stands after these steps
 RESOLVE_BATCH = 500
+BULK_SECONDS = 600  # of a slice that resolves at once: beginning anew takes a minute
 
 
 def run(run_id: int, *, seconds: float | None = None) -> FeedRun:
@@ -95,18 +102,30 @@ class _Worker:
         lease.write(self.run, **values)
 
     def _land(self, file: FeedFile, survey: Survey) -> bool:
-        for batch in file.batches(survey, after=self.run.landed_row):
+        """Land what is left of the file, a large one by several processes."""
+        batches = file.batches(survey, after=self.run.landed_row)
+        workers = 1 if self.run.domain in TREES else forks.workers(survey.rows, landing.MANY)
+        for _ in self._land_here(batches, survey) if workers == 1 else self._land_apart(batches, survey, workers):
             lease.stop_if_cancelled(self.run)
-            self._land_batch(batch, survey)
-            if self._out_of_time():
+            if self._must_stop():
                 return False
         self._finish(survey)
         return True
 
-    @transaction.atomic
-    def _land_batch(self, batch: Batch, survey: Survey) -> None:
-        self._quarantine(batch.bad)
-        counts = landing.land(ingest=self._ingest(), rows=batch.rows)
+    def _land_here(self, batches: Iterable[Batch], survey: Survey) -> Iterator[None]:
+        for batch in batches:
+            with transaction.atomic():
+                _quarantine(self.run, batch.bad)
+                self._note(batch, landing.land(ingest=self._ingest(), rows=batch.rows), survey)
+            yield
+
+    def _land_apart(self, batches: Iterable[Batch], survey: Survey, workers: int) -> Iterator[None]:
+        """Progress follows in order. What had landed beyond it when a worker was killed lands again, unchanged."""
+        for batch, counts in forks.spread(partial(_land_batch, self.run.pk), batches, workers=workers):
+            self._note(batch, counts, survey)
+            yield
+
+    def _note(self, batch: Batch, counts: LandCounts, survey: Survey) -> None:
         done = self.run.new + self.run.changed + self.run.unchanged + self.run.quarantined + self.run.repeated
         lease.write(
             self.run,
@@ -125,22 +144,11 @@ class _Worker:
             raise LeaseLost
         return self.run.ingest
 
-    def _quarantine(self, bad: list[Bad]) -> None:
-        QuarantinedRow.objects.bulk_create(
-            [
-                QuarantinedRow(
-                    run=self.run, row_number=b.number, column=b.column[:200], value=b.value, reason=b.reason, raw=b.raw
-                )
-                for b in bad
-            ],
-            batch_size=500,
-        )
-
     def _accounts(self, file: FeedFile, survey: Survey) -> bool:
         """A chart of accounts lands as a whole: parents come after their children, and a loop must be seen."""
         whole = gl_accounts.read(self.run.system, file, survey)
         with transaction.atomic():
-            self._quarantine(whole.bad)
+            _quarantine(self.run, whole.bad)
             counts = gl_accounts.land(system=self.run.system, rows=whole.rows, actor=self.run.actor)
             lease.write(
                 self.run,
@@ -165,9 +173,11 @@ class _Worker:
         lease.write(self.run, state=State.RESOLVING, progress=LANDED, retired=retired, message=why)
 
     def _resolve(self) -> bool:
-        """Recognise what is pending in the domain, batch by batch."""
+        """Recognise what is pending in the domain: at once if it is much, then batch by batch."""
         if self.code_system is None:
             return True
+        if bulk_load.is_due(self.run.domain) and not self._resolve_at_once():
+            return False
         with transaction.atomic():
             prepare(self.run.domain)
         pending = SourceRecord.objects.filter(domain=self.run.domain, state=SourceRecord.State.PENDING)
@@ -189,11 +199,33 @@ class _Worker:
             if not counts.left and (not taken or done > 2 * total):
                 recount(self.run.domain)
                 return True
-            if self._out_of_time():
+            if self._must_stop():
                 return False
 
-    def _out_of_time(self) -> bool:
-        return self.seconds is not None and time.monotonic() - self.started > self.seconds
+    def _resolve_at_once(self) -> bool:
+        begun, before = time.monotonic(), self.run.progress
+
+        def beat(bulk: BulkRun) -> bool:
+            lease.stop_if_cancelled(self.run)
+            lease.write(self.run, progress=int(before + (RESOLVED - 1 - before) * bulk_load.progress(bulk)), stalls=0)
+            in_time = self.seconds is None or time.monotonic() - begun < BULK_SECONDS
+            return in_time and not lease.is_paused(self.run)
+
+        bulk = bulk_load.work(bulk_load.begin(domain=self.run.domain, actor=self.run.actor), beat=beat)
+        if bulk.finished_at is None:
+            return False
+        lease.write(
+            self.run,
+            linked=self.run.linked + bulk.linked,
+            reviewed=self.run.reviewed + bulk.reviewed,
+            created=self.run.created + bulk.created,
+        )
+        return True
+
+    def _must_stop(self) -> bool:
+        """Time is up, or somebody paused the run: what is committed stays, and the next worker goes on from there."""
+        out_of_time = self.seconds is not None and time.monotonic() - self.started > self.seconds
+        return out_of_time or lease.is_paused(self.run)
 
     @transaction.atomic
     def end(self, state: str, message: str = "") -> None:
@@ -229,3 +261,27 @@ class _Worker:
             ingest=self.run.ingest,
             details={"feed_run": self.run.pk},
         )
+
+
+def _quarantine(run: FeedRun, bad: list[Bad]) -> None:
+    QuarantinedRow.objects.bulk_create(
+        [
+            QuarantinedRow(
+                run=run, row_number=b.number, column=b.column[:200], value=b.value, reason=b.reason, raw=b.raw
+            )
+            for b in bad
+        ],
+        batch_size=500,
+        ignore_conflicts=True,
+    )
+
+
+@transaction.atomic
+def _land_batch(run_id: int, batch: Batch) -> tuple[Batch, LandCounts]:
+    """Land a batch in a process of its own; of the batch only what progress asks for comes back."""
+    run = FeedRun.objects.select_related("ingest__code_system").get(pk=run_id)
+    if run.ingest is None:
+        raise LeaseLost
+    _quarantine(run, batch.bad)
+    counts = landing.land(ingest=run.ingest, rows=batch.rows)
+    return replace(batch, rows=[]), counts

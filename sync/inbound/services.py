@@ -30,9 +30,11 @@ __all__ = [
     "discard",
     "dry_run",
     "inspect",
+    "pause",
     "quarantine_csv",
     "queue",
     "resubmit",
+    "resume",
     "run",
     "save_feed",
     "start_run",
@@ -155,10 +157,36 @@ def cancel(*, run: FeedRun, actor: User) -> FeedRun:
     current = FeedRun.objects.select_for_update().get(pk=run.pk)
     if not current.is_active:
         raise Refused(f"This import is {current.get_state_display().lower()} already.")
-    current.cancel_requested = True
-    current.save(update_fields=["cancel_requested"])
+    current.cancel_requested, current.paused = True, False
+    current.save(update_fields=["cancel_requested", "paused"])
     Change.begin(actor, "feed.cancelled").audit(about=current)
     transaction.on_commit(lambda: _end_idle(run.pk))
+    return current
+
+
+@transaction.atomic
+def pause(*, run: FeedRun, actor: User) -> FeedRun:
+    """Stop after the batch at hand, to go on later. Files of the same system that came after it wait, too."""
+    permissions.require(actor, permissions.IMPORT)
+    return _switch(run, actor, "feed.paused", paused=True)
+
+
+@transaction.atomic
+def resume(*, run: FeedRun, actor: User) -> FeedRun:
+    """Let a paused run go on from where it stopped."""
+    permissions.require(actor, permissions.IMPORT)
+    transaction.on_commit(lambda: wake(run.pk))
+    return _switch(run, actor, "feed.resumed", paused=False)
+
+
+def _switch(run: FeedRun, actor: User, action: str, *, paused: bool) -> FeedRun:
+    current = FeedRun.objects.select_for_update().get(pk=run.pk)
+    if not current.is_active or current.paused == paused:
+        state = "paused" if current.paused else current.get_state_display().lower()
+        raise Refused(f"This import is {state} already.")
+    current.paused = paused
+    current.save(update_fields=["paused"])
+    Change.begin(actor, action).audit(about=current)
     return current
 
 
@@ -194,7 +222,7 @@ def resubmit(
         sent = waiting.filter(row_number__in=numbers) if numbers else waiting
     else:
         sent = waiting.filter(row_number__in=list(rows or {}))
-        content = quarantine.edited(sent, rows or {})
+        content = quarantine.edited(sent, rows or {}, run.mapping)
     if not sent.exists():
         raise Refused("None of these rows waits to be mended. Look at the import they came from.")
     options = options_of(run) | {"missing": MissingRows.IGNORE, "sheet": ""}

@@ -9,9 +9,16 @@ from sync.inbound.delimited import DelimitedReader
 from sync.inbound.errors import EmptyFile, NoTable
 from sync.inbound.files import OLE, ZIP, Content
 from sync.inbound.table import Table
-from sync.inbound.workbook import WorkbookReader
+from sync.inbound.workbook import WorkbookReader, sheets
 
 _NO_TABLES = {b"%PDF": "PDF", b"\x89PNG": "PNG image", b"\xff\xd8\xff": "JPEG image", b"{": "JSON", b"<": "XML or HTML"}
+
+
+def sheets_of(path: Path) -> list[str]:
+    """The sheets of a workbook; none for a file that is no workbook. Raises ``NoTable`` as ``open_table`` does."""
+    with Content(path) as stream:
+        head = stream.read(8)
+    return sheets(path) if head.startswith((ZIP, OLE)) else []
 
 
 def open_table(path: Path, *, wanted: Iterable[str] = (), sheet: str = "") -> Table:

@@ -17,7 +17,7 @@ LIMIT = 900  # seconds, as the survey of a huge file comes on top; the sweep fin
 def import_feed(run_id: int) -> None:
     """Do a slice of a run; ask for the next one, or for the run that waited for this one."""
     run = runner.run(run_id, seconds=SECONDS)
-    if run.is_active and run.lease_until is None and lease.predecessor(run) is None:
+    if run.is_active and not run.paused and run.lease_until is None and lease.predecessor(run) is None:
         import_feed.delay(run_id)
     elif not run.is_active:
         sweep_feeds.delay()
@@ -26,7 +26,7 @@ def import_feed(run_id: int) -> None:
 @shared_task(name="sync.sweep_feeds")
 def sweep_feeds() -> None:
     """Take up runs that nobody works on: their worker died, or their wake-up was lost. The oldest of a system first."""
-    idle = FeedRun.objects.filter(state__in=FeedRun.ACTIVE).filter(
+    idle = FeedRun.objects.filter(state__in=FeedRun.ACTIVE, paused=False).filter(
         Q(lease_until__isnull=True) | Q(lease_until__lt=timezone.now())
     )
     for run in idle.order_by("system_id", "domain", "pk").distinct("system_id", "domain"):

@@ -24,6 +24,16 @@ RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships
 NOT_CALCULATED = "#NOT_CALCULATED!"  # a formula whose result was never saved; ``scalars.ERRORS`` knows it
 
 
+def sheets(path: Path) -> list[str]:
+    """The names of a workbook's sheets. Raises ``NoTable`` for one that can't be read."""
+    file = _unzipped(path) if is_gzip(path) else path
+    _refuse_bomb(file)
+    try:
+        return list(CalamineWorkbook.from_object(file).sheet_names)
+    except (PasswordError, ZipError, CalamineError):
+        raise NoTable("The workbook is damaged or has a password. Export it again.") from None
+
+
 class WorkbookReader:
     """Rows of one sheet. A damaged workbook can't be read in part: its table of contents is at its end."""
 

@@ -124,6 +124,7 @@ class FeedRun(FeedOptions):
     stalls = models.PositiveSmallIntegerField(default=0, help_text="Workers that took the run and got nowhere.")
     lease_until = models.DateTimeField(null=True, blank=True)
     cancel_requested = models.BooleanField(default=False)
+    paused = models.BooleanField(default=False, help_text="Nobody takes it until somebody lets it go on.")
     queued_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
-from mdm.canonical import Domain, Field, Kind
+from mdm.canonical import Field, Kind
 from mdm.exceptions import ConcordError
 from mdm.models import User
-from mdm.values import CODE, IGNORE, UOM, UPDATED_AT, paths
-from sync.inbound import services
+from mdm.ui import words
+from mdm.values import CODE, IGNORE, UOM, UPDATED_AT, parse_row, paths
+from sync.inbound import blank, services
 from sync.inbound.domains import domain_of
 from sync.inbound.mapping import SURE, Suggestion, pairs
 from sync.models import FeedRun
@@ -29,6 +31,8 @@ class Column:
     confidence: float
     saved: bool
     is_code: bool  # the record's own code in its system; may be an attribute besides
+    cleaned: tuple[str, ...] = ()  # what the first values become
+    refused: str = ""  # why the first value that can't be read can't
 
     @property
     def left_out(self) -> bool:
@@ -48,7 +52,7 @@ class MappingTable:
     columns: tuple[Column, ...] = ()
     choices: Choices = ()
     error: str = ""
-    steps: tuple[str, ...] = field(default=("Upload", "Map columns", "Run"))
+    sheets: tuple[str, ...] = ()  # of a workbook
 
     @property
     def sure(self) -> int:
@@ -74,7 +78,7 @@ def mapping_of(run: FeedRun, user: User) -> MappingTable:
         _column(run, number, suggestion, [row[number] for row in seen.sample], is_code=suggestion.column == own)
         for number, suggestion in enumerate(seen.suggestions)
     )
-    return MappingTable(columns, choices(run.domain))
+    return MappingTable(columns, choices(run.domain), sheets=tuple(seen.sheets))
 
 
 def _own_code(run: FeedRun, suggestions: Sequence[Suggestion]) -> str:
@@ -91,7 +95,30 @@ def _column(run: FeedRun, number: int, offer: Suggestion, samples: list[str], *,
         kept = [to for column, to in pairs(run.mapping) if column == offer.column and to != CODE]
         path = kept[0] if kept else IGNORE
     saved = offer.column in run.mapping
-    return Column(offer.column, number, shown, path, offer.confidence, saved=saved, is_code=is_code)
+    cleaned, refused = clean(run.domain, path, shown)
+    return Column(offer.column, number, shown, path, offer.confidence, saved, is_code, cleaned=cleaned, refused=refused)
+
+
+def clean(domain: str, path: str, samples: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """What an import would make of values at a path, and why it would put aside the first that it can't read."""
+    if path in (IGNORE, CODE, *PSEUDO):
+        return (), ""
+    model = domain_of(domain)
+    spec, texts = model.by_name[path.partition(".")[0]], []
+    for sample in samples:
+        parsed = parse_row(model, {CODE: "x", path: sample})
+        if parsed.problems:
+            return (), parsed.problems[0].message
+        texts += [_said(spec, path, value) for value in parsed.values.values()]
+    return tuple(dict.fromkeys(texts)), ""
+
+
+def _said(spec: Field, path: str, value: Any) -> str:
+    if spec.kind is Kind.CHILDREN:
+        part = path.rpartition(".")[2]
+        child = next(c for c in spec.children if c.name == part)
+        return words.display(child, value[0].get(part))
+    return str(value) if spec.kind is Kind.REFERENCE else words.display(spec, value)
 
 
 def chosen(posted: Mapping[str, str]) -> dict[str, list[str]]:
@@ -111,14 +138,5 @@ def choices(domain: str) -> Choices:
     for path in paths(model):
         if path not in (CODE, *PSEUDO):
             spec = model.by_name[path.partition(".")[0]]
-            grouped.setdefault(spec.group, []).append((path, _label(model, spec, path)))
+            grouped.setdefault(spec.group, []).append((path, blank.label(spec, path)))
     return tuple((group, tuple(found)) for group, found in grouped.items())
-
-
-def _label(model: Domain, spec: Field, path: str) -> str:
-    if spec.kind is not Kind.CHILDREN:
-        return spec.label
-    _, key, part = path.split(".")
-    child = next(c for c in spec.children if c.name == part)
-    keys = dict(next(c for c in spec.children if c.name == spec.child_key).choices)
-    return f"{spec.label} {keys.get(key, key)}: {child.label}"

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-from django.db.models import Avg, Count, Exists, F, Min, OuterRef, Q, QuerySet
+from django.db.models import Avg, Count, F, Min, OuterRef, Q
 from django.db.models.functions import Now, TruncMinute
 from django.utils import timezone
 
 from mdm.models import ChangeEvent, GoldenRecord
 from sync.adapters.registry import ADAPTERS
-from sync.models import Attempt, Breaker, Lane, Reconciliation, Target
+from sync.models import Attempt, Breaker, Lane, Target
 
-SHOWN = 50
 SPARK_MINUTES, SPARK_STEPS = 60, 12
 RECENT = 100  # acknowledgements that the lag is measured on
-BODY = 20_000  # characters of a payload shown
 # Whatever is not at rest: served by the partial indexes on due, held and dead lanes.
 MOVING = Q(due_at__isnull=False) | Q(state=Lane.State.HELD) | Q(state=Lane.State.DEAD)
 
@@ -156,54 +152,6 @@ def flow(states: Sequence[TargetState]) -> Flow:
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     done = Attempt.objects.filter(finished_at__gte=midnight, outcome=Attempt.Outcome.ACKNOWLEDGED)
     return Flow(counts, oldest, done.count())
-
-
-def dead(target: str = "") -> list[Lane]:
-    """Failed lanes, grouped by target and kind of error."""
-    rows = Lane.objects.filter(state=Lane.State.DEAD).select_related("target", "record")
-    if target:
-        rows = rows.filter(target__code=target)
-    return list(rows.order_by("target", "error_class", "changed_at", "pk")[:SHOWN])
-
-
-class DeadLetter:
-    """One failed delivery: what was sent, what came back, and every attempt."""
-
-    def __init__(self, lane: Lane) -> None:
-        self.lane = lane
-
-    @cached_property
-    def attempts(self) -> list[Attempt]:
-        return list(Attempt.objects.filter(lane=self.lane).order_by("-id")[:20])
-
-    @cached_property
-    def lines(self) -> list[str]:
-        """The payload as it was sent, line by line."""
-        letter = getattr(self.lane, "letter", None)
-        if letter is None:
-            return []
-        return _lines(bytes(letter.body).decode("utf-8", "replace"))
-
-
-def _lines(text: str) -> list[str]:
-    """JSON indented, HL7 by segment, X12 by segment, CSV by row; the beginning of a long one."""
-    try:
-        text = json.dumps(json.loads(text), indent=1, ensure_ascii=False)
-    except ValueError:
-        text = text.replace("\r\n", "\n").replace("\r", "\n").replace("~", "~\n")
-    return text[:BODY].rstrip("\n").split("\n")
-
-
-def find_dead(pk: int) -> Lane | None:
-    rows = Lane.objects.select_related("target", "record", "letter")
-    return rows.filter(pk=pk, state=Lane.State.DEAD).first()
-
-
-def reconciliations() -> list[Reconciliation]:
-    """The last reconciliation of each target."""
-    newer = Reconciliation.objects.filter(target=OuterRef("target"), pk__gt=OuterRef("pk"))
-    rows: QuerySet[Reconciliation] = Reconciliation.objects.filter(~Exists(newer)).select_related("target")
-    return list(rows.order_by("target__code"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sync.ui.views import console, imports
+from sync.ui.views import console, drift, imports, lanes, trace
 
 app_name = "sync"
 
@@ -13,13 +13,27 @@ urlpatterns = [
     path("sync/live/", console.live, name="live"),
     path("sync/dead/<int:pk>/", console.letter, name="dead"),
     path("sync/dead/decide/", console.decide, name="dead-decide"),
+    path("sync/dead/edit/", console.edit, name="dead-edit"),
+    path("sync/lanes/", lanes.listing, name="lanes"),
+    path("sync/lanes/<int:pk>/", lanes.lane, name="lane"),
+    path("sync/lanes/<int:pk>/again/", lanes.again, name="lane-again"),
+    path("sync/drift/<int:pk>/", drift.board, name="drift"),
+    path("sync/drift/<int:pk>/push/", drift.push, name="drift-push"),
+    path("sync/targets/<slug:code>/compare/", drift.compare, name="compare"),
+    path("sync/targets/<slug:code>/probe/", console.probe, name="probe"),
     path("sync/targets/<slug:code>/switch/", console.switch, name="switch"),
+    path("trace/", trace.search, name="traces"),
+    path("trace/<str:public_id>/", trace.trace, name="trace"),
     path("imports/", imports.listing, name="imports"),
     path("imports/new/", imports.upload, name="import-new"),
     path("imports/<int:pk>/", imports.run, name="import"),
     path("imports/<int:pk>/check/", imports.check, name="import-check"),
     path("imports/<int:pk>/start/", imports.start, name="import-start"),
     path("imports/<int:pk>/cancel/", imports.cancel, name="import-cancel"),
+    path("imports/<int:pk>/pause/", imports.pause, name="import-pause"),
+    path("imports/<int:pk>/discard/", imports.discard, name="import-discard"),
+    path("imports/templates/<str:domain>.csv", imports.template, {"kind": "csv"}, name="import-template"),
+    path("imports/templates/<str:domain>.xlsx", imports.template, {"kind": "xlsx"}, name="import-template-xlsx"),
     path("imports/<int:pk>/quarantine.csv", imports.quarantine, name="import-quarantine"),
     path("imports/<int:pk>/resubmit/", imports.resubmit, name="import-resubmit"),
 ]

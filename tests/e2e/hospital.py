@@ -27,12 +27,13 @@ from mdm.models import ChangeRequest, Check, GoldenRecord, QualityMeasure, Sourc
 from mdm.permissions import ROLES
 from mdm.services import change, double_review, events, governance, labels, review, scorecard
 from mdm.services.revise import revise
+from sync import reconcile
 from sync.demo import generator, world
 from sync.demo.stewards import Stewards
 from sync.demo.truth import Truth
 from sync.inbound import services as feeds
 from sync.inbound.runner import run as run_feed
-from sync.models import FeedRun
+from sync.models import FeedRun, Target
 from sync.sandbox.launch import Sandbox
 
 SCALE = 0.1
@@ -112,6 +113,7 @@ def _fill(directory: Path, sandbox: Sandbox) -> None:
     _yesterday()
     sandbox.fault("erp", "reject", count=3)
     call_command("deliver", until_idle=True, seconds=60)
+    reconcile.compare(Target.objects.get(code="erp"), actor=the_steward())
     events.sequence()
     _broken_file()
 

@@ -13,7 +13,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils.http import urlencode
 from playwright.sync_api import Page
 
-from mdm.models import WorkItem
+from mdm.models import Crosswalk, PendingReference, WorkItem
+from sync.models import Lane, Reconciliation
 from tests.e2e.hospital import Hospital, open_change, rules_change
 
 Args = Callable[[Hospital], list[Any]]
@@ -56,6 +57,42 @@ def problem(hospital: Hospital) -> list[Any]:
     return [WorkItem.objects.filter(kind=WorkItem.Kind.FAILED_DELIVERY).latest("pk").pk]
 
 
+def resolve_codes(page: Page) -> None:
+    """Codes of the ERP, with units, and some that are none."""
+    rows = Crosswalk.objects.filter(code_system__slug="erp-item", known_to=None).order_by("code")[:7]
+    units = ("4 BX", "1 CA", "20 EA", "2 BX", "6 PK", "", "3 EA")
+    lines = [f"{row.code}  {unit}" for row, unit in zip(rows, units, strict=False)]
+    page.get_by_label("One per line").fill("\n".join([*lines, "EP-77131  1"]))
+    page.get_by_label("From", exact=True).select_option("erp-item")
+    page.get_by_label("To", exact=True).select_option("ehr-item")
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="Resolve").click()
+    page.get_by_text("8 of 8 shown").wait_for()
+
+
+def open_palette(page: Page) -> None:
+    page.keyboard.press("Control+k")
+    page.keyboard.type("cath")
+    page.locator("#palette-list").get_by_text("CATH").first.wait_for()
+
+
+def open_branch(page: Page) -> None:
+    page.locator(".branch > summary").first.click()
+    page.locator(".branch ul li").first.wait_for()
+
+
+def unmapped(hospital: Hospital) -> list[Any]:
+    return [PendingReference.objects.order_by("pk").first().code_system.slug]  # type: ignore[union-attr]
+
+
+def lane(hospital: Hospital) -> list[Any]:
+    return [Lane.objects.filter(record=hospital.item).order_by("pk").first().pk]  # type: ignore[union-attr]
+
+
+def drift(hospital: Hospital) -> list[Any]:
+    return [Reconciliation.objects.latest("pk").pk]
+
+
 SCREENS = [
     Screen("login", "login", signed_in=False),
     Screen("home", "home", dark=True),
@@ -92,15 +129,37 @@ SCREENS = [
     Screen("golden-versions", "golden-versions", item, drawn=False),
     Screen("golden-version", "golden-version", lambda h: [*item(h), h.item.version], drawn=False),
     Screen("golden-edit", "golden-edit", item),
+    Screen("golden-as-of", "golden-as-of", item, query={"version": "1"}),
+    Screen("golden-revert", "golden-revert", lambda h: [*item(h), 1]),
+    Screen("golden-split", "golden-divide", item),
+    Screen("golden-relate", "golden-relate", item, drawn=False),
+    Screen("crosswalk", "crosswalk", act=resolve_codes, dark=True, narrow=True),
+    Screen("unmapped", "unmapped"),
+    Screen("unmapped-code", "unmapped-code", unmapped, query={"code": "1", "q": "medical"}, drawn=False),
+    Screen("hierarchy", "tree", lambda h: ["location"], act=open_branch),
+    Screen("hierarchy-moves", "tree-moves", lambda h: ["cost_center"], drawn=False),
+    Screen("exports", "exports", drawn=False),
+    Screen("palette", "home", act=open_palette),
+    Screen("palette-page", "palette", query={"q": "cath"}, drawn=False),
+    Screen("notifications", "notices"),
+    Screen("settings", "settings"),
     Screen("imports", "sync:imports"),
     Screen("import-new", "sync:import-new"),
     Screen("import-map", "sync:import", lambda h: [h.run("draft").pk]),
     Screen("import-report", "sync:import", lambda h: [h.run("done").pk], drawn=False),
     Screen("sync", "sync:console", dark=True),
+    Screen("lanes", "sync:lanes", query={"state": "dead"}),
+    Screen("lane", "sync:lane", lane, drawn=False),
+    Screen("drift", "sync:drift", drift, drawn=False),
+    Screen("traces", "sync:traces", drawn=False),
+    Screen("trace", "sync:trace", lambda h: [h.item.public_id], dark=True),
 ]
 
 # Answers that are no pages: parts that a page asks for, and files.
-NO_PAGES = {"sync:live", "sync:dead", "sync:import-quarantine", "audit-export"}
+NO_PAGES = {
+    *("sync:live", "sync:dead", "sync:import-quarantine", "sync:import-template", "sync:import-template-xlsx"),
+    *("notice-count", "export", "audit-export"),
+}
 
 
 def page_routes() -> set[str]:

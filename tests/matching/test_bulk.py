@@ -3,6 +3,9 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from matching import decide, recipe_for
 from matching.bulk import dedupe, link
 from matching.decide import Costs, Ranked
@@ -102,3 +105,60 @@ def test_empty_tables_are_no_error() -> None:
     assert link(RECIPE, [], GOLDEN).links == []
     assert link(RECIPE, ERP[:1], []).decisions[0].outcome == "new"
     assert dedupe(RECIPE, []).clusters == []
+
+
+tables = st.lists(st.sampled_from([*GOLDEN[:12], *ERP[:12], {}, {"description": "Foley catheter"}]), max_size=10)
+few = settings(max_examples=25, deadline=None)
+
+
+def linked(left: list[dict[str, str]], right: list[dict[str, str]]) -> tuple[list[str], set[tuple[int, int]]]:
+    found = link(RECIPE, left, right)
+    return [d.outcome for d in found.decisions], set(found.links)
+
+
+@few
+@given(tables, tables, st.randoms(use_true_random=False))
+def test_links_depend_on_what_rows_say_not_on_where_they_stand(
+    left: list[dict[str, str]], right: list[dict[str, str]], random_: random.Random
+) -> None:
+    rows, columns = list(range(len(left))), list(range(len(right)))
+    random_.shuffle(rows)
+    random_.shuffle(columns)
+    outcomes, links = linked(left, right)
+    again, moved = linked([left[i] for i in rows], [right[j] for j in columns])
+    assert again == [outcomes[i] for i in rows]
+    assert {(rows[i], columns[j]) for i, j in moved} == links
+
+
+@few
+@given(tables, st.randoms(use_true_random=False))
+def test_clusters_depend_on_what_rows_say_not_on_where_they_stand(
+    rows: list[dict[str, str]], random_: random.Random
+) -> None:
+    order = list(range(len(rows)))
+    random_.shuffle(order)
+    straight, shuffled = dedupe(RECIPE, rows), dedupe(RECIPE, [rows[i] for i in order])
+    assert {frozenset(order[i] for i in cluster) for cluster in shuffled.clusters} == set(straight.clusters)
+    reviews = {(min(order[a], order[b]), max(order[a], order[b])) for a, b in shuffled.reviews}
+    assert reviews == set(straight.reviews)
+
+
+@few
+@given(tables, tables)
+def test_the_same_tables_again_give_the_same(left: list[dict[str, str]], right: list[dict[str, str]]) -> None:
+    assert link(RECIPE, left, right).decisions == link(RECIPE, left, right).decisions
+    one, other = dedupe(RECIPE, left), dedupe(RECIPE, left)
+    assert (one.clusters, one.reviews) == (other.clusters, other.reviews)
+
+
+@few
+@given(tables)
+def test_a_table_linked_to_itself_joins_no_two_things(rows: list[dict[str, str]]) -> None:
+    """Idempotence: what is linked already is linked to nothing else when it comes again."""
+    unique = [row for i, row in enumerate(rows) if row not in rows[:i]]
+    for row, other in link(RECIPE, unique, unique).links:
+        assert row == other or _one_thing(unique[row], unique[other])
+
+
+def _one_thing(one: dict[str, str], other: dict[str, str]) -> bool:
+    return one["catalogue_number"].replace("-", "") == other["catalogue_number"].replace("-", "")

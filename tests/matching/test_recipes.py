@@ -102,10 +102,24 @@ def test_keys_are_few_depend_on_the_record_alone_and_ignore_the_order_of_fields(
 def test_what_is_missing_never_speaks_against(domain: str, data: st.DataObject) -> None:
     recipe = recipe_for(domain)
     std, stats = recipe.standardise(data.draw(VALUES[domain])), Statistics()
-    evidence = recipe.compare(std, {}, stats, recipe.policy).evidence
+    found = recipe.compare(std, {}, stats, recipe.policy)
+    evidence = found.evidence
+    assert not found.vetoes
+    assert all(e.level == "empty" for e in evidence)
     doubts = {name.removesuffix(".lone") for name in recipe.policy.weights if name.endswith(".lone")}
     doubts |= {name.removesuffix(".extra") for name in recipe.policy.weights if name.endswith(".extra")}
-    assert all(e.level == "empty" and e.bits == 0 for e in evidence if e.field not in {*doubts, "prior"})
+    assert all(e.bits == 0 for e in evidence if e.field not in {*doubts, "prior"})
+
+
+@pytest.mark.parametrize("domain", NAMES)
+def test_a_value_that_one_side_lacks_costs_less_than_one_that_differs(domain: str) -> None:
+    """A doubt is allowed where siblings differ by a value ("lone", "extra"); it is no difference."""
+    weights = recipe_for(domain).policy.weights
+    doubts = {name: bits for name, bits in weights.items() if name.endswith(".lone") or name.endswith(".extra")}
+    for name, bits in doubts.items():
+        field = name.rpartition(".")[0]
+        against = min(weights.get(f"{field}.conflict", 0.0), weights.get(f"{field}.floor", 0.0))
+        assert bits >= 0 or bits > against / 2, f"{name} is no doubt but a difference"
 
 
 @pytest.mark.parametrize("domain", NAMES)
@@ -123,10 +137,17 @@ def test_placeholders_match_nothing(domain: str) -> None:
         "code",
         "ein",
     )
-    for placeholder in ("N/A", "UNKNOWN", "DO NOT USE", "0000000000", "9999999999"):
+    placeholders = (
+        "N/A", "MISC", "DO NOT USE", "UNKNOWN", "TBD", "DUMMY", "TEST ITEM", "See notes", "0000000000", "9999999999",
+    )  # fmt: skip
+    stated = recipe.standardise({"description": "Foley catheter", "name": "Mercy Hospital", "code": "014-7040"})
+    for placeholder in placeholders:
         std = recipe.standardise(dict.fromkeys(fields, placeholder))
         assert std == {}
         assert recipe.keys(std) == []
+        for other in (std, stated):
+            found = recipe.compare(std, other, Statistics(), recipe.policy)
+            assert found.score < recipe.policy.review_bits
 
 
 @pytest.mark.parametrize("domain", NAMES)

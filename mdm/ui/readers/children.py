@@ -43,7 +43,8 @@ def text(spec: Field, row: Child, lower: str = "") -> str:
 
 
 def _level(level: Child, lower: str) -> str:
-    holds = f"{level.get('quantity') or 1} {lower}".strip() if lower else "base"
+    held = level.get("quantity")
+    holds = f"{held or '?'} {lower}" if lower else "base" if (held or 1) == 1 else f"{held} base units"
     flags = (word for word in ("orderable", "chargeable") if level.get(word))
     return " · ".join(part for part in (holds, level.get("gtin"), *flags) if part)
 
@@ -57,11 +58,17 @@ def _part(part: Child) -> str:
     return " · ".join(word for word in named if word) or words.EMPTY
 
 
-def in_base_units(packaging: Iterable[Child]) -> dict[str, int]:
-    """Base units in one of each packaging unit; a level holds ``quantity`` of the level before it."""
-    factors: dict[str, int] = {}
+def in_base_units(packaging: Iterable[Child], base: str = "") -> dict[str, int]:
+    """Base units in one of each packaging unit; a level holds ``quantity`` of the level before it.
+
+    Levels above one whose quantity nobody states are left out: they can't be converted.
+    """
+    factors = {base: 1} if base else {}
     held = 1
-    for level in packaging:
-        held *= level.get("quantity") or 1
+    for number, level in enumerate(packaging):
+        quantity = level.get("quantity")
+        if quantity is None and (number or level["uom"] != (base or level["uom"])):
+            break
+        held *= quantity or 1
         factors[level["uom"]] = held
     return factors

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from mdm.canonical import DOMAINS, Domain, Field, Kind
 from mdm.models import (
@@ -75,6 +76,19 @@ class Attribute:
 class Code:
     row: Crosswalk
     factor: int | None  # base units in one of its unit
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """Tone and words of its validity today."""
+        today = timezone.now().date()
+        if self.row.valid_from > today:
+            return "", "Not yet valid"
+        if self.row.valid_to is None:
+            return ("eq", "Preferred") if self.row.preferred else ("eq", "Also valid")
+        left = (self.row.valid_to - today).days
+        if left <= 0:
+            return "ne", "Ended"
+        return "sim", f"Ends in {left} day{'' if left == 1 else 's'}"
 
 
 class GoldenView:
@@ -199,7 +213,7 @@ class GoldenView:
     def codes(self) -> list[Code]:
         live = Crosswalk.objects.filter(golden=self.record, known_to__isnull=True).select_related("code_system__system")
         ordered = live.order_by("code_system__system__name", "code_system__slug", "-preferred", "code")
-        factors = children.in_base_units(self.values.get("packaging") or [])
+        factors = children.in_base_units(self.values.get("packaging") or [], self.values.get("base_uom") or "")
         return [Code(row, factors.get(row.uom)) for row in ordered]
 
     @cached_property
@@ -214,7 +228,7 @@ class GoldenView:
     @cached_property
     def relations(self) -> list[tuple[Relation, GoldenRecord]]:
         about = Q(subject=self.record) | Q(object=self.record)
-        rows = Relation.objects.filter(about).select_related("subject", "object", "author")
+        rows = Relation.objects.filter(about).select_related("subject", "object", "author", "site")
         return [(r, r.object if r.subject_id == self.record.pk else r.subject) for r in rows]
 
     @cached_property

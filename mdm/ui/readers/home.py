@@ -12,13 +12,14 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from mdm.canonical import DOMAINS
-from mdm.models import AuditEntry, GoldenRecord, Ingest, QualityIssue, User, WorkItem
-from mdm.permissions import APPROVE
+from mdm.models import PRIMARY, ApiKey, AuditEntry, CodeSystem, GoldenRecord, Ingest, QualityIssue, User, WorkItem
+from mdm.permissions import APPROVE, IMPORT
 from mdm.ui import charts
 from mdm.ui.readers import counting, work
 from mdm.ui.readers.work import Kind, Waiting
 
 DAYS = 30
+LOOKED_BACK = 200  # audit entries that the activity list is made of
 MATCHED = ("accepted", "merged", "linked", "proposed")
 SERIES = ("Matched", "Not a match", "New record")
 
@@ -175,5 +176,65 @@ def issues_by_domain() -> list[dict[str, Any]]:
     ]
 
 
-def activity(number: int = 10) -> list[AuditEntry]:
-    return list(AuditEntry.objects.select_related("actor", "golden")[:number])
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An audit entry for the activity list, and how many like it came right before."""
+
+    entry: AuditEntry
+    more: int
+
+
+def activity(number: int = 10) -> list[Told]:
+    """The latest of what happened; a run of the same action by the same actor is told once."""
+    found: list[Told] = []
+    for entry in AuditEntry.objects.select_related("actor", "golden")[:LOOKED_BACK]:
+        same = found and found[-1].entry.actor_id == entry.actor_id and found[-1].entry.action == entry.action
+        if same and entry.actor.is_system:
+            found[-1] = Told(found[-1].entry, found[-1].more + 1)
+        elif len(found) == number:
+            break
+        else:
+            found.append(Told(entry, 0))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of setting an installation up."""
+
+    done: bool
+    title: str
+    text: str
+    url: str = ""
+    act: str = ""
+
+
+def setup(user: User) -> list[Step]:
+    """What a new installation still needs. Asked for only while there are no golden records."""
+    sources = CodeSystem.objects.filter(kind=PRIMARY, system__active=True)
+    domains = len(set(sources.values_list("domain", flat=True)))
+    approvers = User.objects.filter(is_active=True, groups__permissions__codename=APPROVE.removeprefix("mdm.")).exists()
+    imported = Ingest.objects.filter(state=Ingest.State.DONE).exists()
+    may = user.has_permission(IMPORT)
+    return [
+        Step(
+            domains > 0, "Name the systems", f"manage.py import_file --create-system; {domains} of 4 domains have one"
+        ),
+        Step(
+            approvers, "Give somebody the role approver", "Merges of critical records and safety values need two people"
+        ),
+        Step(
+            imported,
+            "Bring in a first file",
+            "Suppliers, then cost centers, locations, items: references find what they name",
+            "sync:import-new" if may else "",
+            "Upload",
+        ),
+        Step(
+            ApiKey.objects.filter(revoked_at__isnull=True).exists(),
+            "Issue an API key",
+            "manage.py issue_api_key; for systems that look codes up",
+            "api:docs",
+            "Reference",
+        ),
+    ]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mdm.canonical import DOMAINS, Field, Kind
-from mdm.models import ATTRIBUTES, AuditEntry, ChangeEvent, GoldenRecord
-from mdm.rows import CHILD_TABLES, ChildTable, read
+from mdm.models import AuditEntry, ChangeEvent, GoldenRecord
+from mdm.past import as_of
 from mdm.ui import words
 from mdm.ui.readers import children
 
@@ -49,32 +49,18 @@ def differences(record: GoldenRecord, version: int) -> list[Difference]:
     events = list(ChangeEvent.objects.filter(record=record, version__lte=version).order_by("-version")[:2])
     if not events or events[0].version != version:
         return []
-    after = as_of(record, events[0].recorded_at)
     before = as_of(record, events[1].recorded_at) if len(events) > 1 else {}
-    names = _names([*before.items(), *after.items()], record)
+    return between(record, before, as_of(record, events[0].recorded_at))
+
+
+def between(record: GoldenRecord, before: dict[str, Any], after: dict[str, Any]) -> list[Difference]:
+    """Field by field, where two states of a record differ."""
+    names = names_in([*before.items(), *after.items()], record)
     specs = [f for f in DOMAINS[record.domain].fields if before.get(f.name) != after.get(f.name)]
-    return [Difference(f.label, _say(f, before.get(f.name), names), _say(f, after.get(f.name), names)) for f in specs]
+    return [Difference(f.label, say(f, before.get(f.name), names), say(f, after.get(f.name), names)) for f in specs]
 
 
-def as_of(record: GoldenRecord, moment: Any) -> dict[str, Any]:
-    """Canonical values as they were at a moment; references are golden ids. One query per table of the domain."""
-    specs = DOMAINS[record.domain].fields
-    history: Any = ATTRIBUTES[record.domain].history  # type: ignore[attr-defined]
-    row = history.filter(golden=record.pk, history_date__lte=moment).order_by("-history_date", "-history_id").first()
-    values = read(row, specs) if row else {}
-    for table in CHILD_TABLES[record.domain]:
-        values[table.name] = _children_as_of(table, record, moment)
-    return values
-
-
-def _children_as_of(table: ChildTable, record: GoldenRecord, moment: Any) -> list[dict[str, Any]]:
-    history: Any = table.model.history  # type: ignore[attr-defined]
-    rows = history.filter(**{table.parent: record.pk}, history_date__lte=moment)
-    latest = rows.order_by("id", "-history_date", "-history_id").distinct("id")
-    return [read(row, table.spec.children) for row in latest if row.history_type != "-"]
-
-
-def _names(values: list[tuple[str, Any]], record: GoldenRecord) -> dict[int, str]:
+def names_in(values: list[tuple[str, Any]], record: GoldenRecord) -> dict[int, str]:
     fields = DOMAINS[record.domain].by_name
     wanted = {v for name, v in values if fields[name].kind is Kind.REFERENCE and v}
     for name, rows in values:
@@ -83,7 +69,7 @@ def _names(values: list[tuple[str, Any]], record: GoldenRecord) -> dict[int, str
     return dict(GoldenRecord.objects.filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
 
 
-def _say(spec: Field, value: Any, names: dict[int, str]) -> str:
+def say(spec: Field, value: Any, names: dict[int, str]) -> str:
     if spec.kind is Kind.REFERENCE and value:
         return names.get(value, str(value))
     if spec.kind is Kind.CHILDREN and value:

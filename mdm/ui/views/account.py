@@ -13,9 +13,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from mdm.access import public, signed_in
+from mdm.ui import preferences
 from mdm.ui.pages import Request, is_fragment
 
-THEMES = ("auto", "light", "dark")
+THEMES = preferences.CHOICES["theme"]
 
 
 class SignIn(AuthenticationForm):
@@ -33,7 +34,7 @@ logout = public(LogoutView.as_view())
 
 class Preference(forms.Form):
     theme = forms.ChoiceField(choices=[(t, t) for t in (*THEMES, "next")], required=False)
-    keys = forms.ChoiceField(choices=[("on", "on"), ("off", "off")], required=False)
+    keys = forms.ChoiceField(choices=[(k, k) for k in preferences.CHOICES["keys"]], required=False)
 
 
 @signed_in
@@ -56,8 +57,7 @@ def keys(request: Request) -> HttpResponse:
 
 
 def _remember(request: Request, name: str, value: str) -> HttpResponse:
-    request.user.preferences[name] = value
-    request.user.save(update_fields=["preferences"])
+    preferences.remember(request.user, name, value)
     if is_fragment(request):
         return HttpResponse(status=204)  # the page has changed itself already
     back = request.POST.get("next", "/")

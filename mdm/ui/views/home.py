@@ -20,8 +20,10 @@ def _rest(request: Request) -> dict[str, object]:
     """Figures, chart and activity; a fragment shows none of them."""
     if request.htmx:
         return {}
+    figures = reader.figures()
     return {
-        "figures": reader.figures(),
+        "figures": figures,
+        "setup": [] if figures.golden else reader.setup(request.user),
         "chart": reader.decisions(),
         "issues": reader.issues_by_domain(),
         "activity": reader.activity(),

@@ -15,14 +15,18 @@ from django_htmx.http import HTMX_STOP_POLLING
 from mdm.exceptions import ConcordError
 from mdm.permissions import IMPORT
 from mdm.ui.pages import BOTH, POST, Request, is_fragment, not_found, page, render
-from sync.inbound import services
+from sync.inbound import blank, services
 from sync.models import Feed, FeedRun
-from sync.models.feed import DateOrder, MissingRows
+from sync.models.feed import DateOrder, FeedDomain, MissingRows
 from sync.ui import mapping as columns
 from sync.ui import uploads as reader
 
 SHOWN = 50
 LARGEST = 250 * 1024 * 1024  # bytes
+TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 
 class Upload(forms.Form):
@@ -57,6 +61,7 @@ class Upload(forms.Form):
 
 
 class Options(forms.Form):
+    sheet = forms.CharField(required=False, max_length=80, widget=forms.HiddenInput)
     missing = forms.ChoiceField(choices=MissingRows.choices)
     date_order = forms.ChoiceField(choices=DateOrder.choices, required=False)
     save_as = forms.CharField(required=False, max_length=80)
@@ -79,7 +84,7 @@ def upload(request: Request) -> HttpResponse:
         file = form.cleaned_data["file"]
         run = services.upload(file=file, name=file.name or "upload", actor=request.user, **form.options())
         return redirect("sync:import", run.pk)
-    context = {"section": "import", "form": form}
+    context = {"section": "import", "form": form, "domains": FeedDomain.choices}
     return render(request, "imports/upload.html", context, status=422 if form.errors else 200)
 
 
@@ -100,6 +105,7 @@ def check(request: Request, pk: int) -> HttpResponse:
     found = find(pk)
     _apply(request, found)
     context = {"section": "import", "run": found, "dry": reader.dry_run(found, request.user)}
+    context["mapping"] = columns.mapping_of(found, request.user)
     return render(request, "imports/check.html", context, fragment="imports/dryrun.html")
 
 
@@ -121,6 +127,39 @@ def cancel(request: Request, pk: int) -> HttpResponse:
     services.cancel(run=find(pk), actor=request.user)
     messages.success(request, "The import stops after the batch at hand. What has landed stays.")
     return redirect("sync:import", pk)
+
+
+@page(IMPORT, POST)
+def pause(request: Request, pk: int) -> HttpResponse:
+    """Pause an import, or let a paused one go on."""
+    found = find(pk)
+    if found.paused:
+        services.resume(run=found, actor=request.user)
+        messages.success(request, "The import goes on.")
+    else:
+        services.pause(run=found, actor=request.user)
+        messages.success(request, "The import pauses after the batch at hand.")
+    return redirect("sync:import", pk)
+
+
+@page(IMPORT, POST)
+def discard(request: Request, pk: int) -> HttpResponse:
+    """Give up the ticked rows that were put aside."""
+    rows = [int(number) for number in request.POST.getlist("row") if number.isdecimal()]
+    done = services.discard(run=find(pk), rows=rows, actor=request.user, reason=request.POST.get("reason", ""))
+    messages.success(request, f"{done} row{'' if done == 1 else 's'} given up.")
+    return redirect("sync:import", pk)
+
+
+@page(IMPORT)
+def template(request: Request, domain: str, kind: str) -> HttpResponse:
+    """An empty file of a domain to fill in."""
+    if domain not in FeedDomain.values:
+        raise not_found(f"domain {domain[:20]}")
+    content = blank.as_csv(domain) if kind == "csv" else blank.as_xlsx(domain)
+    response = HttpResponse(content, content_type=TYPES[kind])
+    response["Content-Disposition"] = f'attachment; filename="{domain}-to-fill-in.{kind}"'
+    return response
 
 
 @page(IMPORT)
@@ -150,10 +189,21 @@ def find(pk: int) -> FeedRun:
 
 
 def _draft(request: Request, found: FeedRun, status: int = 200) -> HttpResponse:
-    initial = {"missing": found.missing, "date_order": found.date_order}
-    context = {"section": "import", "run": found, "options": Options(initial=initial)}
+    _read_like(request, found)
+    initial = {"missing": found.missing, "date_order": found.date_order, "sheet": found.sheet}
+    context: dict[str, Any] = {"section": "import", "run": found, "options": Options(initial=initial)}
+    context["feeds"] = Feed.objects.filter(system=found.system, domain=found.domain)
     context["mapping"] = columns.mapping_of(found, request.user)
     return render(request, "imports/map.html", context, status=status)
+
+
+def _read_like(request: Request, found: FeedRun) -> None:
+    """The sheet and the saved mapping that the address asks for, put on the (unsaved) run."""
+    if sheet := request.GET.get("sheet", ""):
+        found.sheet = sheet[:80]
+    like = Feed.objects.filter(code=request.GET.get("feed", ""), system=found.system, domain=found.domain).first()
+    if like is not None:
+        found.mapping, found.missing, found.date_order = like.mapping, like.missing, like.date_order
 
 
 def _apply(request: Request, found: FeedRun) -> dict[str, Any]:
@@ -161,7 +211,7 @@ def _apply(request: Request, found: FeedRun) -> dict[str, Any]:
     form = Options(request.POST)
     chosen: dict[str, Any] = {"mapping": columns.chosen(request.POST)}
     if form.is_valid():
-        chosen |= {"missing": form.cleaned_data["missing"], "date_order": form.cleaned_data["date_order"]}
+        chosen |= {name: form.cleaned_data[name] for name in ("missing", "date_order", "sheet")}
     for name, value in chosen.items():
         setattr(found, name, value)
     return chosen
@@ -170,5 +220,5 @@ def _apply(request: Request, found: FeedRun) -> dict[str, Any]:
 def _save_as(request: Request, found: FeedRun, options: Options, chosen: dict[str, Any]) -> None:
     name = options.cleaned_data.get("save_as") if options.is_valid() else ""
     if name:
-        about = {"system": found.system, "domain": found.domain, "constants": found.constants, "sheet": found.sheet}
+        about = {"system": found.system, "domain": found.domain, "constants": found.constants}
         services.save_feed(code=slugify(name)[:80], name=name, actor=request.user, **about, **chosen)

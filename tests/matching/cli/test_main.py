@@ -149,3 +149,28 @@ def test_a_missing_section_of_the_roles_lists_those_there_are(
     assert main(["link", *options]) == 2
     assert "it has gudid, cms" in capsys.readouterr().err
     assert main(["link", "--section", "gudid", *options]) == 0
+
+
+def test_own_words_are_read_from_files_for_one_run(task: dict[str, str], tmp_path: Path) -> None:
+    erp = write(tmp_path / "own.csv", [("E1", "ZUCTN ZUBE 10MM", "ORTANA", ""), ("E2", "GLOVE", "", "")])
+    words = tmp_path / "abbreviations.csv"
+    words.write_text("written,meaning\nzuctn,suction\nzube,tube\n")
+    command = ["link", "--roles", task["roles"], erp, task["right"], "--out", task["out"]]
+    assert main([*command, "--dictionary", str(words)]) == 0
+    assert decisions(task)["E1"]["right_id"] == "G3"
+    assert main(command) == 0
+    assert "E1" not in decisions(task)
+
+
+def test_own_words_that_can_not_be_used_are_named(
+    task: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "words.csv"
+    for text, said in (
+        ("written,meaning\n", "no column named dictionary"),
+        ("dictionary,written,meaning\nx,y,z\n", "line 2"),
+    ):
+        bad.write_text(text)
+        command = ["link", "--roles", task["roles"], task["left"], task["right"], "--out", task["out"]]
+        assert main([*command, "--dictionary", str(bad)]) == 2
+        assert said in capsys.readouterr().err

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from matching import Comparison, Statistics, recipe_for
 
 RECIPE = recipe_for("cost_center")
@@ -49,3 +51,11 @@ def test_codes_that_differ_in_their_last_part_are_asked_about() -> None:
     found = compare({"name": "Med Surg 2 North", "code": "365.6891.000", **entity},
                     {"name": "Medical Surgical 2 North - Nights", "code": "365-6891-030", **entity})  # fmt: skip
     assert "codes differ" in found.vetoes
+
+
+@pytest.mark.parametrize(
+    "code", ["CC 014-7040-000", "CC: 014.7040.000", "Cost Center 014 7040 000", "cost ctr # 014-7040-000"]
+)
+def test_a_label_is_no_part_of_a_code(code: str) -> None:
+    assert RECIPE.standardise({"code": code})["code"] == RECIPE.standardise({"code": "014-7040-000"})["code"]
+    assert RECIPE.standardise({"code": "Dept 7040"})["segments"] == ["7040"]

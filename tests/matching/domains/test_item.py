@@ -6,8 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from matching import Comparison, Statistics, decide, recipe_for
+from matching.bulk import link
 from matching.decide import Ranked
 
 RECIPE = recipe_for("item")
@@ -145,3 +148,79 @@ def test_twins_share_a_key_however_they_are_written() -> None:
     ]
     for a, b in pairs:
         assert set(RECIPE.keys(RECIPE.standardise(a))) & set(RECIPE.keys(RECIPE.standardise(b)))
+
+
+# Siblings as device registers hold them, made up: lines of implants whose members differ by a size, a side, a length, a
+# sign or a letter of the code and share every other word.
+SHELL = "Orbix Acetabular Shell Multi-Hole Titanium Plasma Sprayed {} mm"
+SIBLINGS = [
+    ({"description": SHELL.format(size), "manufacturer": "Verano Ortho Inc", "catalogue_number": f"OX-21{size}0"})
+    for size in (34, 35, 36)
+]
+HEADS = [
+    {
+        "description": f"Orbix Femoral Head CoCr 12/14 Taper {size}MM {offset:+}",
+        "manufacturer": "Verano Ortho Inc",
+        "catalogue_number": f"OX-H{size}{code}",
+    }
+    for size in (34, 35, 36)
+    for offset, code in ((-3, "A"), (0, "B"), (3, "C"))
+]
+PLATES = [
+    {
+        "description": f"Distal Radius Plate Volar {side} {holes} Hole {length} mm Sterile",
+        "manufacturer": "Verano Ortho Inc",
+        "catalogue_number": f"VDR{side[0]}{holes}{length}S",
+    }
+    for side in ("Left", "Right")
+    for holes, length in ((3, 54), (5, 66), (7, 78))
+]
+DEVICES = [*SIBLINGS, *HEADS, *PLATES]
+
+
+@pytest.mark.parametrize("family", [SIBLINGS, HEADS, PLATES], ids=["shells", "heads", "plates"])
+def test_no_two_siblings_of_a_line_are_linked_by_themselves(family: list[dict[str, Any]]) -> None:
+    for i, one in enumerate(family):
+        for other in family[i + 1 :]:
+            found = compare(one, other)
+            assert found.vetoes, f"{one} and {other}"
+            without_code = compare(*({**v, "catalogue_number": ""} for v in (one, other)))
+            assert without_code.vetoes or without_code.score < RECIPE.policy.sure_score
+
+
+@pytest.mark.parametrize("size", [34, 35, 36])
+def test_a_size_between_its_siblings_finds_its_own(size: int) -> None:
+    erp = {"description": f"SHELL ACETAB ORBIX MULTIHOLE TI {size}MM", "manufacturer": "VERANO ORTHO"}
+    ranked = {str(v["catalogue_number"]): compare(erp, v) for v in SIBLINGS}
+    best = max(ranked, key=lambda code: ranked[code].score)
+    assert best == f"OX-21{size}0"
+    assert [code for code, found in ranked.items() if not found.vetoes] == [best]
+
+
+@pytest.mark.parametrize("missing", range(3))
+def test_a_sibling_that_the_catalogue_lacks_is_linked_to_none_of_the_others(missing: int) -> None:
+    known = [v for i, v in enumerate(DEVICES) if i != missing]
+    erp = {**DEVICES[missing], "description": DEVICES[missing]["description"].upper()}
+    assert link(RECIPE, [erp], known).decisions[0].outcome != "link"
+
+
+@given(st.permutations(range(len(DEVICES))))
+@settings(max_examples=15, deadline=None)
+def test_every_sibling_links_to_itself_whatever_the_order(order: list[int]) -> None:
+    erp = [{**v, "description": v["description"].upper(), "catalogue_number": v["catalogue_number"].replace("-", "")}
+           for v in (DEVICES[i] for i in order)]  # fmt: skip
+    links = dict(link(RECIPE, erp, DEVICES).links)
+    assert links == {row: order[row] for row in links}
+    assert len(links) >= len(DEVICES) - 2
+
+
+def test_a_unit_glued_to_a_number_is_a_doubt_and_no_difference() -> None:
+    found = compare({"catalogue_number": "017144EA"}, {"catalogue_number": "01-7144"})
+    assert level(found, "code") == "similar"
+    assert not found.vetoes
+
+
+@pytest.mark.parametrize("text", ["CATH (01)00844505010184(17)251231", "CATH GTIN 844505010184", "CATH 00844505010184"])
+def test_a_gtin_hidden_in_a_description_is_the_gtin(text: str) -> None:
+    assert level(compare({"description": text}, {"gtin": "00844505010184"}), "gtins") == "exact"
+    assert not compare({"description": text}, {"gtin": "00614141999996"}).vetoes  # of a level that nobody tells

@@ -37,3 +37,26 @@ def test_cities_states_and_postcodes_have_one_form() -> None:
 def test_nothing_stated_gives_nothing_to_compare(value: object) -> None:
     assert street(value) == []
     assert city(value) == state(value) == postcode(value) == ""
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("100 Main St #200",),
+        ("100 Main Street", "Suite 200"),
+        ("100 MAIN ST STE B",),
+        ("100 Main St, 3rd Floor",),
+        ("100 Main St", "Second Fl"),
+        ("100 Main St Bldg 4 Rm 12",),
+        ("Attn: Accounts Payable", "100 Main St"),
+        ("C/O MEDCO 100 MAIN ST",),
+        ("100 Main St", "ATTN RECEIVING"),
+    ],
+)
+def test_what_is_within_the_building_or_who_receives_goes(lines: tuple[str, ...]) -> None:
+    assert street(*lines) == ["#100", "main", "st"]
+
+
+def test_a_house_number_in_words_is_a_house_number() -> None:
+    assert street("One Medical Center Drive") == street("1 Med Ctr Dr")
+    assert street("Two Penn Plaza")[0] == "#2"

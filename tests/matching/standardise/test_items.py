@@ -62,3 +62,73 @@ def test_any_text_can_be_described(text: str) -> None:
     found = describe(text)
     assert len(found.words) == len(set(found.words))
     assert all(token == token.strip() and token for token in [*found.words, *found.sizes, *found.codes])
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ("STRL CATH DISP", "sterile catheter disposable"),
+        ("SYR 10CC LL", "syringe 10 mL luer lock"),
+        ("GLV EXAM NITR LTX-FREE", "glove exam nitrile latex free"),
+        ("SCR CANC TI", "screw cancellous titanium"),
+        ("DRSG W/O ADH", "dressing without adhesive"),
+        ("KIT, CATHETER, CVC", "CVC catheter kit"),
+    ],
+)
+def test_abbreviations_and_inversions_mean_the_same_both_ways(short: str, long: str) -> None:
+    one, other = describe(short), describe(long)
+    assert sorted(one.words) == sorted(other.words)
+    assert one.sizes == other.sizes
+    assert sorted(one.variants) == sorted(other.variants)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("BX/100", "BX100"),
+        ("100/BX", "BX100"),
+        ("box of 100", "BX100"),
+        ("100 ea/bx", "BX100"),
+        ("10/CS", "CA10"),
+        ("CS/10", "CA10"),
+        ("10BX/CS", "CA10"),
+        ("10 per case", "CA10"),
+        ("PK/5", "PK5"),
+    ],
+)
+def test_packaging_is_a_unit_and_a_count(text: str, expected: str) -> None:
+    found = describe(f"GLOVE EXAM {text}")
+    assert found.packs == [expected]
+    assert (found.words, found.sizes, found.codes) == (["glove", "examination"], [], [])
+
+
+def test_what_a_scanner_read_is_no_size_and_no_catalogue_number() -> None:
+    for text in ("(01)00844505010184(17)251231(10)LOT7", "GTIN 844505010184", "00844505010184"):
+        found = describe(f"CATHETER {text}")
+        assert found.gtins == ["00844505010184"]
+        assert (found.words, found.sizes, found.codes) == (["catheter"], [], [])
+    assert describe("CATHETER +A99912345/$$52001510X3").gtins == ["A9991234"]
+    assert describe("CATHETER 00844505010185").gtins == []  # another check digit: no GTIN
+
+
+@pytest.mark.parametrize(
+    "text", ["CATHETER REF 4817-016", "CATHETER #4817-016", "4817-016 CATHETER", "CAT NO 4817-016 CATH"]
+)
+def test_a_code_hidden_in_a_description_is_found_and_its_label_is_no_word(text: str) -> None:
+    found = describe(text)
+    assert (found.words, found.codes) == (["catheter"], ["4817016"])
+
+
+@pytest.mark.parametrize("text", ["GLOVE SURG 7 1/2", "GLOVE SURG 7-1/2", "GLOVE SURG 7.5"])
+def test_a_mixed_number_is_one_number(text: str) -> None:
+    assert describe(text).sizes == ["7.5"]
+
+
+def test_ns_is_saline_before_a_strength_or_a_volume() -> None:
+    assert describe("NS 0.9% 1000ML").words == describe("normal saline 0.9% 1000 mL").words
+    assert describe("GAUZE 4X4 NS").variants == ["sterility:nonsterile"]
+
+
+def test_a_warning_not_to_use_an_item_is_not_part_of_its_name() -> None:
+    assert describe("**DO NOT USE** CATH FOLEY 16FR").words == describe("ZZZ DO NOT USE - CATH FOLEY 16FR").words
+    assert describe("DO NOT USE - CATH FOLEY 16FR").words == ["catheter", "foley"]

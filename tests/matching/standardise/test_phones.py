@@ -20,3 +20,8 @@ def test_hosts_identify_but_public_mail_does_not() -> None:
     assert host("none") == ""
     assert mail_host("orders@acme.com") == "acme.com"
     assert mail_host("acme.orders@gmail.com") == ""
+
+
+@pytest.mark.parametrize("value", ["602-344-5011 #12", "602/344-5011; 602/344-5099", "602-344-5011, 602-344-5099"])
+def test_neither_extension_nor_second_number_is_part_of_the_first(value: str) -> None:
+    assert phone(value) == "6023445011"

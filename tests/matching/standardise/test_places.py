@@ -24,3 +24,18 @@ def test_a_site_is_known_by_the_initials_of_its_name() -> None:
     assert "hfmc" in place("Room A122 - Harrow Falls Medical Center").runs
     assert place("HFMC Rm A122").acronyms == ["hfmc"]
     assert place("ICU 2").acronyms == []
+
+
+@pytest.mark.parametrize("text", ["MICU", "Med ICU", "Medical Intensive Care Unit"])
+def test_acronyms_of_units_are_spelt_out(text: str) -> None:
+    assert place(text).words == ["medical", "intensive", "care", "unit"]
+
+
+@pytest.mark.parametrize("text", ["Fl 3", "Floor 3", "3rd Floor", "Third Floor", "03 FLR"])
+def test_floors_are_numbers(text: str) -> None:
+    assert (place(text).words, place(text).numbers) == (["floor"], ["3"])
+
+
+@pytest.mark.parametrize("text", ["Ste 200", "SUITE 200", "Suite 0200"])
+def test_suites_are_numbers(text: str) -> None:
+    assert (place(text).words, place(text).numbers) == (["suite"], ["200"])

@@ -5,7 +5,10 @@ import pytest
 from matching.standardise import dictionaries
 from matching.standardise.text import alnum, expand, fold, skeleton, spell, stated, unique, words
 
-PLACEHOLDERS = "|N/A|n.a.|MISC|NOT AVAILABLE|Do Not Use|UNKNOWN|000|00000000|9999999|XXX|-|TBD".split("|")
+PLACEHOLDERS = (
+    "|N/A|n.a.|MISC|NOT AVAILABLE|Do Not Use|UNKNOWN|000|00000000|9999999|XXX|-|TBD|DUMMY|TEST ITEM|See notes|see note"
+    "|Dummy Vendor|ZZZ DO NOT USE|MISC SUPPLIES|Test Location|dummy cost center|UNKNOWN VENDOR - DO NOT USE"
+).split("|")
 
 
 @pytest.mark.parametrize("value", [None, " ", *PLACEHOLDERS])
@@ -13,7 +16,22 @@ def test_a_placeholder_states_nothing(value: object) -> None:
     assert stated(value) == ""
 
 
-@pytest.mark.parametrize("value", ["0", "10", "MISC SYRINGE", "x-ray", "900", "No. 5"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "0",
+        "10",
+        "MISC SYRINGE",
+        "x-ray",
+        "900",
+        "No. 5",
+        "TEST STRIPS",
+        "All Supplies",
+        "Supply",
+        "Location 5",
+        "Do Not Resuscitate Bracelet",
+    ],
+)
 def test_what_only_resembles_a_placeholder_is_stated(value: str) -> None:
     assert stated(value) == fold(value)
 
@@ -34,18 +52,6 @@ def test_abbreviations_expand_to_the_same_words() -> None:
     assert words("strl cath scr", "abbreviations") == words("sterile catheter screw", "abbreviations")
 
 
-def test_a_hospital_can_add_its_own_words() -> None:
-    before = dict(dictionaries._EXTENSIONS)
-    try:
-        dictionaries.extend("abbreviations", {"zzq": "quux widget"})
-        assert words("zzq", "abbreviations") == ["quux", "widget"]
-    finally:
-        dictionaries._EXTENSIONS.clear()
-        dictionaries._EXTENSIONS.update(before)
-        dictionaries.dictionary.cache_clear()
-        expand.cache_clear()
-
-
 def test_a_skeleton_survives_swapped_and_missing_vowels() -> None:
     assert skeleton("stent") == skeleton("stnet") == "stnt"
     assert skeleton("nitinol") == skeleton("niitnol")
@@ -59,8 +65,17 @@ def test_unique_keeps_the_order_and_drops_blanks() -> None:
     assert unique(["b", "", "a", "b"]) == ["b", "a"]
 
 
-@pytest.mark.parametrize("name", ["abbreviations", "units", "packs", "variants", "streets", "states", "legal_forms"])
+@pytest.mark.parametrize("name", dictionaries.NAMES)
 def test_every_dictionary_names_its_source(name: str) -> None:
     first = resources.files("matching.standardise").joinpath("data", f"{name}.tsv").read_text().splitlines()[0]
     assert first.startswith("#")
     assert "Source:" in first
+
+
+@pytest.mark.parametrize("name", ["abbreviations", "organisations", "locations", "finance"])
+def test_a_meaning_means_itself(name: str) -> None:
+    meanings = {meaning for meaning in dictionaries.dictionary(name).values() if meaning}
+    changed = {
+        m for m in meanings if [w for p in m.split() for w in expand(p, (name,))] != [spell(p) for p in m.split()]
+    }
+    assert not changed, "an abbreviation and what it stands for must end up alike"

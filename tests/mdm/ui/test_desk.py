@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from matching import Policy as MatchPolicy
+from mdm.changes import Change
 from mdm.models import ChangeRequest, User, WorkItem
 from mdm.services import change, rules, work
 from tests.mdm import kit
@@ -29,7 +30,25 @@ def request_(db) -> ChangeRequest:
 
 # ------------------------------------------------------------------------------------------------------------ home
 def test_an_empty_installation_says_what_to_do_first(steward):
-    assert "No golden records yet" in text_of(steward.get("/"))
+    text = text_of(steward.get("/"))
+    assert "Set Concord up" in text
+    assert "Bring in a first file" in text
+    assert "Connect a target" in text
+
+
+def test_the_checklist_ticks_what_is_done_and_goes_with_the_first_record(steward):
+    kit.code_system("erp", "supplier")
+    kit.approver()
+    assert "Name the systems : done" in text_of(steward.get("/"))
+    assert "Give somebody the role approver : done" in text_of(steward.get("/"))
+    kit.feed("erp", {"E1": kit.CATHETER})
+    assert "Set Concord up" not in text_of(steward.get("/"))
+
+
+def test_what_concord_does_over_and_over_is_told_once(steward):
+    for number in range(4):
+        Change.begin(User.objects.system(), "crosswalk.receipt").audit(after={"n": number})
+    assert "and 3 more" in text_of(steward.get("/"))
 
 
 def test_the_figures_are_those_of_the_database(steward):

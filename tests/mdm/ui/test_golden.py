@@ -89,7 +89,7 @@ def test_older_versions_come_in_pages(viewer, catheter):
     page = viewer.get(address(catheter)).content.decode()
     link = re.search(r'hx-get="([^"]+versions/\?before=\d+)"', page)[1]
     older = viewer.get(link, headers=HX).content.decode()
-    shown = re.findall(r">v(\d+) ", page) + re.findall(r">v(\d+) ", older)
+    shown = re.findall(r">v(\d+)<", page.split('id="timeline"')[1]) + re.findall(r">v(\d+)<", older)
     assert shown == [str(n) for n in range(int(shown[0]), 0, -1)]
 
 

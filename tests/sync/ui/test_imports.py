@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from html import unescape
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from openpyxl import Workbook, load_workbook
 
 from mdm.models import SourceRecord
-from sync.inbound import services
+from sync.inbound import blank, reading, runner, services, tasks
+from sync.inbound.mapping import suggest
 from sync.models import Feed, FeedRun, QuarantinedRow
+from sync.models.feed import FeedDomain
 from tests.mdm import kit
 
 HX = {"HX-Request": "true"}
@@ -174,3 +179,129 @@ def test_cells_with_markup_are_shown_as_text(steward):
     run = draft(steward, b"Code,Name\n1,<script>alert(1)</script>\n")
     page = steward.get(f"/imports/{run.pk}/").content.decode()
     assert "<script>alert" not in page
+
+
+# ------------------------------------------------------------------------------- the wizard's finer points
+
+
+def test_the_mapping_shows_what_the_first_values_become(steward):
+    page = steward.get(f"/imports/{draft(steward, BAD).pk}/")
+    columns = {column.name: column for column in page.context["mapping"].columns}
+    assert columns["Status"].cleaned == ("Active",)
+    assert columns["Effective From"].refused
+    assert "not a date" in text_of(page)
+
+
+def test_a_column_that_goes_elsewhere_is_cleaned_anew(steward):
+    run = draft(steward)
+    form = form_of(steward, run) | {"column.Status": "department"}
+    fragment = steward.post(f"/imports/{run.pk}/check/", form, headers=HX).content.decode()
+    assert 'id="cleaned-2" hx-swap-oob="true"' in fragment
+
+
+def test_a_dry_run_foretells_what_the_matching_would_do(steward):
+    kit.feed("scm", {"9": {"name": "Surgery", "code": "100"}}, "cost_center")
+    run = draft(steward)
+    text = text_of(steward.post(f"/imports/{run.pk}/check/", form_of(steward, run)))
+    assert re.search(r"\d would join a golden record", text)
+    assert "1 would become new golden records" in text or "2 would become new golden records" in text
+    assert SourceRecord.objects.count() == 1
+
+
+def test_a_sheet_of_a_workbook_is_chosen_and_kept(steward):
+    book = Workbook()
+    book.worksheets[0].append(["Nothing", "here"])
+    sheet = book.create_sheet("Departments")
+    for row in (("Code", "Cost Center Name"), ("100", "Surgery")):
+        sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    answer = upload(steward, out.getvalue(), "book.xlsx")
+    run = FeedRun.objects.get(pk=int(answer["Location"].strip("/").rpartition("/")[2]))
+    page = steward.get(f"/imports/{run.pk}/?sheet=Departments")
+    assert [column.name for column in page.context["mapping"].columns] == ["Code", "Cost Center Name"]
+    form = {"missing": "ignore", "code": "Code", "column.Cost Center Name": "name", "sheet": "Departments"}
+    steward.post(f"/imports/{run.pk}/start/", form)
+    services.run(run.pk)
+    assert SourceRecord.objects.get().values["name"] == "Surgery"
+    assert "no sheet" in text_of(steward.get(f"/imports/{draft(steward, out.getvalue()).pk}/?sheet=Nope"))
+
+
+def test_an_earlier_mapping_is_put_to_use(steward):
+    done(steward, save_as="Weekly list")
+    again = draft(steward, GOOD.replace(b"Surgery", b"Theatre"))
+    assert "Weekly list" in text_of(steward.get(f"/imports/{again.pk}/"))
+    page = steward.get(f"/imports/{again.pk}/?feed=weekly-list")
+    assert page.context["mapping"].columns[0].saved
+
+
+def test_a_paused_import_waits_and_goes_on_from_where_it_stopped(steward, queued):
+    run = started(steward)
+    steward.post(f"/imports/{run.pk}/pause/")
+    assert services.run(run.pk).state == FeedRun.State.QUEUED
+    assert "Paused" in text_of(steward.get(f"/imports/{run.pk}/"))
+    tasks.sweep_feeds()
+    assert run.pk not in queued
+    steward.post(f"/imports/{run.pk}/pause/")
+    assert services.run(run.pk).state == FeedRun.State.DONE
+
+
+def test_a_pause_is_heard_between_two_batches(steward, monkeypatch):
+    run = started(steward, BAD)
+    monkeypatch.setattr(reading, "BATCH", 1)
+    landed: list[int] = []
+
+    def land(worker, batch, survey):
+        landed.append(batch.last)
+        FeedRun.objects.filter(pk=run.pk).update(paused=True)
+        return real(worker, batch, survey)
+
+    real = runner._Worker._land_batch
+    monkeypatch.setattr(runner._Worker, "_land_batch", land)
+    stopped = services.run(run.pk)
+    assert (landed, stopped.landed_row, stopped.is_active, stopped.lease_until) == ([2], 2, True, None)
+    FeedRun.objects.filter(pk=run.pk).update(paused=False)
+    monkeypatch.setattr(runner._Worker, "_land_batch", real)
+    assert services.run(run.pk).new == 2
+
+
+def test_a_paused_import_can_be_cancelled(steward, django_capture_on_commit_callbacks):
+    run = started(steward)
+    steward.post(f"/imports/{run.pk}/pause/")
+    with django_capture_on_commit_callbacks(execute=True):
+        steward.post(f"/imports/{run.pk}/cancel/")
+    run.refresh_from_db()
+    assert run.state == FeedRun.State.CANCELLED
+    assert steward.post(f"/imports/{run.pk}/pause/").status_code == 422
+
+
+def test_rows_put_aside_can_be_given_up(steward):
+    run = done(steward, BAD)
+    row = QuarantinedRow.objects.get()
+    steward.post(f"/imports/{run.pk}/discard/", {"row": [row.row_number, "x"], "reason": "Closed long ago"})
+    row.refresh_from_db()
+    assert row.state == QuarantinedRow.State.DISCARDED
+    assert "Rows put aside" not in text_of(steward.get(f"/imports/{run.pk}/"))
+
+
+@pytest.mark.parametrize("domain", FeedDomain.values)
+def test_a_filled_in_template_needs_no_mapping(steward, domain):
+    answer = steward.get(f"/imports/templates/{domain}.csv")
+    headings = next(csv.reader([answer.content.decode().removeprefix("\ufeff")]))
+    assert [s.path for s in suggest(domain, headings)] == [path for _, path in blank.columns(domain)]
+    book = load_workbook(io.BytesIO(steward.get(f"/imports/templates/{domain}.xlsx").content))
+    assert [cell.value for cell in book.worksheets[0][1]] == headings
+    assert book.worksheets[1].max_row == len(headings) + 1
+
+
+def test_there_is_no_template_of_what_is_no_domain(steward, viewer):
+    assert steward.get("/imports/templates/nope.csv").status_code == 404
+    assert viewer.get("/imports/templates/item.csv").status_code == 403
+
+
+def test_a_mended_row_with_empty_cells_is_taken(steward):
+    """The file sent again has every mapped column, though the row fills but two."""
+    run = done(steward, b"Code,Cost Center Name,Status,Effective From\n100,Surgery,Active,2026-01-01\n300,,,never\n")
+    steward.post(f"/imports/{run.pk}/resubmit/", {"cell.3.Effective From": "2026-01-01"})
+    again = services.run(FeedRun.objects.latest("pk").pk)
+    assert (again.state, again.new) == (FeedRun.State.DONE, 1)

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("mdm", "0005_calibration"),
+        ("mdm", "0007_dictionaries"),
     ]
 
     operations = [
