@@ -71,7 +71,7 @@ class Badges:
 
 
 def badges() -> Badges:
-    given = {"reviews": list(map(str, REVIEWS)), "others": list(map(str, OTHERS)), "most": ENOUGH + 1}
+    given: dict[str, Any] = {"reviews": list(map(str, REVIEWS)), "others": list(map(str, OTHERS)), "most": ENOUGH + 1}
     with connection.cursor() as cursor:
         cursor.execute(BADGES_SQL, given)
         reviews, others, overdue = cursor.fetchone()
