@@ -96,7 +96,6 @@ urlpatterns = [
     path("<domain:domain>/<str:public_id>/versions/", golden.versions, name="golden-versions"),
     path("<domain:domain>/<str:public_id>/versions/<int:version>/", golden.version, name="golden-version"),
     path("<domain:domain>/<str:public_id>/group/", group.group, name="golden-group"),
-    path("<domain:domain>/<str:public_id>/split/", group.split, name="golden-split"),
     path("<domain:domain>/<str:public_id>/edit/", override.edit, name="golden-edit"),
     path("<domain:domain>/<str:public_id>/overrides/<int:pk>/withdraw/", override.withdraw, name="override-withdraw"),
     path("<domain:domain>/<str:public_id>/as-of/", lineage.as_of, name="golden-as-of"),
