@@ -7,8 +7,8 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
-from mdm.models import ChangeRequest, Comment, Export, User
-from mdm.services import change
+from mdm.models import ChangeRequest, Export, User
+from mdm.services import change, review
 from mdm.ui import preferences
 from mdm.ui.readers import notices, palette
 from tests.mdm import kit
@@ -66,7 +66,7 @@ def test_a_user_is_told_of_what_they_asked_for_and_once():
     change.approve(request=request, actor=kit.approver(), reason="Seen it")
     Export.objects.create(user=proposer, domain="item", format="csv", state="failed", finished_at=timezone.now())
     item = kit.doubtful("scm", "D2")
-    Comment.objects.create(item=item, author=kit.approver(), text="@maria have a look <b>")
+    review.comment(item=item, actor=kit.approver(), text="@maria have a look <b>")
     assert [n.new for n in notices.notices(proposer)] == [True] * 3
     assert b"<b>3" in client.get("/notifications/count/", headers=HX).content
     page = client.get("/notifications/").content.decode()
