@@ -92,8 +92,8 @@ def dedupe(
 
 
 def _learned(size: int, left: Ints, right: Ints, scored: Scores, policy: Policy) -> Policy:
-    """The policy as calibrated on what may be joined without asking. A vetoed pair counts as one that resembles nothing:
-    siblings score high, and would pass for what a partner's rival looks like.
+    """The policy as calibrated on what may be joined without asking. A vetoed pair counts as one that resembles
+    nothing: siblings score high, and would pass for what a partner's rival looks like.
     """
     group = cluster(size, left, right, scored, policy.calibration.score_for(0.9))
     bits = np.where(scored.vetoed, -LIMIT, scored.bits)
