@@ -122,4 +122,4 @@ def _among_all(matcher: Matcher, left: Ints, right: Ints, scores: Scores) -> Cal
     one, two = np.split(place, 2)
     policy = replace(matcher.engine.policy, calibration=PAIRS)
     group = cluster(len(rows), one, two, scores, PAIRS.score_for(0.9))
-    return calibrated(one, two, scores.bits, group, policy).calibration
+    return calibrated(one, two, scores, group, policy).calibration
