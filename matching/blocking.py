@@ -196,6 +196,14 @@ class KeyIndex:
         places = np.flatnonzero(self._counts > self._cap)
         return self.numbers[places], self._counts[places]
 
+    def doubles(self, column: Column) -> Column:
+        """Every two keys of a row that are each too common, as a number. ``column``: keys as places in ``numbers``."""
+        size = len(column.counts)
+        at, pairs = self._refined(*column.expand(np.arange(size)))
+        order = np.lexsort((pairs, at))
+        ends = np.concatenate([np.zeros(1, np.int64), np.bincount(at, minlength=size).cumsum()])
+        return Column(ends, pairs[order])
+
     def known(self, column: Column) -> Column:
         """The column with the places of its keys in ``numbers``, without those that aren't there."""
         if not len(self.numbers):

@@ -192,6 +192,8 @@ class Pairs:
 
         ``context``: a column whose tokens may be matched but are not missed when they are absent.
         """
+        if any(column.is_empty for column in self.tables.column(name)):
+            return Overlap.nothing(len(self))
         behind = self.tables.column(context) if context else (None, None)
         relations = self.tables.relation(name, resemblance) if resemblance else (None, None)
         sides = Side(behind[1], relations[0]), Side(behind[0], relations[1])

@@ -92,24 +92,25 @@ def dedupe(
 
 
 def _learned(size: int, left: Ints, right: Ints, scored: Scores, policy: Policy) -> Policy:
-    """The policy as calibrated on what may be joined without asking. A vetoed pair counts as one that resembles
-    nothing: siblings score high, and would pass for what a partner's rival looks like.
-    """
+    """The policy as calibrated on all pairs of a table."""
     group = cluster(size, left, right, scored, policy.calibration.score_for(0.9))
-    bits = np.where(scored.vetoed, -LIMIT, scored.bits)
     rows, others = np.concatenate([left, right]), np.concatenate([right, left])
-    return calibrated(rows, others, np.concatenate([bits, bits]), group, policy)
+    twice = Scores(np.concatenate([scored.bits] * 2), np.concatenate([scored.vetoed] * 2))
+    return calibrated(rows, others, twice, group, policy)
 
 
 def cluster(size: int, left: Ints, right: Ints, scored: Scores, sure_score: float | Floats) -> Ints:
     """A number per row, equal within a cluster. ``sure_score``: from which a pair is joined, of all or of each."""
     sure = (scored.bits >= sure_score) & ~scored.vetoed
-    edges = left[sure], right[sure]
-    part = connected(size, *edges)
+    one, two, bits = left[sure], right[sure], scored.bits[sure]
+    part = connected(size, one, two)
     apart = scored.vetoed & (part[left] == part[right])  # conflicts elsewhere never come up
-    conflicts = zip(left[apart].tolist(), right[apart].tolist(), strict=True)
-    joined = resolve(zip(*(e.tolist() for e in edges), scored.bits[sure].tolist(), strict=True), conflicts)
-    group = np.arange(size)
+    contested = np.zeros(size, dtype=np.bool_)
+    contested[part[left[apart]]] = True
+    open_ = contested[part[one]]  # parts without a conflict are clusters as they are
+    edges = zip(one[open_].tolist(), two[open_].tolist(), bits[open_].tolist(), strict=True)
+    joined = resolve(edges, zip(left[apart].tolist(), right[apart].tolist(), strict=True))
+    group = np.where(contested[part], np.arange(size), part)
     for members in joined.groups:
         group[list(members)] = min(members)
     return group
@@ -134,14 +135,16 @@ def _members(group: Ints) -> list[frozenset[int]]:
     return [frozenset(part.tolist()) for part in parts if len(part) > 1]
 
 
-def calibrated(rows: Ints, others: Ints, bits: Floats, group: Ints, policy: Policy) -> Policy:
+def calibrated(rows: Ints, others: Ints, scored: Scores, group: Ints, policy: Policy) -> Policy:
     """The policy as calibrated on rows of a table and all their candidates: where a row has partners, its best
-    candidate outside its cluster is what its best candidate would have been without them.
+    candidate outside its cluster is what its best candidate would have been without them. A vetoed pair is never joined
+    without asking, so it counts as resembling nothing: siblings score high, and would pass for a partner's rivals.
     """
     if not len(rows):
         return policy
     order = np.argsort(rows)
-    rows, others, bits = rows[order], others[order], bits[order]
+    rows, others = rows[order], others[order]
+    bits = np.where(scored.vetoed, -LIMIT, scored.bits)[order]
     starts = firsts(rows)
     counts = np.diff(np.append(starts, len(rows)))
     best = np.maximum.reduceat(bits, starts)
@@ -175,7 +178,9 @@ def _open_pairs(
     chance = policy.calibration.partnered(scored.bits, free, none)
     worth = np.where(critical, policy.costs_of(True).review, policy.costs.review)
     likely = np.flatnonzero((chance >= worth) & (group[left] != group[right]))
-    rank = np.maximum(_rank(left[likely], chance[likely]), _rank(right[likely], chance[likely]))
+    bits = np.round(scored.bits[likely], 3)
+    rows = np.concatenate([left[likely], right[likely]])
+    rank = _rank(rows, np.concatenate([bits, bits])).reshape(2, -1).max(axis=0)
     shown = likely[rank < SHOWN]
     return {(int(left[k]), int(right[k])): float(chance[k]) for k in shown}
 

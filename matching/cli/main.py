@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..bulk import Linked, link
+from ..diagnosis import by_kind
 from ..domains import NAMES, recipe_for
 from ..duplicates import Deduplicated, dedupe
 from ..em import learn_tables
@@ -20,7 +21,7 @@ from ..recipe import Recipe
 from ..standardise import dictionaries, entries
 from .roles import Records, read_roles
 from .score import OfDuplicates, OfLink, row_of
-from .tables import BadInput, Table, read_pairs
+from .tables import BadInput, Pair, Table, read_pairs
 
 HEADING = ("left_id", "right_id", "score", "probability", "decision", "reason")
 
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("tables", nargs="+", type=Path, metavar="TABLE", help="LEFT RIGHT, or SINGLE")
             command.add_argument("--truth", type=Path, required=True, help="pairs of ids, or id and cluster")
             command.add_argument("--ignore", type=Path, help="pairs that count neither for nor against")
+            command.add_argument("--keys", action="store_true", help="also what each kind of blocking key finds")
     return parser
 
 
@@ -181,4 +183,16 @@ def _evaluate(options: argparse.Namespace) -> None:
     seconds = time.perf_counter() - begin
     ids = [table.ids for table in task.tables]
     counted = OfLink(found, *ids) if isinstance(found, Linked) else OfDuplicates(found, *ids)
+    if options.keys:
+        sys.stdout.write(_keys_table(task, truth))
     sys.stdout.write(json.dumps(counted.report(truth, ignored, seconds)) + "\n")
+
+
+def _keys_table(task: _Task, truth: set[Pair]) -> str:
+    """What each kind of key finds, as lines of text."""
+    rows = [{name: row for row, name in enumerate(table.ids)} for table in task.tables]
+    known = [(rows[0][a], rows[-1][b]) for a, b in truth if a in rows[0] and b in rows[-1]]
+    kinds = by_kind(task.recipe, task.values[0], task.values[-1], known)
+    lines = [["key", "keys", "too common", "pairs made", "true pairs", "by it alone"]]
+    lines += [[k.name, *(f"{n:,}" for n in (k.keys, k.common, k.pairs, k.found, k.alone))] for k in kinds]
+    return "".join(f"{name:<16}" + "".join(f"{cell:>14}" for cell in cells) + "\n" for name, *cells in lines)

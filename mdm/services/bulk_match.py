@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from matching import Policy, Scores, Statistics
 from matching.bulk import most, settle
-from matching.calibration import LIMIT, Calibration
+from matching.calibration import Calibration
 from matching.columns import Tables
 from matching.duplicates import PAIRS, calibrated, cluster
 from mdm.arrays import Array
@@ -117,11 +117,9 @@ def _among_goldens(matcher: Matcher, left: Ints, goldens: Ints, scores: Scores) 
 
 
 def _among_all(matcher: Matcher, left: Ints, right: Ints, scores: Scores) -> Calibration:
-    """Any record may be the same as several others: pairs are clustered as in a table of its own. A vetoed pair counts
-    as one that resembles nothing, as ``matching.duplicates`` has it.
-    """
+    """Any record may be the same as several others: pairs are clustered as in a table of its own."""
     rows, place = np.unique(np.concatenate([left, right]), return_inverse=True)
     one, two = np.split(place, 2)
     policy = replace(matcher.engine.policy, calibration=PAIRS)
     group = cluster(len(rows), one, two, scores, PAIRS.score_for(0.9))
-    return calibrated(one, two, np.where(scores.vetoed, -LIMIT, scores.bits), group, policy).calibration
+    return calibrated(one, two, scores, group, policy).calibration
