@@ -118,8 +118,10 @@ def learn(
         vocabularies: of the table; grows by the sample's tokens.
         themselves: where the sample is of the table itself, the row of each record.
     """
-    work = _Work(recipe, sample, table, vocabularies, statistics, policy, themselves)
     factors = dict.fromkeys((c.field for c in recipe.comparators), (1.0, 1.0))
+    if not sample or not table.size:
+        return Learned(policy, factors, (), len(sample), 0.0, 0, ("there is nothing to learn from",))
+    work = _Work(recipe, sample, table, vocabularies, statistics, policy, themselves)
     estimates: list[Estimate] = []
     best, chance = work.expect(policy)
     matched, rounds = float(chance.sum()), 0
@@ -146,7 +148,7 @@ class _Work:
     ) -> None:  # fmt: skip
         self._recipe, self._statistics, self._policy = recipe, statistics, policy
         self._fields = [comparator.field for comparator in recipe.comparators]
-        mine = assemble(recipe, [pack(recipe, sample)] if sample else [], vocabularies)
+        mine = assemble(recipe, [pack(recipe, sample)], vocabularies)
         found = search(mine.keys, table.keys, cap=CAP, best=NEAREST)
         apart = np.ones(len(found.left), np.bool_) if themselves is None else found.right != themselves[found.left]
         self._left, self._right = found.left[apart], found.right[apart]
@@ -180,8 +182,6 @@ class _Work:
 
     def _by_chance(self, themselves: Ints | None, size: int) -> Floats:
         """u, field × level: of pairs drawn at random that both state the field, one more of each level."""
-        if not self._size or not size:
-            return np.full((len(self._fields), len(GROUPS)), 1.0 / len(GROUPS))
         rng = np.random.default_rng(7)
         left, right = (rng.integers(0, n, RANDOM) for n in (self._size, size))
         if themselves is not None:

@@ -160,3 +160,10 @@ def test_bad_files_and_people_are_named(file: Path, tmp_path: Path) -> None:
     bad.write_text("dictionary,written,meaning\nabbreviations,zzfol,foley cath\n")
     with pytest.raises(CommandError, match="written out in full"):
         load(bad, "--dry-run")
+
+
+@pytest.mark.parametrize("url", ["/", "/work/", "/approvals/", "/rules/", "/rules/words/", "/api/v1/work-items"])
+def test_a_request_of_no_domain_is_listed_like_others(client: Client, url: str) -> None:
+    propose()
+    client.force_login(kit.person("both", "steward", "approver"))
+    assert client.get(url).status_code == 200
