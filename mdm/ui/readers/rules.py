@@ -14,7 +14,7 @@ from mdm.canonical import DOMAINS, Domain
 from mdm.models import AuditEntry, ChangeRequest, GoldenRecord, Policy, SourceRecord, SourceSystem
 from mdm.services.agreement import ENGINE_FIELDS
 
-KINDS = dict(Policy.Kind.choices)
+KINDS = {kind: label for kind, label in Policy.Kind.choices if kind != Policy.Kind.DICTIONARY}  # it has no domain
 THRESHOLDS = {
     "costs.false_link": "A wrong link costs, in reviews",
     "costs.missed_link": "A missed link costs, in reviews",

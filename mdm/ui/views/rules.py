@@ -30,7 +30,7 @@ def listing(request: Request) -> HttpResponse:
 @page(VIEW)
 def detail(request: Request, kind: str, domain: str, version: int = 0) -> HttpResponse:
     """The rules in force, or those of one version."""
-    if kind not in Policy.Kind.values:
+    if kind not in reader.KINDS:
         raise not_found(f"kind of rules {kind}")
     rules = reader.Rules(kind, domain, version)
     if version and rules.policy is None:
