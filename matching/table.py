@@ -5,22 +5,16 @@ A record's tokens are numbered as they arrive; no standardised record is kept. A
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from functools import partial
-from itertools import islice
-from multiprocessing import current_process, get_all_start_methods, get_context
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .blocking import hashed
-from .columns import Column, Vocabulary
-from .domains import recipe_for
+from .blocking import numbered
+from .columns import Bools, Column, Ints, Vocabulary
+from .parallel import processes, spread
 from .recipe import Recipe
 from .records import Std, Values
 
@@ -28,17 +22,17 @@ CHUNK = 1_000  # records that a process takes at once
 MANY = 3_000  # records from which on starting other processes pays
 
 Vocabularies = dict[str, Vocabulary]
-Numbers = NDArray[np.signedinteger[Any]]  # of 32 bits where they are many
-Keys = tuple[Numbers, Numbers]  # how many each record has, and all of them end to end
+Keys = tuple[Ints, Ints]  # how many each record has, and all of them end to end
 
 
 @dataclass(frozen=True)
 class Table:
-    """The columns of a table by name, and the keys of its records, hashed."""
+    """The columns of a table by name, the keys of its records as numbers, and which of the records are critical."""
 
     size: int
     columns: Mapping[str, Column]
     keys: Column
+    critical: Bools
 
 
 @dataclass(frozen=True)
@@ -46,49 +40,22 @@ class Packed:
     """A chunk of records as it travels between processes: per column the counts and the local numbers of its tokens."""
 
     tokens: Mapping[str, list[str]]  # of each space
-    columns: Mapping[str, tuple[Numbers, Numbers]]
+    columns: Mapping[str, tuple[Ints, Ints]]
     keys: Keys
     size: int
-
-
-def processes(size: int, many: int) -> int:
-    """How many processes share work of this size. One where processes can't be forked, or where one has threads."""
-    apart = "fork" in get_all_start_methods() and threading.active_count() == 1 and not current_process().daemon
-    return (os.cpu_count() or 1) if apart and size >= many else 1
+    critical: Bools | None = None  # none of them, unless told
 
 
 def tabulate(recipe: Recipe, values: Sequence[Values], vocabularies: Vocabularies) -> Table:
     """Standardise a table. Tables that are to be compared share their ``vocabularies`` (by space)."""
-    return assemble(recipe, _packed(recipe, values), vocabularies)
 
+    def chunk(start: int) -> Packed:
+        some = values[start : start + CHUNK]
+        critical = np.fromiter(map(recipe.critical, some), dtype=np.bool_, count=len(some))
+        return replace(pack(recipe, [recipe.standardise(one) for one in some]), critical=critical)
 
-def _packed(recipe: Recipe, values: Sequence[Values]) -> Iterator[Packed]:
-    chunks = (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
-    workers = processes(len(values), MANY)
-    if workers == 1 or recipe is not recipe_for(recipe.domain):
-        yield from (_standardised(recipe, chunk) for chunk in chunks)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
-        yield from _in_order(pool, partial(_by_domain, recipe.domain), chunks, ahead=2 * workers)
-
-
-def _in_order(
-    pool: ProcessPoolExecutor, work: partial[Packed], chunks: Iterator[Sequence[Values]], *, ahead: int
-) -> Iterator[Packed]:
-    """Results in order, with no more than ``ahead`` chunks under way: what waits takes memory."""
-    waiting = [pool.submit(work, chunk) for chunk in islice(chunks, ahead)]
-    while waiting:
-        done = waiting.pop(0).result()
-        waiting += [pool.submit(work, chunk) for chunk in islice(chunks, 1)]
-        yield done
-
-
-def _by_domain(domain: str, chunk: Sequence[Values]) -> Packed:
-    return _standardised(recipe_for(domain), chunk)
-
-
-def _standardised(recipe: Recipe, chunk: Sequence[Values]) -> Packed:
-    return pack(recipe, [recipe.standardise(values) for values in chunk])
+    starts = range(0, len(values), CHUNK)
+    return assemble(recipe, spread(chunk, starts, workers=processes(len(values), MANY)), vocabularies)
 
 
 def pack(recipe: Recipe, stds: Sequence[Std], keys: Keys | None = None) -> Packed:
@@ -97,7 +64,7 @@ def pack(recipe: Recipe, stds: Sequence[Std], keys: Keys | None = None) -> Packe
     columns = {}
     for name, space in recipe.spaces.items():
         vocabulary = local.setdefault(space, Vocabulary())
-        column = Column.build(vocabulary, [std.get(name, ()) for std in stds])
+        column = vocabulary.column([std.get(name, ()) for std in stds])
         columns[name] = column.counts.astype(np.int32), column.ids.astype(np.int32)
     tokens = {space: vocabulary.tokens for space, vocabulary in local.items()}
     return Packed(tokens, columns, keys or _keys(recipe, stds), len(stds))
@@ -106,30 +73,32 @@ def pack(recipe: Recipe, stds: Sequence[Std], keys: Keys | None = None) -> Packe
 def _keys(recipe: Recipe, stds: Sequence[Std]) -> Keys:
     keys = [recipe.keys(std) for std in stds]
     counts = np.fromiter(map(len, keys), dtype=np.int32, count=len(keys))
-    return counts, np.fromiter((hashed(key) for own in keys for key in own), dtype=np.int64, count=int(counts.sum()))
+    return counts, numbered([*chain.from_iterable(keys)])
 
 
 def assemble(recipe: Recipe, chunks: Iterable[Packed], vocabularies: Vocabularies) -> Table:
     """Chunks of records, in order, as one table; their tokens are numbered in ``vocabularies``."""
-    counts: dict[str, list[Numbers]] = {name: [] for name in recipe.spaces}
-    ids: dict[str, list[Numbers]] = {name: [] for name in recipe.spaces}
+    counts: dict[str, list[Ints]] = {name: [] for name in recipe.spaces}
+    ids: dict[str, list[Ints]] = {name: [] for name in recipe.spaces}
     keys: list[Keys] = []
+    critical: list[Bools] = [np.zeros(0, dtype=np.bool_)]
     size = 0
     for chunk in chunks:
         known = {
-            space: np.array(vocabularies.setdefault(space, Vocabulary()).intern(tokens), dtype=np.int32)
+            space: vocabularies.setdefault(space, Vocabulary()).intern(tokens).astype(np.int32)
             for space, tokens in chunk.tokens.items()
         }
         for name, (own, numbers) in chunk.columns.items():
             counts[name].append(own)
             ids[name].append(known[recipe.spaces[name]][numbers] if len(numbers) else numbers)
         keys.append(chunk.keys)
+        critical.append(np.zeros(chunk.size, dtype=np.bool_) if chunk.critical is None else chunk.critical)
         size += chunk.size
     columns = {name: _column(counts[name], ids[name]) for name in recipe.spaces}
-    return Table(size, columns, _column([c for c, _ in keys], [n for _, n in keys]))
+    return Table(size, columns, _column([c for c, _ in keys], [n for _, n in keys]), np.concatenate(critical))
 
 
-def _column(counts: Sequence[Numbers], ids: Sequence[Numbers]) -> Column:
+def _column(counts: Sequence[Ints], ids: Sequence[Ints]) -> Column:
     offsets = np.concatenate([np.zeros(1, dtype=np.int64), *counts]).cumsum()
     whole: Any = np.concatenate([*ids]) if ids else np.empty(0, dtype=np.int64)
     return Column(offsets, whole)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import orjson
 from django.db import connection, models
+from django.db.models.base import ModelState
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
@@ -68,6 +69,30 @@ def give_ids(rows: Sequence[models.Model]) -> None:
         table = rows[0]._meta.db_table
         for row, pk in zip(rows, next_values(f"{table}_id_seq", len(rows)), strict=True):
             row.pk = pk
+
+
+def maker(model: type[M]) -> Callable[..., M]:
+    """What makes rows of a model, by attribute; a foreign key's is its id. For rows that are made by the thousand: the
+    model itself asks every field anew for its default, which takes five times as long.
+    """
+    given: Callable[..., M] = _makers(model)
+    return given
+
+
+@cache
+def _makers(model: type[models.Model]) -> Callable[..., Any]:
+    blank = {name: value for name, value in vars(model()).items() if name != "_state"}
+    shared = [name for name, value in blank.items() if isinstance(value, list | dict)]
+
+    def make(**values: Any) -> models.Model:
+        row = model.__new__(model)
+        row.__dict__.update(blank, _state=ModelState(), **values)
+        for name in shared:
+            if name not in values:
+                row.__dict__[name] = type(blank[name])()
+        return row
+
+    return make
 
 
 def columns(fields: Iterable[models.Field[Any, Any]]) -> list[str]:

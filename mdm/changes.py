@@ -11,7 +11,7 @@ from typing import Any
 from django.db import models
 from django.utils import timezone
 
-from mdm.bulk import insert
+from mdm.bulk import insert, maker
 from mdm.context import request_id
 from mdm.known import Known
 from mdm.models import AuditEntry, GoldenRecord, User, new_change_id
@@ -42,7 +42,7 @@ class Change:
         reason: str = "",
     ) -> AuditEntry:
         """One audit row, not yet saved."""
-        return AuditEntry(
+        return maker(AuditEntry)(
             at=self.at,
             actor_id=self.actor.pk,
             action=action or self.action,

@@ -32,6 +32,9 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "axes",
     "csp",
     "django_htmx",
@@ -51,6 +54,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -114,6 +118,25 @@ AXES_LOCKOUT_TEMPLATE = "auth/locked.html"
 AXES_RESET_ON_SUCCESS = True
 AXES_CLIENT_IP_CALLABLE = "mdm.client.address"
 AXES_DISABLE_ACCESS_LOG = True  # sign-ins are in the audit log
+
+# Password, then a code where the user has set one up. Nobody signs up by themselves; axes counts wrong passwords,
+# allauth wrong codes.
+ACCOUNT_ADAPTER = "mdm.signing_in.Accounts"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_NOTIFICATIONS = False
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_FORMS = {"login": "mdm.ui.views.account.SignIn", "reauthenticate": "mdm.ui.views.account.Confirm"}
+MFA_ADAPTER = "mdm.signing_in.Codes"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Concord"
+MFA_TOTP_TOLERANCE = 1  # steps of 30 s: clocks of phones and servers differ
+MFA_FORMS = {
+    "authenticate": "mdm.ui.views.account.Code",
+    "reauthenticate": "mdm.ui.views.account.CodeAgain",
+    "activate_totp": "mdm.ui.views.account.FirstCode",
+}
 
 SESSION_COOKIE_AGE = env.number("SESSION_HOURS", 10) * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS

@@ -82,7 +82,11 @@ def survive(
     provenance: dict[str, dict[str, Any]] = {}
     beneath: dict[str, tuple[Value, dict[str, Any]]] = {}
     stewards, holds = _latest(overrides, hold=False), _latest(overrides, hold=True)
+    stated = {*stewards, *holds}.union(*(source.values for source in sources))
     for spec in DOMAINS[domain].fields:
+        if spec.name not in stated:
+            values[spec.name] = None
+            continue
         survived = _children(spec, sources, policy) if spec.kind is Kind.CHILDREN else _one(spec, sources, policy)
         if spec.name in stewards:
             survived = overridden(*survived, stewards[spec.name])

@@ -23,10 +23,12 @@ def servers() -> None:
 def django_db_modify_db_settings(servers: None) -> None:
     """Asked for before the test database is made, so the first test that needs one starts the servers.
 
-    The database is named after the migrations and kept: it is made anew when they change (or with --create-db).
+    The database is named after the migrations and the apps and is kept: it is made anew when they change (or with
+    --create-db).
     """
     migrations = sorted(Path(settings.BASE_DIR).glob("*/migrations/*.py"))
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in migrations)).hexdigest()[:10]
+    apps = ",".join(settings.INSTALLED_APPS).encode()  # those of others have tables, too
+    digest = hashlib.sha256(b"".join([apps, *(path.read_bytes() for path in migrations)])).hexdigest()[:10]
     connections["default"].settings_dict["TEST"]["NAME"] = f"test_concord_{digest}"
 
 

@@ -10,8 +10,10 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..bulk import Deduplicated, Linked, dedupe, link
+from ..bulk import Linked, link
 from ..domains import NAMES, recipe_for
+from ..duplicates import Deduplicated, dedupe
+from ..em import learn_tables
 from ..explain import line, why_not
 from ..model import Policy, Statistics
 from ..recipe import Recipe
@@ -53,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
             "--dictionary", type=Path, action="append", default=[], metavar="FILE",
             help="own words, CSV, TSV or TOML: dictionary, written, meaning; may be given several times",
         )  # fmt: skip
+        command.add_argument("--learn", action="store_true", help="learn weights from the tables, without labels")
         command.add_argument("--clean", action="store_true", help="LEFT is known to be free of duplicates")
         for file in files:
             command.add_argument(file, type=Path, metavar=file.upper())
@@ -81,6 +84,15 @@ class _Task:
         self.values = [Records(table, roles, options.domain) for table in self.tables]
         self.policy = Policy.from_json(options.policy.read_text()) if options.policy else self.recipe.policy
         self.clean = options.clean
+        if options.learn:
+            self._learn()
+
+    def _learn(self) -> None:
+        """Weights from these tables; what they say of each field goes to standard error."""
+        left, right = self.values[0], self.values[1] if len(self.values) == 2 else None
+        learned = learn_tables(self.recipe, left, right, policy=self.policy)
+        self.policy = learned.policy
+        sys.stderr.write(f"learned: {json.dumps(learned.to_json())}\n")
 
     def link(self) -> Linked:
         return link(self.recipe, *self.values, policy=self.policy, clean=self.clean)

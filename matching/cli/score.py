@@ -6,7 +6,8 @@ import resource
 from collections.abc import Sequence
 from typing import Any
 
-from ..bulk import Deduplicated, Linked
+from ..bulk import Linked
+from ..duplicates import Deduplicated
 from ..evaluate import quality
 from .tables import Pair
 
@@ -31,6 +32,7 @@ class Counted:
     reviewed: int
 
     def report(self, truth: set[Pair], ignored: set[Pair], seconds: float) -> dict[str, Any]:
+        """The figures of ``evaluate``: shares from 0 to 1, rounded to four places; seconds; memory in MB."""
         truth, ignored = self.ordered(truth), self.ordered(ignored)
         all_, auto = quality(self.automatic | self.likely, truth, ignored), quality(self.automatic, truth, ignored)
         reach = quality(self.automatic | self.shown, truth, ignored).recall
@@ -50,10 +52,13 @@ class Counted:
         }
 
     def ordered(self, pairs: set[Pair]) -> set[Pair]:
+        """The pairs as they are counted: as given, or each with its smaller id first."""
         return pairs
 
 
 class OfLink(Counted):
+    """What was decided about two tables."""
+
     def __init__(self, found: Linked, left: Sequence[str], right: Sequence[str]) -> None:
         doubtful = [(row, d) for row, d in enumerate(found.decisions) if d.outcome == "review"]
         self.automatic = {(left[a], right[b]) for a, b in found.links}
@@ -64,6 +69,8 @@ class OfLink(Counted):
 
 
 class OfDuplicates(Counted):
+    """What was decided about one table; a pair has no order."""
+
     def __init__(self, found: Deduplicated, ids: Sequence[str]) -> None:
         pairs = zip(found.left.tolist(), found.right.tolist(), strict=True)
         named = [
@@ -74,4 +81,5 @@ class OfDuplicates(Counted):
         self.rows, self.reviewed = len(ids), len({row for pair in found.reviews for row in pair})
 
     def ordered(self, pairs: set[Pair]) -> set[Pair]:
+        """The pairs, each with its smaller id first."""
         return {(min(pair), max(pair)) for pair in pairs}

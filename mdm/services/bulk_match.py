@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matching import Policy, Scores, Statistics
-from matching.bulk import PAIRS, calibrated, cluster, most, settle
-from matching.calibration import Calibration
+from matching.bulk import most, settle
+from matching.calibration import LIMIT, Calibration
 from matching.columns import Tables
+from matching.duplicates import PAIRS, calibrated, cluster
 from mdm.arrays import Array
 from mdm.engine import Engine, engine_for, has_grown, store_frequencies
 from mdm.models import CodeSystem, Frequencies
@@ -77,7 +78,8 @@ def learned(domain: str, snapshot: Snapshot) -> Engine:
     """The engine, with frequencies and calibration learned anew if the domain has grown since the last time."""
     if has_grown(domain, snapshot.table.size):
         recipe = engine_for(domain).recipe
-        store_frequencies(domain, Statistics.of_table(recipe, snapshot.table, snapshot.vocabularies))
+        statistics = Statistics.of_table(recipe, snapshot.table, snapshot.vocabularies)
+        store_frequencies(domain, statistics, snapshot.index.common)
         calibration = _learn(Matcher(engine_for(domain), snapshot))
         latest = Frequencies.objects.filter(domain=domain).order_by("-version").values("pk")[:1]
         Frequencies.objects.filter(pk__in=latest).update(calibration=calibration and calibration.to_json())
@@ -115,9 +117,11 @@ def _among_goldens(matcher: Matcher, left: Ints, goldens: Ints, scores: Scores) 
 
 
 def _among_all(matcher: Matcher, left: Ints, right: Ints, scores: Scores) -> Calibration:
-    """Any record may be the same as several others: pairs are clustered as in a table of its own."""
+    """Any record may be the same as several others: pairs are clustered as in a table of its own. A vetoed pair counts
+    as one that resembles nothing, as ``matching.duplicates`` has it.
+    """
     rows, place = np.unique(np.concatenate([left, right]), return_inverse=True)
     one, two = np.split(place, 2)
     policy = replace(matcher.engine.policy, calibration=PAIRS)
     group = cluster(len(rows), one, two, scores, PAIRS.score_for(0.9))
-    return calibrated(one, two, scores.bits, group, policy).calibration
+    return calibrated(one, two, np.where(scores.vetoed, -LIMIT, scores.bits), group, policy).calibration

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from matching.bulk import connected
+from matching.duplicates import connected
 from mdm.arrays import Array
 
 Ints = NDArray[np.int64]

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
 from mdm import identifiers
-from mdm.bulk import insert, insert_new
+from mdm.bulk import insert, insert_new, maker
 from mdm.canonical import DOMAINS
 from mdm.changes import Change
 from mdm.known import Known
@@ -88,12 +88,12 @@ def open_rows(change: Change, wanted: Iterable[tuple[Entry, int, int | None]], *
     """
     rows = list(wanted)
     taken = _preferred({golden for _, golden, _ in rows if golden not in fresh})
-    made = []
+    made, entry = [], maker(Crosswalk)
     for (system, code, uom), golden, source in rows:
         preferred = (golden, system, uom) not in taken
         taken.add((golden, system, uom))
         made.append(
-            Crosswalk(
+            entry(
                 code_system_id=system,
                 code=code,
                 uom=uom,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from django.db import connection, transaction
 
-from mdm.bulk import give_ids, insert
+from mdm.bulk import give_ids, insert, maker
 from mdm.changes import Change
 from mdm.models import ChangeEvent, GoldenRecord
 from mdm.signals import GoldenChange, golden_changed
@@ -31,8 +31,9 @@ def announce(change: Change, records: Sequence[tuple[GoldenRecord, str, tuple[st
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_current_xact_id()::text::bigint")
         xid = cursor.fetchone()[0]
+    event = maker(ChangeEvent)
     events = [
-        ChangeEvent(
+        event(
             record_id=golden.pk,
             version=golden.version,
             kind=kind,

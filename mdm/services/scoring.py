@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import orjson
-from django.db.models import Q
 
 from matching import Comparison, Policy, Scores
 from mdm import candidates as pool
@@ -59,7 +58,7 @@ def score_queries(
     unstored: Mapping[int, Candidate] = MappingProxyType({}),
 ) -> Scored:  # fmt: skip
     """The same for queries of which some are ``unstored``: they stand in no table, and say what they are given."""
-    left, right = pool.find({pk: keys[pk] for pk in queries})
+    left, right = pool.find({pk: keys[pk] for pk in queries}, engine.common)
     rows = pool.rows(sorted({*queries, *right.tolist()})) | dict(unstored)
     pairs = _worth_scoring(zip(left.tolist(), right.tolist(), strict=True), rows, queries)
     return _weighed(known, engine, queries, rows, _judge(engine, pairs, rows))
@@ -165,11 +164,7 @@ def raise_edge(targets: dict[Target, Edge], target: Target, bits: float, vetoed:
 
 def gather_facts(known: Known, queries: Mapping[int, Query], pairs: Pairs, rows: Mapping[int, Candidate]) -> Facts:
     """What the database knows about the golden records that these pairs touch."""
-    judgements = list(
-        Judgement.objects.filter(Q(first__in=queries) | Q(second__in=queries), reopened_at__isnull=True).values_list(
-            "first", "second", "verdict", "first__golden", "second__golden"
-        )
-    )
+    judgements = pool.judgements(list(queries))
     goldens = {g for _, b in pairs if (g := rows[b].golden) is not None}
     goldens |= {g for source in queries if (g := rows[source].golden) is not None}
     goldens |= {g for row in judgements for g in row[3:] if g is not None}

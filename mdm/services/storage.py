@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import models
 
-from mdm.bulk import copy_rows, give_ids, insert, next_values, preparer, update
+from mdm.bulk import copy_rows, give_ids, insert, maker, next_values, preparer, update
 from mdm.canonical import DOMAINS
 from mdm.changes import Change
 from mdm.models import ATTRIBUTES, GoldenRecord
@@ -17,9 +17,9 @@ from mdm.survivorship import child_key
 
 def new_goldens(domain: str, count: int, change: Change) -> list[GoldenRecord]:
     """Draft golden records with ids and public ids, not yet written."""
-    prefix = DOMAINS[domain].prefix
+    prefix, golden = DOMAINS[domain].prefix, maker(GoldenRecord)
     made = [
-        GoldenRecord(public_id=f"MDM-{prefix}-{number:06d}", domain=domain, created_at=change.at, updated_at=change.at)
+        golden(public_id=f"MDM-{prefix}-{number:06d}", domain=domain, created_at=change.at, updated_at=change.at)
         for number in next_values(f"mdm_public_id_{domain}", count)
     ]
     give_ids(made)
@@ -57,9 +57,9 @@ def write_attributes(
     created: set[int],
 ) -> None:
     """Write the attribute rows and children of golden records from canonical values (references as ids)."""
-    model = ATTRIBUTES[domain]
+    made = maker(ATTRIBUTES[domain])
     specs = DOMAINS[domain].fields
-    rows = [model(golden_id=pk, **columns_of(specs, stated), **extra.get(pk, {})) for pk, stated in values.items()]
+    rows = [made(golden_id=pk, **columns_of(specs, stated), **extra.get(pk, {})) for pk, stated in values.items()]
     write(change, rows, created=created)
     for table in CHILD_TABLES[domain]:
         _write_children(change, table, {pk: stated.get(table.name) or [] for pk, stated in values.items()}, created)

@@ -136,7 +136,7 @@ def preview(
     """What would survive if some records were linked to the golden record and others no longer. Reads only."""
     known, gone = Known(), {source.pk for source in removed}
     sources = [s for s in _sources(known, [golden.pk])[golden.pk] if s.pk not in gone]
-    return _foretold(known, golden.domain, [*sources, *added], _overrides({golden.pk: golden})[golden.pk])
+    return _foretold(known, golden.domain, [*sources, *added], _overrides([golden.pk])[golden.pk])
 
 
 def preview_alone(domain: str, sources: Sequence[SourceRecord]) -> Survived:
@@ -174,7 +174,7 @@ def _rebuild(
     sources_of = _sources(known, goldens.keys() - founders.keys()) | dict(founders)
     every = [s for sources in sources_of.values() for s in sources]
     references = References(known, domain, every)
-    overrides = _overrides(goldens)
+    overrides = _overrides(goldens.keys() - fresh)
     before = load_values(domain, [pk for pk in goldens if pk not in fresh])
     policy = policies.survivorship_policy(known, domain)
     store_pending(references, sources_of, existing=[pk for pk in goldens if pk not in fresh])
@@ -216,10 +216,12 @@ def _input(domain: str, source: SourceRecord, references: References) -> SourceI
     )
 
 
-def _overrides(goldens: Mapping[int, GoldenRecord]) -> dict[int, list[OverrideInput]]:
-    """Overrides in force. A survivor also reads those of the records merged into it, where it has none of its own; a
-    hold belongs to the record that it was made for.
+def _overrides(goldens: Collection[int]) -> dict[int, list[OverrideInput]]:
+    """Overrides in force of these golden records. A survivor also reads those of the records merged into it, where it
+    has none of its own; a hold belongs to the record that it was made for.
     """
+    if not goldens:
+        return defaultdict(list)
     rows = Override.objects.filter(
         Q(golden__in=list(goldens)) | Q(golden__merged_into__in=list(goldens), kind=Override.Kind.STEWARD),
         Q(until__isnull=True) | Q(until__gt=timezone.now()),
@@ -246,7 +248,8 @@ def _follow_merges(overrides: Iterable[Override]) -> None:
 def _canonical(domain: str, survived: Survived) -> None:
     """Write values the way they will be read back, so that equal values compare equal."""
     for spec in DOMAINS[domain].fields:
-        survived.values[spec.name] = canonical(spec, survived.values[spec.name])
+        if (value := survived.values[spec.name]) is not None:
+            survived.values[spec.name] = canonical(spec, value)
 
 
 def _decide(record: Rebuilt, needed: tuple[str, ...], *, touched: bool, silenced: bool) -> None:

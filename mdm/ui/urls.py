@@ -35,6 +35,15 @@ register_converter(converters.DomainConverter, "domain")
 urlpatterns = [
     path("", home.home, name="home"),
     path("login/", account.login, name="login"),
+    path("login/", account.login, name="account_login"),  # allauth's own name for it; so below
+    path("login/code/", account.login_code, name="mfa_authenticate"),
+    path("settings/second-factor/", account.factor, name="mfa_index"),
+    path("settings/second-factor/activate/", account.activate, name="mfa_activate_totp"),
+    path("settings/second-factor/deactivate/", account.deactivate, name="mfa_deactivate_totp"),
+    path("settings/second-factor/recovery/", account.recovery_codes, name="mfa_view_recovery_codes"),
+    path("settings/second-factor/recovery/new/", account.new_recovery_codes, name="mfa_generate_recovery_codes"),
+    path("confirm/", account.confirm_password, name="account_reauthenticate"),
+    path("confirm/code/", account.confirm_code, name="mfa_reauthenticate"),
     path("logout/", account.logout, name="logout"),
     path("preferences/theme/", account.theme, name="theme"),
     path("preferences/keys/", account.keys, name="keys"),

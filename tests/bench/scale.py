@@ -135,7 +135,7 @@ def online(folder: Path, size: int, asked: int) -> None:
         scoring.score(known, engine, [record], keys)
         times.append((time.perf_counter() - begin) * 1e3)
         mine = {m for m in members[cluster[code]] if m != code}
-        candidates = SourceRecord.objects.filter(pk__in=pool.find(keys)[1].tolist(), code__in=mine)
+        candidates = SourceRecord.objects.filter(pk__in=pool.find(keys, engine.common)[1].tolist(), code__in=mine)
         found, wanted = found + candidates.count(), wanted + len(mine)
     say(name="online", size=size, **percentiles(times[50:]), candidate_recall=round(found / wanted, 4))
 

@@ -144,6 +144,7 @@ SCREENS = [
     Screen("palette-page", "palette", query={"q": "cath"}, drawn=False),
     Screen("notifications", "notices"),
     Screen("settings", "settings"),
+    Screen("second-factor", "mfa_index", drawn=False),
     Screen("imports", "sync:imports"),
     Screen("import-new", "sync:import-new"),
     Screen("import-map", "sync:import", lambda h: [h.run("draft").pk]),

@@ -2,14 +2,14 @@ import pytest
 
 from matching import blocking
 from matching.blocking import Candidates, informative, limited, pairs_of, search
-from matching.columns import Column, Vocabulary
+from matching.columns import Vocabulary
 
 
 def candidates(left: list[list[str]], right: list[list[str]], **options: int) -> Candidates:
     """Keys as texts; the same list twice finds duplicates."""
     vocabulary = Vocabulary()
-    mine = Column.build(vocabulary, left)
-    return search(mine, mine if left is right else Column.build(vocabulary, right), **options)
+    mine = vocabulary.column(left)
+    return search(mine, mine if left is right else vocabulary.column(right), **options)
 
 
 def test_a_key_that_too_many_share_makes_no_pairs() -> None:

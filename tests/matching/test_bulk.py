@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching import decide, recipe_for
-from matching.bulk import dedupe, link
+from matching.bulk import link
 from matching.decide import Costs, Ranked
+from matching.duplicates import dedupe
 from matching.evaluate import quality
 
 RECIPE = recipe_for("item")

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching.columns import Column, Tables, Vocabulary, expand
+from matching.agreement import entries
+from matching.columns import Tables, Vocabulary
 
 tokens = st.lists(st.lists(st.sampled_from("abcdefgh"), unique=True, max_size=5), min_size=1, max_size=8)
 
@@ -16,7 +17,7 @@ def tables(left: list[list[str]], right: list[list[str]]) -> Tables:
 @given(tokens)
 def test_a_column_expands_to_the_tokens_it_was_built_from(lists: list[list[str]]) -> None:
     vocabulary = Vocabulary()
-    column = Column.build(vocabulary, lists)
+    column = vocabulary.column(lists)
     rows, ids = column.expand(np.arange(len(lists)))
     names = vocabulary.tokens
     assert [(int(r), names[i]) for r, i in zip(rows, ids, strict=True)] == [
@@ -49,5 +50,5 @@ def test_tokens_that_resemble_each_other_share_their_similarity() -> None:
 
 
 def test_expanding_no_rows_gives_nothing() -> None:
-    positions, entries = expand(np.array([0, 2]), np.array([5, 6]), np.array([], dtype=np.int64))
-    assert len(positions) == len(entries) == 0
+    positions, numbers = entries(np.array([0, 2]), np.array([], dtype=np.int64))
+    assert len(positions) == len(numbers) == 0

@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from mdm import bulk
-from mdm.models import AuditEntry, Delivered, GoldenRecord, QualityIssue, User
+from mdm.models import AuditEntry, Delivered, GoldenRecord, QualityIssue, SourceRecord, User
 from tests.mdm import kit
 
 pytestmark = pytest.mark.django_db
@@ -117,3 +117,16 @@ def test_rows_that_stand_already_are_changed_and_others_inserted() -> None:
     assert Delivered.objects.get().values == {"brand": "B"}
     assert bulk.insert_new(told({"brand": "C"}), unique="(system_id, golden_id)") == 0
     assert Delivered.objects.get().values == {"brand": "B"}
+
+
+def test_rows_made_in_number_are_as_the_model_makes_them() -> None:
+    make = bulk.maker(SourceRecord)
+    one, two = make(code="A", values={"x": 1}), make(code="B")
+    expected = SourceRecord(code="B")
+    assert {f.attname: getattr(two, f.attname) for f in SourceRecord._meta.concrete_fields} == {
+        f.attname: getattr(expected, f.attname) for f in SourceRecord._meta.concrete_fields
+    }
+    assert one.values == {"x": 1}
+    two.values["y"] = 2
+    assert make(code="C").values == {}
+    assert two._state.adding

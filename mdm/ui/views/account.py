@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account import views as allauth_views
+from allauth.account.forms import LoginForm, ReauthenticateForm
+from allauth.account.views import ReauthenticateView
+from allauth.mfa.base import forms as mfa_forms
+from allauth.mfa.base import views as mfa
+from allauth.mfa.base.forms import AuthenticateForm
+from allauth.mfa.recovery_codes import views as recovery
+from allauth.mfa.totp import views as totp
+from allauth.mfa.totp.forms import ActivateTOTPForm
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -14,22 +22,93 @@ from django.views.decorators.http import require_POST
 
 from mdm.access import public, signed_in
 from mdm.ui import preferences
-from mdm.ui.pages import Request, is_fragment
+from mdm.ui.pages import May, Request, is_fragment
 
 THEMES = preferences.CHOICES["theme"]
 
 
-class SignIn(AuthenticationForm):
-    """User name and password, drawn like every other input."""
+class Drawn:
+    """A form of allauth's, drawn like every other input."""
+
+    names: dict[str, str] = {}  # field: label
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, field in self.fields.items():
+        for name, field in self.fields.items():  # type: ignore[attr-defined]
             field.widget.attrs |= {"class": "input input--lg", "aria-describedby": f"{name}-hint"}
+            field.widget.attrs.pop("placeholder", None)
+            field.label = self.names.get(name, field.label)
 
 
-login = public(LoginView.as_view(template_name="auth/login.html", form_class=SignIn, redirect_authenticated_user=True))
+class SignIn(Drawn, LoginForm):
+    """User name and password."""
+
+    names = {"login": "User name"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].widget.attrs["autofocus"] = True
+
+
+class Confirm(Drawn, ReauthenticateForm):
+    """The password again, before something that matters."""
+
+
+class Code(Drawn, AuthenticateForm):
+    """A code of the authenticator app, or a recovery code."""
+
+
+class CodeAgain(Drawn, mfa_forms.ReauthenticateForm):
+    """A code again, before something that matters."""
+
+
+class FirstCode(Drawn, ActivateTOTPForm):
+    """The first code, as proof that the app has the secret."""
+
+
+class Framed:
+    """What every page of ours needs, for allauth's views."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        user: Any = self.request.user  # type: ignore[attr-defined]
+        context: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
+        return context | {"may": May(user), "section": "settings"}
+
+
+class Factor(Framed, mfa.IndexView):
+    template_name = "auth/factor.html"
+
+
+class Activate(Framed, totp.ActivateTOTPView):
+    template_name = "auth/activate.html"
+
+
+class Deactivate(Framed, totp.DeactivateTOTPView):
+    template_name = "auth/deactivate.html"
+
+
+class Recovery(Framed, recovery.ViewRecoveryCodesView):
+    template_name = "auth/recovery.html"
+
+
+class NewRecovery(Framed, recovery.GenerateRecoveryCodesView):
+    template_name = "auth/new_recovery.html"
+
+
+class ConfirmPassword(Framed, ReauthenticateView):
+    template_name = "auth/confirm.html"
+
+
+class ConfirmCode(Framed, mfa.ReauthenticateView):
+    template_name = "auth/confirm.html"
+
+
+login = public(allauth_views.LoginView.as_view(template_name="auth/login.html"))
+login_code = public(mfa.AuthenticateView.as_view(template_name="auth/code.html"))
 logout = public(LogoutView.as_view())
+factor, activate, deactivate = (signed_in(view.as_view()) for view in (Factor, Activate, Deactivate))
+recovery_codes, new_recovery_codes = (signed_in(view.as_view()) for view in (Recovery, NewRecovery))
+confirm_password, confirm_code = (signed_in(view.as_view()) for view in (ConfirmPassword, ConfirmCode))
 
 
 class Preference(forms.Form):

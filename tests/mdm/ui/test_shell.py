@@ -32,7 +32,7 @@ def test_signing_in_leads_to_where_one_wanted_to_go(db):
     user = kit.person("maria", "viewer")
     user.set_password("a long enough password")
     user.save()
-    said = {"username": "maria", "password": "a long enough password", "next": "/items/"}
+    said = {"login": "maria", "password": "a long enough password", "next": "/items/"}
     assert Client().post("/login/", said)["Location"] == "/items/"
     assert b"match an active account" in Client().post("/login/", said | {"password": "wrong"}).content
 
@@ -41,7 +41,7 @@ def test_five_wrong_tries_lock_the_account_out(db):
     kit.person("maria", "viewer")
     client = Client()
     for _ in range(5):
-        answer = client.post("/login/", {"username": "maria", "password": "wrong"})
+        answer = client.post("/login/", {"login": "maria", "password": "wrong"})
     assert answer.status_code == 429
     assert b"Too many wrong tries" in answer.content
 
