@@ -121,6 +121,8 @@ def systems() -> list[tuple[str, str]]:
 
 
 def _slice(matching: QuerySet[GoldenRecord], after: str, before: str) -> QuerySet[GoldenRecord]:
+    if not (after or before):
+        return matching.order_by("name", "pk")
     at = GoldenRecord.objects.filter(public_id=after or before).values_list("name", "pk").first()
     # the plain bound on the name lets the index begin there; the alternatives alone are a filter on all before it
     if at and after:

@@ -249,19 +249,18 @@ def test_a_paused_import_waits_and_goes_on_from_where_it_stopped(steward, queued
 def test_a_pause_is_heard_between_two_batches(steward, monkeypatch):
     run = started(steward, BAD)
     monkeypatch.setattr(reading, "BATCH", 1)
-    landed: list[int] = []
+    real, landed = runner._Worker._note, []
 
-    def land(worker, batch, survey):
+    def note(worker, batch, counts, survey):
         landed.append(batch.last)
         FeedRun.objects.filter(pk=run.pk).update(paused=True)
-        return real(worker, batch, survey)
+        return real(worker, batch, counts, survey)
 
-    real = runner._Worker._land_batch
-    monkeypatch.setattr(runner._Worker, "_land_batch", land)
+    monkeypatch.setattr(runner._Worker, "_note", note)
     stopped = services.run(run.pk)
     assert (landed, stopped.landed_row, stopped.is_active, stopped.lease_until) == ([2], 2, True, None)
     FeedRun.objects.filter(pk=run.pk).update(paused=False)
-    monkeypatch.setattr(runner._Worker, "_land_batch", real)
+    monkeypatch.setattr(runner._Worker, "_note", real)
     assert services.run(run.pk).new == 2
 
 
