@@ -32,6 +32,8 @@ def test_nobody_is_offered_what_they_may_not_open():
     viewer = kit.person("viewer", "viewer")
     assert "Import a file" not in texts(viewer, "import")
     assert "Audit log" not in texts(viewer, "audit")
+    assert "Blind review" not in texts(viewer, "blind")
+    assert "Blind review" in texts(kit.steward(), "blind")
 
 
 def test_records_and_codes_are_found_besides():

@@ -56,7 +56,7 @@ def test_a_list_asks_as_many_questions_for_sixty_records_as_for_two(viewer, supp
         viewer.get("/suppliers/")
     with CaptureQueriesContext(connection) as few:
         viewer.get("/suppliers/?q=Vendor+1+of+1")
-    assert len(many) == 12  # session, user, permissions (2), page, count, facets, systems, navigation (4)
+    assert len(many) == 11  # session, user, permissions (2), page, count, facets, systems, navigation (3)
     assert len(few) == len(many) + 4  # own words, words, code systems, codes
 
 

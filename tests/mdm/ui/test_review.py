@@ -384,7 +384,7 @@ def test_a_group_shows_each_pair_and_leads_to_splitting(steward, viewer, db):
     page = steward.get(f"/items/{survivor.public_id}/group/")
     assert "1 and 2" in text_of(page)
     assert f'action="/items/{survivor.public_id}/divide/"' in page.content.decode()
-    assert "Split off" not in text_of(viewer.get(f"/items/{survivor.public_id}/group/"))
+    assert "Split off the ticked" not in text_of(viewer.get(f"/items/{survivor.public_id}/group/"))
 
 
 def test_a_group_asks_as_many_questions_for_many_records_as_for_few(steward, db):
