@@ -7,10 +7,23 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
+from mdm.api import idempotency
 from mdm.changes import Change
 from mdm.exceptions import ConcordError
+from mdm.freshness import forget_old_notes
 from mdm.models import BulkRun, User
-from mdm.services import bulk_load, change, export, follow, learning, restandardise, review, scorecard, trust
+from mdm.services import (
+    bulk_load,
+    change,
+    domain_export,
+    export,
+    follow,
+    learning,
+    restandardise,
+    review,
+    scorecard,
+    trust,
+)
 from mdm.services.revise import revise
 
 FOLLOWED = 10  # batches of references at a time
@@ -23,6 +36,11 @@ def upkeep() -> None:
     """Wake snoozed items, end overrides and exports, let records follow merges and rules, take up idle bulk runs."""
     review.wake(now=timezone.now())
     change.expire_overrides(now=timezone.now())
+    forget_old_notes()
+    idempotency.forget_old()
+    domain_export.forget_old()
+    for pk in domain_export.idle():
+        export_domain.delay(str(pk))
     export.expire(now=timezone.now())
     for _ in range(FOLLOWED):
         if not follow.follow_merges():
@@ -32,6 +50,13 @@ def upkeep() -> None:
             break
     for run in bulk_load.idle():
         resolve_at_once.delay(run.pk)
+
+
+# Not acks_late: it may take longer than the broker waits before it gives a task to another worker; upkeep finds it.
+@shared_task(name="mdm.export_domain", soft_time_limit=1700, time_limit=1800, acks_late=False)
+def export_domain(pk: str) -> None:
+    """Make the file of all records of a domain that somebody asked for."""
+    domain_export.make(pk)
 
 
 # Not acks_late: a long one takes longer than the broker waits before it gives a task to another worker.
