@@ -23,4 +23,4 @@ VOLUME /data
 EXPOSE 8000
 HEALTHCHECK CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=3)"]
 CMD ["granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--host", "0.0.0.0", "--port", "8000", \
-     "--workers", "2", "--blocking-threads", "2", "--respawn-failed-workers", "mdm.wsgi:application"]
+     "--workers", "2", "--blocking-threads", "8", "--respawn-failed-workers", "mdm.wsgi:application"]

@@ -15,7 +15,7 @@ CODE := manage.py matching mdm sync tests
 unexport PYTHONDONTWRITEBYTECODE # a start without cached bytecode takes seconds longer
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo run test lint format screenshots bench bench-matching bench-scale lock clean
+.PHONY: help demo run test lint format screenshots bench bench-lookup bench-matching bench-scale fuzz lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,11 +47,17 @@ screenshots: .venv/dev ## draw every screen, with Chromium, into docs/screens
 bench: .venv/dev ## measure what matching and lookups cost on this machine
 	$(BIN)/python -m tests.bench
 
+bench-lookup: .venv/dev ## measure lookups over HTTP against an empty view and bare psycopg, on a million rows
+	$(BIN)/python -m tests.bench.lookup $(ARGS)
+
 bench-matching: .venv/dev ## measure matching side by side with other tools (TASKS=dir ROLES=file add labelled tasks)
 	TASKS="$(TASKS)" ROLES="$(ROLES)" $(BIN)/python -m tests.bench.matching $(ARGS)
 
 bench-scale: .venv/dev ## load a million items into a database of its own and ask about them one by one (ARGS="--size N")
 	$(BIN)/python -m tests.bench.scale $(ARGS)
+
+fuzz: .venv/dev ## send the API whatever its description allows and much that it doesn't, at length
+	CONCORD_FUZZ=$(or $(EXAMPLES),200) $(BIN)/python -m pytest -q tests/mdm/api/test_fuzz.py $(ARGS)
 
 lock: .venv/dev ## renew requirements/ from pyproject.toml, within its bounds (LOCK="--upgrade" moves every version)
 	$(BIN)/uv pip compile pyproject.toml $(UV) -o requirements/lock.txt

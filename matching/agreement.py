@@ -48,10 +48,12 @@ class Column:
 
     @property
     def is_empty(self) -> bool:
+        """Whether no record has a token."""
         return not len(self.ids)
 
     @cached_property
     def counts(self) -> NDArray[np.int32]:
+        """How many tokens each record has."""
         return np.diff(self.offsets).astype(np.int32)
 
     def expand(self, rows: Ints) -> tuple[Ints, Ints]:
@@ -128,6 +130,7 @@ class Relation:
 
     @classmethod
     def build(cls, size: int, left: Ints, right: Ints, similarity: Floats) -> Relation:
+        """From aligned lists of left tokens, right tokens and their similarity (0 to 1); ``size``: of the space."""
         order = np.argsort(left, kind="stable")
         offsets = np.zeros(size + 1, dtype=np.int64)
         np.cumsum(np.bincount(left, minlength=size), out=offsets[1:])
@@ -155,6 +158,7 @@ class Overlap:
 
     @property
     def similarity(self) -> Floats:
+        """Shared weight as a share of what the poorer side says, 0 to 1."""
         whole = self.shared + self.less
         return np.divide(self.shared, whole, out=np.zeros_like(whole), where=whole > 0)
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 from itertools import chain, combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .agreement import Column, Floats, Ints, entries, firsts
 from .parallel import processes, shared, spread
@@ -30,8 +31,8 @@ def hashed(key: str) -> int:
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
 
 
-_P = np.uint64(0x9E3779B97F4A7C15)  # odd, without a pattern: the golden ratio times 2^64
-_PLACES = np.cumprod(np.full(1_024, _P))  # the powers of it, modulo 2^64
+_FACTOR = 0x9E3779B97F4A7C15  # odd, without a pattern: the golden ratio times 2^64
+_INVERSE = pow(_FACTOR, -1, 1 << 64)
 
 
 def numbered(keys: Sequence[str]) -> Ints:
@@ -43,15 +44,26 @@ def numbered(keys: Sequence[str]) -> Ints:
     text = "".join(keys)
     whole = text.encode()
     lengths = map(len, keys) if len(whole) == len(text) else (len(key.encode()) for key in keys)
-    sizes = np.fromiter(lengths, dtype=np.int64, count=len(keys))
-    ends = np.cumsum(sizes)
-    place = np.arange(len(whole)) - np.repeat(ends - sizes, sizes)
-    values = (np.frombuffer(whole, dtype=np.uint8) + np.uint64(1)) * _PLACES[place % len(_PLACES)]
+    ends = np.cumsum(np.fromiter(lengths, dtype=np.int64, count=len(keys)))
+    starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])[: len(keys)]
+    values = (np.frombuffer(whole, dtype=np.uint8) + np.uint64(1)) * _powers(_FACTOR, len(whole))
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(values)])
-    found = sums[ends] - sums[ends - sizes]
-    found = (found ^ (found >> np.uint64(32))) * _P
+    found = (sums[ends] - sums[starts]) * _powers(_INVERSE, len(whole) + 1)[starts]
+    found = (found ^ (found >> np.uint64(32))) * np.uint64(_FACTOR)
     stirred: Ints = (found ^ (found >> np.uint64(29))).view(np.int64)
     return stirred
+
+
+def _powers(factor: int, count: int) -> NDArray[np.uint64]:
+    """The powers of a factor from 0 on, modulo 2^64."""
+    return _power_table(factor, 1 << max(12, count.bit_length()))[:count]
+
+
+@lru_cache(maxsize=4)  # chunks are of much the same size
+def _power_table(factor: int, count: int) -> NDArray[np.uint64]:
+    steps = np.full(count, factor, dtype=np.uint64)
+    steps[0] = 1
+    return np.cumprod(steps)
 
 
 def informative(words: Sequence[str], count: int) -> list[str]:
@@ -177,6 +189,20 @@ class KeyIndex:
             at, pairs = self._refined(*self.own.expand(rows))
             parts.append(pairs * self._size + rows[at])
         return _Doubles.of(np.concatenate(parts) if parts else np.empty(0, np.int64), max(1, self._size))
+
+    @property
+    def common(self) -> tuple[Ints, Ints]:
+        """Keys that more than ``cap`` records share, and how many do."""
+        places = np.flatnonzero(self._counts > self._cap)
+        return self.numbers[places], self._counts[places]
+
+    def doubles(self, column: Column) -> Column:
+        """Every two keys of a row that are each too common, as a number. ``column``: keys as places in ``numbers``."""
+        size = len(column.counts)
+        at, pairs = self._refined(*column.expand(np.arange(size)))
+        order = np.lexsort((pairs, at))
+        ends = np.concatenate([np.zeros(1, np.int64), np.bincount(at, minlength=size).cumsum()])
+        return Column(ends, pairs[order])
 
     def known(self, column: Column) -> Column:
         """The column with the places of its keys in ``numbers``, without those that aren't there."""

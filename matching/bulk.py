@@ -80,8 +80,7 @@ def link(
     statistics = statistics or Statistics.of_table(recipe, theirs, vocabularies)
     found = search(mine.keys, theirs.keys, cap=CAP, best=most(len(left)))
     scored = score(recipe, mine, theirs, vocabularies, found, statistics, policy)
-    critical = np.fromiter((recipe.critical(values) for values in left), dtype=np.bool_, count=len(left))
-    decisions, policy = settle(len(left), found.left, found.right, scored, policy, clean=clean, critical=critical)
+    decisions, policy = settle(len(left), found.left, found.right, scored, policy, clean=clean, critical=mine.critical)
     return Linked(decisions, found.left, found.right, scored.bits, scored.vetoed, statistics, policy)
 
 

@@ -76,10 +76,12 @@ class Calibration:
         return cls(*(round(float(w), 4) for w in weights))
 
     def to_json(self) -> dict[str, float]:
+        """The four numbers by name."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, float]) -> Calibration:
+        """What ``to_json`` gave; numbers that are not named are the defaults."""
         return cls(**{name: float(value) for name, value in data.items()})
 
 

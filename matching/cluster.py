@@ -20,6 +20,7 @@ class Clusters(Generic[Node]):
 
     @property
     def groups(self) -> set[frozenset[Node]]:
+        """The clusters, those of a single node too."""
         return set(self.of.values())
 
 
@@ -28,15 +29,16 @@ def resolve(
     conflicts: Iterable[tuple[Node, Node]] = (),
     sources: Mapping[Node, Hashable] | None = None,
 ) -> Clusters[Node]:
-    """Join the two ends of every edge, the highest score first, unless the joined cluster would hold a conflict.
+    """Join the two ends of every edge, the highest score first, unless the joined cluster would hold a conflict: what
+    hangs together in spite of one falls apart at its weakest edge.
 
     Args:
         edges: (node, node, score in bits): pairs that are to be linked.
         conflicts: pairs that must never share a cluster: rejected by a steward, or vetoed.
         sources: for nodes of a clean source, that source: two of its nodes never share a cluster.
 
-    Edges of one score are decided together: where they compete for a conflict, none of the competitors is joined, since
-    nothing but their order could choose between them.
+    Edges of one score are decided together: where records compete, none of the competitors is joined, since nothing but
+    their order could choose between them; what is beside them is.
     """
     state = _State(conflicts, sources or {})
     unique = {(frozenset((a, b)), score): (a, b, score) for a, b, score in edges if a != b}
@@ -68,39 +70,51 @@ class _State(Generic[Node]):
         return node
 
     def join_level(self, level: list[tuple[Node, Node, float]]) -> list[tuple[Node, Node, float]]:
-        """Join the edges of one score: each connected part of them as a whole, or none of that part."""
-        parts = self._parts([(self.find(a), self.find(b)) for a, b, _ in level])
-        allowed = {part for part in set(parts.values()) if not self._conflict(part)}
-        refused = []
-        for a, b, score in level:
-            start, end = self.find(a), self.find(b)
-            if start == end:
-                continue
-            if parts.get(start) in allowed or parts.get(end) in allowed:
-                self._join(start, end)
-            else:
-                refused.append((a, b, score))
-        return refused
+        """Join the edges of one score; returns those that a conflict forbids. Each connected part of them is joined as
+        a whole, or, where it holds a conflict, without the roots that compete.
+        """
+        if len(level) == 1:
+            return self._join_parts(level)
+        contested = set().union(*map(self._contested, self._parts(level)))
+        self._join_parts([e for e in level if contested.isdisjoint((self.find(e[0]), self.find(e[1])))])
+        return self._join_parts(level) if contested else []
 
-    def _parts(self, edges: list[tuple[Node, Node]]) -> dict[Node, frozenset[Node]]:
-        """Roots that the edges connect, each with the whole part it belongs to."""
+    def _join_parts(self, edges: list[tuple[Node, Node, float]]) -> list[tuple[Node, Node, float]]:
+        refused = set().union(*(part for part in self._parts(edges) if self._contested(part)))
+        left = [edge for edge in edges if self.find(edge[0]) in refused and self.find(edge[0]) != self.find(edge[1])]
+        for a, b, _ in edges:
+            if self.find(a) not in refused:
+                self._join(self.find(a), self.find(b))
+        return left
+
+    def _parts(self, edges: list[tuple[Node, Node, float]]) -> list[frozenset[Node]]:
+        """The roots that the edges connect, part by part."""
         part: dict[Node, set[Node]] = {}
-        for a, b in edges:
-            merged = part.setdefault(a, {a}) | part.setdefault(b, {b})
-            for root in merged:
-                part[root] = merged
-        return {root: frozenset(roots) for root, roots in part.items()}
+        for one, other, _ in edges:
+            a, b = self.find(one), self.find(other)
+            merged = part.setdefault(a, {a})
+            if b not in merged:
+                merged |= part.get(b, {b})
+                part.update(dict.fromkeys(merged, merged))
+        return [frozenset(roots) for roots in {id(roots): roots for roots in part.values()}.values()]
 
-    def _conflict(self, roots: frozenset[Node]) -> bool:
+    def _contested(self, roots: frozenset[Node]) -> set[Node]:
+        """Those of these roots that may not be in one cluster with another of them."""
         if len(roots) == 1:
-            return False
-        members = set().union(*(self.members[root] for root in roots))
-        named = [self.sources[node] for node in members if node in self.sources]
-        if len(named) != len(set(named)):
-            return True
-        return any(self.enemies[node] & members for node in members if node in self.enemies)
+            return set()
+        owner = {node: root for root in roots for node in self.members[root]}
+        found: set[Node] = set()
+        for node in owner.keys() & self.enemies.keys():
+            for enemy in self.enemies[node] & owner.keys():
+                found |= {owner[node], owner[enemy]} if owner[node] != owner[enemy] else set()
+        holders: dict[Hashable, set[Node]] = defaultdict(set)
+        for node in owner.keys() & self.sources.keys():
+            holders[self.sources[node]].add(owner[node])
+        return found.union(*(some for some in holders.values() if len(some) > 1))
 
     def _join(self, a: Node, b: Node) -> None:
+        if a == b:
+            return
         large, small = (a, b) if len(self.members[a]) >= len(self.members[b]) else (b, a)
         self.parent[small] = large
         self.members[large] |= self.members.pop(small)

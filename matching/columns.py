@@ -30,6 +30,7 @@ class Vocabulary:
 
     @property
     def tokens(self) -> list[str]:
+        """The tokens, at the place of their number."""
         return list(self.numbers)
 
     def intern(self, tokens: Sequence[str]) -> Ints:
@@ -93,12 +94,15 @@ class Tables:
 
     @property
     def names(self) -> Mapping[str, str]:
+        """Column → the space of its tokens."""
         return self._spaces
 
     def column(self, name: str) -> tuple[Column, Column]:
+        """The column of the left and of the right list."""
         return self._columns[name]
 
     def tokens(self, space: str) -> list[str]:
+        """The tokens of a space, at the place of their number."""
         return self._vocabularies[space].tokens
 
     def weights(self, name: str) -> Floats:
@@ -132,6 +136,7 @@ class Tables:
         return Relation.build(size, left, right, similarity), Relation.build(size, right, left, similarity)
 
     def pairs(self, left: Ints, right: Ints) -> Pairs:
+        """Pairs of rows, to be asked about."""
         return Pairs(self, left, right)
 
 
@@ -192,6 +197,8 @@ class Pairs:
 
         ``context``: a column whose tokens may be matched but are not missed when they are absent.
         """
+        if any(column.is_empty for column in self.tables.column(name)):
+            return Overlap.nothing(len(self))
         behind = self.tables.column(context) if context else (None, None)
         relations = self.tables.relation(name, resemblance) if resemblance else (None, None)
         sides = Side(behind[1], relations[0]), Side(behind[0], relations[1])

@@ -94,3 +94,24 @@ class Gtins(Same):
         if level == DIFFERENT and not veto:
             return "of different packaging levels, and of different stems"
         return super().note(level, veto, a, b)
+
+
+@dataclass(frozen=True)
+class Segments(Same):
+    """Codes of several parts. One that leaves out the first parts of the other, which say whose it is, is no other one.
+
+    Columns: the field, and ``<field>.tails`` (the code without its first parts). Weights: ``<field>.rarity .different``
+    and ``.part`` (share of the rarity of the tail that one code is of the other).
+    """
+
+    def find(self, pairs: Pairs, weights: Weights) -> Finding:
+        found = super().find(pairs, weights)
+        tail = pairs.crossed_weight(self.field, f"{self.field}.tails")
+        part = (found.level == DIFFERENT) & (tail > 0)
+        found.bits[part] = np.round(weights[f"{self.field}.part"] * tail[part], 3)
+        found.level[part] = SIMILAR
+        found.similarity[part] = 0.8
+        return Finding(found.bits, found.level, found.similarity, found.level == DIFFERENT)
+
+    def note(self, level: int, veto: bool, a: Std, b: Std) -> str:
+        return "one is the other without its first part" if level == SIMILAR else super().note(level, veto, a, b)

@@ -65,6 +65,7 @@ class Decision:
 
     @property
     def best(self) -> Ranked | None:
+        """The candidate that the decision is about, None without any."""
         return self.ranked[0] if self.ranked else None
 
 

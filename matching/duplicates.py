@@ -10,7 +10,7 @@ import numpy as np
 from .agreement import firsts
 from .blocking import CAP, search
 from .bulk import SHOWN, most
-from .calibration import Calibration, Chosen, learn
+from .calibration import LIMIT, Calibration, Chosen, learn
 from .cluster import resolve
 from .columns import Bools, Floats, Ints
 from .model import Policy, Statistics
@@ -72,7 +72,8 @@ def dedupe(
 
     There is no best candidate here: each record may have several partners, so certain pairs are joined strongest first,
     and never across a pair that carries a veto. The calibration of ``policy`` is for records with one partner at most;
-    what scores mean here is learned from the table, starting from ``PAIRS``.
+    what scores mean here is learned from the table, starting from ``PAIRS``. A pair of which one is critical is decided
+    by ``Policy.critical``.
     """
     policy = policy or recipe.policy
     vocabularies: Vocabularies = {}
@@ -81,25 +82,35 @@ def dedupe(
     found = search(table.keys, table.keys, cap=CAP, best=most(len(values)))
     scored = score(recipe, table, table, vocabularies, found, statistics, policy)
     left, right = found.left, found.right
+    either = table.critical[left] | table.critical[right]  # a pair is decided by the stricter of its ends
     del table, vocabularies, found  # a million records' tokens take a gigabyte
-    policy = replace(policy, calibration=PAIRS)
-    group = cluster(len(values), left, right, scored, PAIRS.score_for(0.9))
-    both = np.concatenate([left, right]), np.concatenate([right, left])
-    policy = calibrated(*both, np.concatenate([scored.bits, scored.bits]), group, policy)
-    group = cluster(len(values), left, right, scored, policy.sure_score)
-    reviews = _open_pairs(left, right, scored, group, policy)
+    policy = _learned(len(values), left, right, scored, replace(policy, calibration=PAIRS))
+    sure = np.where(either, policy.sure_score_of(True), policy.sure_score)
+    group = cluster(len(values), left, right, scored, sure)
+    reviews = _open_pairs(left, right, scored, group, policy, either)
     return Deduplicated(_members(group), reviews, left, right, scored.bits, scored.vetoed, statistics, policy)
 
 
-def cluster(size: int, left: Ints, right: Ints, scored: Scores, sure_score: float) -> Ints:
-    """A number per row, equal within a cluster."""
+def _learned(size: int, left: Ints, right: Ints, scored: Scores, policy: Policy) -> Policy:
+    """The policy as calibrated on all pairs of a table."""
+    group = cluster(size, left, right, scored, policy.calibration.score_for(0.9))
+    rows, others = np.concatenate([left, right]), np.concatenate([right, left])
+    twice = Scores(np.concatenate([scored.bits] * 2), np.concatenate([scored.vetoed] * 2))
+    return calibrated(rows, others, twice, group, policy)
+
+
+def cluster(size: int, left: Ints, right: Ints, scored: Scores, sure_score: float | Floats) -> Ints:
+    """A number per row, equal within a cluster. ``sure_score``: from which a pair is joined, of all or of each."""
     sure = (scored.bits >= sure_score) & ~scored.vetoed
-    edges = left[sure], right[sure]
-    part = connected(size, *edges)
+    one, two, bits = left[sure], right[sure], scored.bits[sure]
+    part = connected(size, one, two)
     apart = scored.vetoed & (part[left] == part[right])  # conflicts elsewhere never come up
-    conflicts = zip(left[apart].tolist(), right[apart].tolist(), strict=True)
-    joined = resolve(zip(*(e.tolist() for e in edges), scored.bits[sure].tolist(), strict=True), conflicts)
-    group = np.arange(size)
+    contested = np.zeros(size, dtype=np.bool_)
+    contested[part[left[apart]]] = True
+    open_ = contested[part[one]]  # parts without a conflict are clusters as they are
+    edges = zip(one[open_].tolist(), two[open_].tolist(), bits[open_].tolist(), strict=True)
+    joined = resolve(edges, zip(left[apart].tolist(), right[apart].tolist(), strict=True))
+    group = np.where(contested[part], np.arange(size), part)
     for members in joined.groups:
         group[list(members)] = min(members)
     return group
@@ -124,14 +135,16 @@ def _members(group: Ints) -> list[frozenset[int]]:
     return [frozenset(part.tolist()) for part in parts if len(part) > 1]
 
 
-def calibrated(rows: Ints, others: Ints, bits: Floats, group: Ints, policy: Policy) -> Policy:
+def calibrated(rows: Ints, others: Ints, scored: Scores, group: Ints, policy: Policy) -> Policy:
     """The policy as calibrated on rows of a table and all their candidates: where a row has partners, its best
-    candidate outside its cluster is what its best candidate would have been without them.
+    candidate outside its cluster is what its best candidate would have been without them. A vetoed pair is never joined
+    without asking, so it counts as resembling nothing: siblings score high, and would pass for a partner's rivals.
     """
     if not len(rows):
         return policy
     order = np.argsort(rows)
-    rows, others, bits = rows[order], others[order], bits[order]
+    rows, others = rows[order], others[order]
+    bits = np.where(scored.vetoed, -LIMIT, scored.bits)[order]
     starts = firsts(rows)
     counts = np.diff(np.append(starts, len(rows)))
     best = np.maximum.reduceat(bits, starts)
@@ -157,12 +170,17 @@ def _sampled(best: Floats, runner_up: Floats) -> tuple[Floats, Floats]:
     return best[kept], runner_up[kept]
 
 
-def _open_pairs(left: Ints, right: Ints, scored: Scores, group: Ints, policy: Policy) -> dict[tuple[int, int], float]:
-    """The likely pairs that no cluster joins: of each row the best ``SHOWN``."""
+def _open_pairs(
+    left: Ints, right: Ints, scored: Scores, group: Ints, policy: Policy, critical: Bools
+) -> dict[tuple[int, int], float]:
+    """The likely pairs that no cluster joins: of each row the best ``SHOWN``. ``critical``: one per pair."""
     free, none = np.full(len(left), np.inf), np.zeros(len(left))
     chance = policy.calibration.partnered(scored.bits, free, none)
-    likely = np.flatnonzero((chance >= policy.costs.review) & (group[left] != group[right]))
-    rank = np.maximum(_rank(left[likely], chance[likely]), _rank(right[likely], chance[likely]))
+    worth = np.where(critical, policy.costs_of(True).review, policy.costs.review)
+    likely = np.flatnonzero((chance >= worth) & (group[left] != group[right]))
+    bits = np.round(scored.bits[likely], 3)
+    rows = np.concatenate([left[likely], right[likely]])
+    rank = _rank(rows, np.concatenate([bits, bits])).reshape(2, -1).max(axis=0)
     shown = likely[rank < SHOWN]
     return {(int(left[k]), int(right[k])): float(chance[k]) for k in shown}
 

@@ -20,10 +20,12 @@ class Quality:
 
     @property
     def precision(self) -> float:
+        """The share of what was found that is true, 0 to 1."""
         return _share(self.true_positive, self.true_positive + self.false_positive)
 
     @property
     def recall(self) -> float:
+        """The share of what is true that was found, 0 to 1."""
         return _share(self.true_positive, self.true_positive + self.false_negative)
 
     @property

@@ -25,15 +25,18 @@ class Share:
 
     @property
     def estimate(self) -> float | None:
+        """The share, times ``factor``; None without decisions."""
         return self.factor * self.part / self.whole if self.whole else None
 
     @property
     def interval(self) -> tuple[float, float]:
+        """(low, high) at 95 %, times ``factor``."""
         low, high = wilson(self.part, self.whole)
         return self.factor * low, self.factor * high
 
     @property
     def enough(self) -> bool:
+        """Whether there are decisions enough to rely on it."""
         return self.whole >= ENOUGH
 
     def to_json(self) -> dict[str, Any]:
@@ -64,10 +67,12 @@ class Agreement:
 
     @property
     def total(self) -> int:
+        """How many questions were answered twice."""
         return self.yes_yes + self.yes_no + self.no_yes + self.no_no
 
     @property
     def agreed(self) -> int:
+        """How many of them alike."""
         return self.yes_yes + self.no_no
 
     @property

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .agreement import Column, Floats, Ints, firsts
 from .calibration import Calibration
-from .columns import Floats
 from .competition import NOTHING, lead_over
 from .decide import Chance, Costs
 from .records import Std
@@ -69,14 +69,12 @@ class Statistics:
     def of_table(cls, recipe: Recipe, table: Table, vocabularies: Mapping[str, Vocabulary]) -> Statistics:
         """Count the tokens of a table. Those that no more than ``COPIES`` records have are as rare as any: left out."""
         counts: dict[str, dict[str, int]] = {}
-        rows = np.arange(table.size)
         for space, vocabulary in vocabularies.items():
             columns = [table.columns[name] for name, other in recipe.spaces.items() if other == space]
-            codes = [np.repeat(rows, c.counts) * len(vocabulary) + c.ids for c in columns if not c.is_empty]
-            if not codes:
+            filled = [column for column in columns if not column.is_empty]
+            if not filled:
                 continue
-            entries = np.unique(np.concatenate(codes)) if len(codes) > 1 else np.unique(codes[0])
-            many = np.bincount(entries % len(vocabulary), minlength=len(vocabulary))
+            many = np.bincount(_once_a_record(filled, len(vocabulary)), minlength=len(vocabulary))
             tokens = vocabulary.tokens
             counts[space] = {tokens[i]: int(many[i]) for i in np.flatnonzero(many > COPIES).tolist()}
         return cls(table.size, counts)
@@ -89,6 +87,7 @@ class Statistics:
         return merged
 
     def count(self, space: str, token: str) -> int:
+        """How many records have the token; of a whole table, 0 for those that hardly any has."""
         return self._counts.get(space, Counter())[token]
 
     def rarity(self, space: str, tokens: Sequence[str]) -> Floats:
@@ -105,12 +104,23 @@ class Statistics:
         return -math.log2(self.size + BACKGROUND)
 
     def to_json(self) -> dict[str, Any]:
+        """Size, and counts by space and token."""
         return {"size": self.size, "counts": {space: dict(counts) for space, counts in self._counts.items()}}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | str) -> Statistics:
+        """What ``to_json`` gave, as text or parsed."""
         values = json.loads(data) if isinstance(data, str) else data
         return cls(int(values["size"]), values["counts"])
+
+
+def _once_a_record(columns: Sequence[Column], size: int) -> Ints:
+    """The tokens (of ``size``) that stand in these columns of one table, each as often as records have it."""
+    if len(columns) == 1:
+        return columns[0].ids
+    codes = np.concatenate([np.repeat(np.arange(len(c.counts)), c.counts) * size + c.ids for c in columns])
+    codes.sort()
+    return codes[firsts(codes)] % size
 
 
 def weigh(field: str, **bits: float) -> dict[str, float]:
@@ -182,6 +192,7 @@ class Policy:
         )
 
     def to_json(self) -> dict[str, Any]:
+        """Everything, as ``from_json`` reads it."""
         return {
             "domain": self.domain,
             "review_bits": self.review_bits,

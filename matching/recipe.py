@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,7 +30,8 @@ def _never(values: Values) -> bool:
 @dataclass(frozen=True)
 class Recipe:
     """One domain. ``spaces``: every column of a standardised record and the space its tokens are counted in.
-    ``critical``: whether mistakes about a record cost what ``Policy.critical`` says.
+    ``critical``: whether mistakes about a record cost what ``Policy.critical`` says. ``tied``: kind of key → the fields
+    that agree where two records share one, as they make it.
     """
 
     domain: str
@@ -40,6 +41,7 @@ class Recipe:
     comparators: tuple[Comparator, ...]
     policy: Policy
     critical: Callable[[Values], bool] = _never
+    tied: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def tables(self, left: Sequence[Std], right: Sequence[Std], stats: Statistics) -> Tables:
         """The two lists of records as columns, to score many pairs of them."""
@@ -50,7 +52,7 @@ class Recipe:
         bits, vetoed = np.empty(len(left)), np.empty(len(left), dtype=np.bool_)
         for start in range(0, len(left), _CHUNK):
             part = slice(start, start + _CHUNK)
-            findings = self._find(tables, left[part], right[part], policy)
+            findings = self.find(tables, left[part], right[part], policy)
             bits[part] = _total(findings, stats, len(left[part]))
             vetoed[part] = np.any([f.veto for f in findings if f.veto is not None], axis=0)
         return Scores(bits, vetoed)
@@ -75,7 +77,7 @@ class Recipe:
             return []
         rows = np.arange(len(pairs))
         tables = self.tables([a for a, _ in pairs], [b for _, b in pairs], stats)
-        findings = self._find(tables, rows, rows, policy)
+        findings = self.find(tables, rows, rows, policy)
         bits = _total(findings, stats, len(pairs))
         prior = Evidence("prior", "Before looking", "empty", 0.0, _prior(stats), _PRIOR_NOTE)
         comparisons = []
@@ -85,7 +87,8 @@ class Recipe:
             comparisons.append(Comparison(float(bits[i]), (prior, *said), tuple(vetoes)))
         return comparisons
 
-    def _find(self, tables: Tables, left: Ints, right: Ints, policy: Policy) -> list[Finding]:
+    def find(self, tables: Tables, left: Ints, right: Ints, policy: Policy) -> list[Finding]:
+        """What every comparator says of pairs of rows of ``tables``, in the order of ``comparators``."""
         pairs = tables.pairs(left, right)
         return [comparator.find(pairs, policy.weights) for comparator in self.comparators]
 

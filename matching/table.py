@@ -6,14 +6,14 @@ A record's tokens are numbered as they arrive; no standardised record is kept. A
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from .blocking import numbered
-from .columns import Column, Ints, Vocabulary
+from .columns import Bools, Column, Ints, Vocabulary
 from .parallel import processes, spread
 from .recipe import Recipe
 from .records import Std, Values
@@ -27,11 +27,12 @@ Keys = tuple[Ints, Ints]  # how many each record has, and all of them end to end
 
 @dataclass(frozen=True)
 class Table:
-    """The columns of a table by name, and the keys of its records, hashed."""
+    """The columns of a table by name, the keys of its records as numbers, and which of the records are critical."""
 
     size: int
     columns: Mapping[str, Column]
     keys: Column
+    critical: Bools
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,16 @@ class Packed:
     columns: Mapping[str, tuple[Ints, Ints]]
     keys: Keys
     size: int
+    critical: Bools | None = None  # none of them, unless told
 
 
 def tabulate(recipe: Recipe, values: Sequence[Values], vocabularies: Vocabularies) -> Table:
     """Standardise a table. Tables that are to be compared share their ``vocabularies`` (by space)."""
 
     def chunk(start: int) -> Packed:
-        return pack(recipe, [recipe.standardise(one) for one in values[start : start + CHUNK]])
+        some = values[start : start + CHUNK]
+        critical = np.fromiter(map(recipe.critical, some), dtype=np.bool_, count=len(some))
+        return replace(pack(recipe, [recipe.standardise(one) for one in some]), critical=critical)
 
     starts = range(0, len(values), CHUNK)
     return assemble(recipe, spread(chunk, starts, workers=processes(len(values), MANY)), vocabularies)
@@ -77,6 +81,7 @@ def assemble(recipe: Recipe, chunks: Iterable[Packed], vocabularies: Vocabularie
     counts: dict[str, list[Ints]] = {name: [] for name in recipe.spaces}
     ids: dict[str, list[Ints]] = {name: [] for name in recipe.spaces}
     keys: list[Keys] = []
+    critical: list[Bools] = [np.zeros(0, dtype=np.bool_)]
     size = 0
     for chunk in chunks:
         known = {
@@ -87,9 +92,10 @@ def assemble(recipe: Recipe, chunks: Iterable[Packed], vocabularies: Vocabularie
             counts[name].append(own)
             ids[name].append(known[recipe.spaces[name]][numbers] if len(numbers) else numbers)
         keys.append(chunk.keys)
+        critical.append(np.zeros(chunk.size, dtype=np.bool_) if chunk.critical is None else chunk.critical)
         size += chunk.size
     columns = {name: _column(counts[name], ids[name]) for name in recipe.spaces}
-    return Table(size, columns, _column([c for c, _ in keys], [n for _, n in keys]))
+    return Table(size, columns, _column([c for c, _ in keys], [n for _, n in keys]), np.concatenate(critical))
 
 
 def _column(counts: Sequence[Ints], ids: Sequence[Ints]) -> Column:

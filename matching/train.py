@@ -51,6 +51,7 @@ class Trained:
 
     @property
     def enough(self) -> bool:
+        """Whether there are labels of each kind enough to say anything."""
         return min(self.same, self.different) >= ENOUGH
 
     def to_json(self) -> dict[str, Any]:

@@ -54,6 +54,11 @@ def bearer(request: HttpRequest) -> User | None:
     return authenticate(header[len(_SCHEME) :].strip())
 
 
+def has_key(request: HttpRequest) -> bool:
+    header: str = request.META.get("HTTP_AUTHORIZATION", "")
+    return header.startswith(_SCHEME)
+
+
 def authenticate(token: str) -> User:
     """A user whose ``granted`` is what the key's scopes and the user's roles both allow. Raises ``InvalidToken``."""
     digest = hashlib.sha256(token.encode(errors="surrogateescape")).digest()
@@ -85,6 +90,7 @@ def _look_up(token: str) -> _Known:
         raise InvalidToken
     user = key.user
     user.granted = frozenset(scope for scope in key.scopes if user.has_permission(scope))
+    user.api_key = key.pk
     ApiKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
     return _Known(user, key.expires_at, time.monotonic() + CACHE_SECONDS)
 

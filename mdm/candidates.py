@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,11 @@ import orjson
 from django.db import connection
 from numpy.typing import NDArray
 
-KEY_CAP = 200  # a key shared by more records says too little to look at them all; finer keys find them
+from mdm import arrays
+
+KEY_CAP = 200  # a key shared by more records says too little to look at them all; two such keys together may say enough
+REFINED, PROBES = 6, 3_000  # common keys of a record that are paired; rows of the rarer one looked through for that
+NONE: Mapping[int, int] = MappingProxyType({})
 PER_RECORD = 64  # candidates compared per record: those that share the most and rarest keys
 CACHED = 60_000  # standardised records kept in memory per process, some 2 kB each
 
@@ -25,6 +31,16 @@ SELECT q.key, array_agg(k.source_id)
 FROM unnest(%s::bigint[]) AS q(key)
 CROSS JOIN LATERAL (SELECT source_id FROM mdm_matchkey WHERE key = q.key LIMIT %s) k
 GROUP BY q.key
+"""
+
+BOTH_SQL = """
+SELECT q.one, q.two, array_agg(k.source_id)
+FROM unnest(%s::bigint[], %s::bigint[]) AS q(one, two)
+CROSS JOIN LATERAL (
+    SELECT a.source_id FROM mdm_matchkey a JOIN mdm_matchkey b ON b.key = q.two AND b.source_id = a.source_id
+    WHERE a.key = q.one LIMIT %s
+) k
+GROUP BY q.one, q.two
 """
 
 ROWS_SQL = """
@@ -65,23 +81,56 @@ def keys(sources: Sequence[int]) -> dict[int, list[int]]:
     return found
 
 
-def find(keys: Mapping[int, Sequence[int]]) -> tuple[Ints, Ints]:
-    """Pairs (record, candidate) of source ids for records given with their keys; a record is no candidate of itself."""
-    owners: dict[int, list[int]] = {}
+def find(keys: Mapping[int, Sequence[int]], common: Mapping[int, int] = NONE) -> tuple[Ints, Ints]:
+    """Pairs (record, candidate) of source ids for records given with their keys; a record is no candidate of itself.
+
+    ``common``: keys that more than ``KEY_CAP`` records share, and how many. Two of those count as one key.
+    """
+    owners: dict[int, list[int]] = defaultdict(list)
+    pairs: dict[tuple[int, int], list[int]] = defaultdict(list)
     for source, own in keys.items():
         for key in own:
-            owners.setdefault(key, []).append(source)
-    with connection.cursor() as cursor:
-        cursor.execute(FIND_SQL, [list(owners), KEY_CAP + 1])
-        left, right, weights = [], [], []
-        for key, sources in cursor:
-            if 1 < len(sources) <= KEY_CAP or (len(sources) == 1 and sources[0] not in keys):
-                left.append(np.repeat(owners[key], len(sources)))
-                right.append(np.tile(sources, len(owners[key])))
-                weights.append(np.full(len(sources) * len(owners[key]), 1.0 / len(sources)))
+            if key not in common:
+                owners[key].append(source)
+        for two in _refined([key for key in own if key in common], common):
+            pairs[two].append(source)
+    found = [(owners[key], sources) for key, sources in _sharing(FIND_SQL, [list(owners)])]
+    if pairs:
+        both = [list(side) for side in zip(*pairs, strict=True)]
+        found += [(pairs[one, two], sources) for one, two, sources in _sharing(BOTH_SQL, both)]
+    left, right, weights = [], [], []
+    for mine, sources in found:
+        if 1 < len(sources) <= KEY_CAP or (len(sources) == 1 and sources[0] not in keys):
+            left.append(np.repeat(mine, len(sources)))
+            right.append(np.tile(sources, len(mine)))
+            weights.append(np.full(len(sources) * len(mine), 1.0 / len(sources)))
     if not left:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     return _best(np.concatenate(left), np.concatenate(right), np.concatenate(weights))
+
+
+def common_keys() -> tuple[arrays.Array, arrays.Array]:
+    """Keys that more than ``KEY_CAP`` records share, of all domains, and how many do."""
+    query = "SELECT key, count(*) AS records FROM mdm_matchkey GROUP BY key HAVING count(*) > %s"
+    keys, records = arrays.read(query, [KEY_CAP], key="int8", records="int8")
+    return keys, records
+
+
+def _refined(keys: list[int], common: Mapping[int, int]) -> Iterator[tuple[int, int]]:
+    """Every two of a record's rarest common keys, the rarer first, for as long as looking them up pays."""
+    ranked = sorted(keys, key=lambda key: (common[key], key))[:REFINED]
+    rows = 0
+    for one, two in sorted(combinations(ranked, 2), key=lambda pair: common[pair[0]]):
+        rows += common[one]
+        if rows > PROBES:
+            return
+        yield one, two
+
+
+def _sharing(query: str, parameters: list[list[int]]) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, [*parameters, KEY_CAP + 1])
+        return list(cursor.fetchall())
 
 
 def _best(left: Ints, right: Ints, weights: NDArray[np.float64]) -> tuple[Ints, Ints]:

@@ -25,6 +25,8 @@ class Change:
     id: uuid.UUID
     at: dt.datetime
     known: Known = field(default_factory=Known, compare=False)
+    # public ids by golden id of what a merge joins, an unmerge or a split parts: one event tells of them all
+    together: dict[int, str] = field(default_factory=dict, compare=False)
 
     @classmethod
     def begin(cls, actor: User, action: str, reason: str = "") -> Change:

@@ -6,20 +6,22 @@ import datetime as dt
 import threading
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 from django.db import transaction
 
 import matching
-from matching import blocking
+from matching import blocking, standardise
 from matching.calibration import Calibration
 from matching.standardise import dictionaries
+from mdm import arrays, candidates
 from mdm.known import Known
 from mdm.locks import lock_name
 from mdm.models import DictionaryEntry, Frequencies, Policy, SourceRecord
 
+VERSIONS = 100_000  # of own words, between one version of the engine's reading and the next
 GROWTH = 1.2  # frequencies are counted anew when the records have grown by this factor
 
 
@@ -35,7 +37,8 @@ class Engine:
     policy_version: int
     statistics: matching.Statistics
     made_of: MadeOf
-    dictionaries: int = 0  # version of the hospital's own words
+    dictionaries: int = 0  # what it standardises with; rises with the engine's reading and the hospital's own words
+    common: Mapping[int, int] = field(default_factory=dict)  # match keys that too many records share, and how many
 
     def standardise(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return dict(self.recipe.standardise(values))
@@ -70,7 +73,7 @@ def engine_for(domain: str, known: Known | None = None) -> Engine:
         _use_words(words_row)
         engine = _cache.get(domain)
         if engine is None or engine.made_of != made_of:
-            version = words_row.version if words_row else 0
+            version = standardise.VERSION * VERSIONS + (words_row.version if words_row else 0)
             engine = _cache[domain] = _build(domain, policy_row, frequencies, made_of, version)
         return engine
 
@@ -112,9 +115,10 @@ def _build(
 ) -> Engine:
     recipe = matching.recipe_for(domain)
     policy = matching.Policy.from_json(policy_row.body) if policy_row else _learned(domain, frequencies)
-    statistics = matching.Statistics.collect(recipe, [])
+    statistics, common = matching.Statistics.collect(recipe, []), candidates.NONE
     if frequencies is not None:
         statistics = matching.Statistics.from_json(orjson.loads(zlib.decompress(bytes(frequencies.body))))
+        common = _common(frequencies)
     return Engine(
         domain=domain,
         recipe=recipe,
@@ -123,7 +127,15 @@ def _build(
         statistics=statistics,
         made_of=made_of,
         dictionaries=words,
+        common=common,
     )
+
+
+def _common(frequencies: Frequencies) -> Mapping[int, int]:
+    if not frequencies.common:
+        return candidates.NONE
+    kept = arrays.unpacked(bytes(frequencies.common))
+    return dict(zip(kept["keys"].tolist(), kept["records"].tolist(), strict=True))
 
 
 def _learned(domain: str, frequencies: Frequencies | None) -> matching.Policy:
@@ -152,17 +164,24 @@ def count_frequencies(domain: str, *, force: bool = False) -> bool:
     statistics = matching.Statistics.collect(
         recipe, records.order_by().values_list("standardised", flat=True).iterator(chunk_size=2000)
     )
-    store_frequencies(domain, statistics, same_calibration=force)
+    store_frequencies(domain, statistics, candidates.common_keys(), same_calibration=force)
     return True
 
 
-def store_frequencies(domain: str, statistics: matching.Statistics, *, same_calibration: bool = False) -> None:
-    """Weigh by these from now on. What scores mean with them is still to be learned, unless it is as before."""
+def store_frequencies(
+    domain: str, statistics: matching.Statistics, common: tuple[arrays.Array, arrays.Array], *,
+    same_calibration: bool = False,
+) -> None:  # fmt: skip
+    """Weigh by these from now on. What scores mean with them is still to be learned, unless it is as before.
+
+    ``common``: match keys that more than ``candidates.KEY_CAP`` records share, and how many do.
+    """
     last = Frequencies.objects.filter(domain=domain).order_by("-version").first()
     Frequencies.objects.create(
         domain=domain,
         version=last.version + 1 if last else 1,
         records=statistics.size,
         body=zlib.compress(orjson.dumps(statistics.to_json())),
+        common=arrays.packed(keys=common[0], records=common[1]),
         calibration=last.calibration if same_calibration and last else None,
     )

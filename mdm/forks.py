@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import get_context
@@ -35,6 +36,7 @@ def together(work: Callable[[], object], *, workers: int, beat: Callable[[], boo
     They find in memory what there is now. ``beat`` is called every second: if it answers False or raises, they end.
     """
     connections.close_all()
+    gc.freeze()  # a collection in a forked process would write to, and so copy, all that it inherits
     started = [get_context("fork").Process(target=work, daemon=True) for _ in range(workers)]
     for process in started:
         process.start()
@@ -45,4 +47,5 @@ def together(work: Callable[[], object], *, workers: int, beat: Callable[[], boo
         for process in started:
             process.terminate()
             process.join()
+        gc.unfreeze()
     return sum(process.exitcode not in (0, -signal.SIGTERM) for process in started)

@@ -1,7 +1,8 @@
 """The lookup: a code of one system → its golden record, and that record's codes in another system. Read-only, hot.
 
 Two clocks: ``as_of`` (a date) asks what is right for that day, ``known_at`` (an instant) what Concord would have
-answered then. Left out they mean today and now. A batch is one round trip, whatever its size.
+answered then, with the name, state and packaging that the record had. Left out they mean today and now. A batch is one
+round trip, whatever its size, and two more where units must be converted or items have substitutes.
 
 Drafts are left out. A merged record answers as its survivor, with ``redirected_from``.
 """
@@ -9,41 +10,28 @@ Drafts are left out. A merged record answers as its survivor, with ``redirected_
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from fractions import Fraction
+from typing import Any
 
 from django.db import connection
-from django.db.models.signals import post_delete, post_save
 from django.utils import timezone
 
-from mdm.exceptions import Ambiguous, ConcordError, InvalidValue, NotFound, UnknownCode
-from mdm.models import BEGINNING, CodeSystem
+from mdm import substitutes
+from mdm.code_systems import UnknownSystem, code_systems
+from mdm.conversion import ONE, NoFactor
+from mdm.exceptions import Ambiguous, ConcordError, InvalidValue, UnknownCode
+from mdm.factors import End, factors, is_one
+from mdm.lookup_rows import Clocks, of_codes
+from mdm.models import CodeSystem
+from mdm.substitutes import Substitute, Substitutes
+
+__all__ = ["Outcome", "Resolution", "TargetCode", "UnknownSystem", "code_systems", "facts", "resolve", "resolve_many"]
 
 MAX_CODE = 120  # characters, as the column
-SYSTEMS_SECONDS = 30  # code systems are few and change rarely: each process reads them this often
-
-# One statement for one code or ten thousand. The first relation is read from the covering index alone
-# (crosswalk_lookup); NULL clocks mean today and now, and spare the ranges a comparison.
-_FIND = """
-SELECT c.code, c.uom, c.valid_from, c.valid_to, g.public_id, g.domain,
-       coalesce(s.public_id, g.public_id), coalesce(s.status, g.status), coalesce(s.name, g.name),
-       t.code, t.uom, t.preferred
-FROM mdm_crosswalk c
-JOIN mdm_goldenrecord g ON g.id = c.golden_id
-LEFT JOIN mdm_goldenrecord s ON s.id = g.merged_into_id
-LEFT JOIN mdm_crosswalk t ON t.golden_id = c.golden_id AND t.code_system_id = %(to)s
-    AND t.valid_from <= %(as_of)s AND (t.valid_to IS NULL OR t.valid_to > %(as_of)s)
-    AND (%(known_at)s::timestamptz IS NULL AND t.known_to IS NULL
-         OR t.known_from <= %(known_at)s AND (t.known_to IS NULL OR t.known_to > %(known_at)s))
-WHERE c.code_system_id = %(system)s AND c.code = ANY(%(codes)s)
-    AND c.valid_from <= %(as_of)s AND (c.valid_to IS NULL OR c.valid_to > %(as_of)s)
-    AND (%(known_at)s::timestamptz IS NULL AND c.known_to IS NULL
-         OR c.known_from <= %(known_at)s AND (c.known_to IS NULL OR c.known_to > %(known_at)s))
-    AND g.approved_version > 0
-"""
+MAX_UOM = 20
 
 _WHO_KNOWS = """
 SELECT DISTINCT q.code, c.code_system_id
@@ -53,17 +41,13 @@ JOIN mdm_goldenrecord g ON g.id = c.golden_id AND g.approved_version > 0
 """
 
 
-class UnknownSystem(NotFound):
-    """There is no such code system. Choose one of those listed."""
-
-    code = "unknown-code-system"
-
-
-@dataclass(slots=True)  # not frozen: ten thousand of them are made in one request, and freezing triples the cost
+@dataclass(slots=True)
 class TargetCode:
     code: str
     uom: str
     preferred: bool
+    factor: Fraction | None = None  # how many of its unit one of the unit asked about is; None: see no_factor
+    no_factor: str | None = None  # why there is no factor; None of records without units, too
 
 
 @dataclass(slots=True)
@@ -82,29 +66,12 @@ class Resolution:
     redirected_from: str | None
     to: str | None
     codes: tuple[TargetCode, ...]
+    substitutes: Sequence[Substitute] = ()  # items in force that stand in for this one
+    replaces: Sequence[Substitute] = ()  # items that this one stands in for
 
 
 Outcome = Resolution | ConcordError
-
-
-class _Clocks(NamedTuple):
-    as_of: dt.date
-    known_at: dt.datetime | None
-
-
-class _Row(NamedTuple):
-    code: str
-    uom: str
-    valid_from: dt.date
-    valid_to: dt.date | None
-    named: str  # the golden record that the crosswalk names
-    domain: str
-    id: str  # the one that it is today
-    status: str
-    name: str
-    target_code: str | None
-    target_uom: str
-    target_preferred: bool
+Facts = dict[str, Any]  # a Resolution as the API shows it: ten thousand of them are made in one request
 
 
 def resolve(
@@ -114,6 +81,8 @@ def resolve(
     to: str | None = None,
     as_of: dt.date | None = None,
     known_at: dt.datetime | None = None,
+    uom: str | None = None,
+    site: str | None = None,
 ) -> Resolution:
     """What one code means.
 
@@ -121,35 +90,74 @@ def resolve(
         UnknownSystem: lists the code systems there are.
         UnknownCode: names the systems that have the code, if any.
         Ambiguous: a shared identifier of several records; lists them.
-        InvalidValue: not a code at all, or ``to`` is of another domain.
+        InvalidValue: not a code at all, ``to`` is of another domain, or ``site`` is no location.
     """
-    outcome = resolve_many(code_system, [code], to=to, as_of=as_of, known_at=known_at)[0]
+    outcome = resolve_many(code_system, [code], to=to, as_of=as_of, known_at=known_at, uom=uom, site=site)[0]
     if isinstance(outcome, ConcordError):
         raise outcome
     return outcome
 
 
-def resolve_many(
+def resolve_many(code_system: str, codes: Sequence[str], **options: Any) -> list[Outcome]:
+    """One outcome per code, in the order asked; an error is returned in the place of the code that caused it.
+
+    Options as those of ``facts``.
+    """
+    return [one if isinstance(one, ConcordError) else _resolution(one) for one in facts(code_system, codes, **options)]
+
+
+def _resolution(found: Facts) -> Resolution:
+    made = Resolution(**found)
+    made.codes = tuple(
+        TargetCode(**one | {"factor": None if one["factor"] is None else Fraction(one["factor"])})
+        for one in found["codes"]
+    )
+    return made
+
+
+def facts(
     code_system: str,
     codes: Sequence[str],
     *,
     to: str | None = None,
     as_of: dt.date | None = None,
     known_at: dt.datetime | None = None,
-) -> list[Outcome]:
-    """One outcome per code, in the order asked; an error is returned in the place of the code that caused it."""
+    uom: str | None = None,
+    site: str | None = None,
+) -> list[Facts | ConcordError]:
+    """What each code means, as the API shows it; an error is returned in the place of the code that caused it.
+
+    ``uom``: the unit that is asked about, where it isn't the one that the code is counted in. ``site``: the public id
+    of a location, to leave out the substitutes of others.
+    """
     system, target = code_systems.get(code_system), code_systems.get(to) if to else None
     if target and target.domain != system.domain:
         raise InvalidValue(f"{target.slug} holds codes of {target.domain} records, {system.slug} of {system.domain}.")
-    clocks = _Clocks(as_of or timezone.now().date(), known_at)
+    clocks = Clocks(as_of or today(), known_at)
     asked = [_normal(system, code) for code in codes]
-    found = _find(system, target, {normal for normal in asked if isinstance(normal, str)}, clocks)
-    outcomes = [
-        normal if isinstance(normal, ConcordError) else _outcome(system, target, code, found.get(normal, []))
-        for code, normal in zip(codes, asked, strict=True)
-    ]
-    _say_who_knows(outcomes, codes)
+    wanted = {normal for normal in asked if isinstance(normal, str)}
+    found: dict[str, list[Any]] = {}
+    for row in of_codes(system, target, list(wanted), clocks) if wanted else ():
+        found.setdefault(row[0], []).append(row)
+    units = _factors(system, target, found, uom, clocks)
+    standing = _standing(found, clocks, site) if system.domain == "item" else {}
+    outcomes: list[Facts | ConcordError] = []
+    unknown = False
+    for code, normal in zip(codes, asked, strict=True):
+        if not isinstance(normal, str):
+            outcomes.append(normal)
+        elif rows := found.get(normal):
+            outcomes.append(_facts(system, target, code, rows, units, standing))
+        else:
+            unknown = True
+            outcomes.append(UnknownCode(f"{system.slug} has no code {code.strip()}.", known_in=[]))
+    if unknown:
+        _say_who_knows(outcomes, codes)
     return outcomes
+
+
+def today() -> dt.date:
+    return timezone.now().date()
 
 
 def _normal(system: CodeSystem, code: object) -> str | ConcordError:
@@ -157,7 +165,7 @@ def _normal(system: CodeSystem, code: object) -> str | ConcordError:
     if not isinstance(code, str):
         return InvalidValue(f"A code of {system.slug} is text.")
     normal = system.normalise(code)
-    if not normal or len(normal) > MAX_CODE or "\0" in normal or not _is_unicode(normal):
+    if not normal or len(normal) > MAX_CODE or not (normal.isascii() or _is_unicode(normal)) or "\0" in normal:
         return InvalidValue(f"A code of {system.slug} has 1 to {MAX_CODE} characters, none of them NUL.")
     return normal
 
@@ -170,43 +178,77 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _find(
-    system: CodeSystem, target: CodeSystem | None, codes: Collection[str], clocks: _Clocks
-) -> dict[str, list[_Row]]:
-    rows: dict[str, list[_Row]] = defaultdict(list)
-    if codes:
-        query = {"system": system.pk, "to": target and target.pk, "codes": list(codes), **clocks._asdict()}
-        with connection.cursor() as cursor:
-            cursor.execute(_FIND, query)
-            for row in cursor.fetchall():
-                rows[row[0]].append(_Row._make(row))
-    return rows
+def _standing(found: Mapping[str, Sequence[Any]], clocks: Clocks, site: str | None) -> Mapping[int, Substitutes]:
+    involved = substitutes.involved() if clocks.known_at is None else None
+    if involved is not None and not involved and site is None:
+        return {}
+    goldens = {row[4] for rows in found.values() for row in rows}
+    return substitutes.in_force(goldens if involved is None else goldens & involved, clocks, site)
 
 
-def _outcome(system: CodeSystem, target: CodeSystem | None, code: str, rows: Sequence[_Row]) -> Outcome:
-    if not rows:
-        return UnknownCode(f"{system.slug} has no code {code.strip()}.", known_in=[])
-    if len(ids := {row.id for row in rows}) > 1:
-        return Ambiguous(candidates=sorted(ids))
-    found = {(not row.target_preferred, row.target_uom, row.target_code) for row in rows if row.target_code}
-    first = rows[0]
-    return Resolution(
-        code_system=system.slug,
-        code=code,
-        uom=first.uom,
-        valid_from=None if first.valid_from == BEGINNING else first.valid_from,
-        valid_to=first.valid_to,
-        id=first.id,
-        domain=first.domain,
-        status=first.status,
-        name=first.name,
-        redirected_from=None if first.named == first.id else first.named,
-        to=target.slug if target else None,
-        codes=tuple(TargetCode(code, uom, not lesser) for lesser, uom, code in sorted(found)),
-    )
+_Factors = Mapping[tuple[int, str, str], Fraction | NoFactor]  # by golden record, code and target code
 
 
-def _say_who_knows(outcomes: Sequence[Outcome], codes: Sequence[str]) -> None:
+def _factors(
+    system: CodeSystem, target: CodeSystem | None, found: Mapping[str, Sequence[Any]], uom: str | None, clocks: Clocks
+) -> _Factors:
+    """The factor of each target code, or why it has none. Units that are plainly one and the same are left out."""
+    if target is None or system.domain != "item":
+        return {}
+    rows = [row for several in found.values() for row in several]
+    pairs = {(row[1], row[12]) for row in rows}
+    if not system.units and not target.units:
+        pairs = {(own, other) for own, other in pairs if not is_one(uom or own, other)}
+    rows = [row for row in rows if row[11] is not None and (row[1], row[12]) in pairs] if pairs else []
+    asked = [(r[4], End(system, r[0], uom or r[1]), End(target, r[11], r[12])) for r in rows]
+    return {(r[4], r[0], r[11]): answer for r, answer in zip(rows, factors(asked, clocks), strict=True)}
+
+
+def _facts(
+    system: CodeSystem,
+    target: CodeSystem | None,
+    code: str,
+    rows: Sequence[Any],
+    units: _Factors,
+    standing: Mapping[int, Substitutes],
+) -> Facts | ConcordError:
+    _, uom, valid_from, valid_to, golden, public_id, named, status, name, _, _, target_code, *_ = rows[0]
+    if len(rows) > 1:
+        if len(ids := {row[5] for row in rows}) > 1:
+            return Ambiguous(candidates=sorted(ids))
+        # preferred first, each once: a shared identifier may name the record by several rows
+        found = {(not row[13], row[12], row[11]): row for row in rows if row[11] is not None}
+        rows = [found[key] for key in sorted(found)]
+    return {
+        "code_system": system.slug,
+        "code": code,
+        "uom": uom,
+        "valid_from": valid_from,
+        "valid_to": valid_to,
+        "id": public_id,
+        "domain": system.domain,
+        "status": status,
+        "name": name,
+        "redirected_from": None if named == public_id else named,
+        "to": target.slug if target else None,
+        "codes": () if target_code is None else [_target_code(row, units, system.domain) for row in rows],
+        "substitutes": standing[golden].substitutes if golden in standing else (),
+        "replaces": standing[golden].replaces if golden in standing else (),
+    }
+
+
+def _target_code(row: Any, units: _Factors, domain: str) -> Facts:
+    unit = units.get((row[4], row[0], row[11]), ONE) if units else ONE
+    return {
+        "code": row[11],
+        "uom": row[12],
+        "preferred": row[13],
+        "factor": None if domain != "item" or isinstance(unit, NoFactor) else "1" if unit is ONE else str(unit),
+        "no_factor": unit.message if isinstance(unit, NoFactor) else None,
+    }
+
+
+def _say_who_knows(outcomes: Sequence[Facts | ConcordError], codes: Sequence[str]) -> None:
     """Tell each unknown code which systems do have it: most often it was asked of the wrong one."""
     unknown = [(code, e) for code, e in zip(codes, outcomes, strict=True) if isinstance(e, UnknownCode)]
     if not unknown:
@@ -229,36 +271,3 @@ def _who_knows(codes: Collection[str]) -> dict[str, set[str]]:
         for code, system in cursor.fetchall():
             known[code].add(slugs[system])
     return known
-
-
-class _CodeSystems:
-    """The code systems by slug, in memory for up to ``SYSTEMS_SECONDS``; one that was just made is found at once."""
-
-    def __init__(self) -> None:
-        self._by_slug: dict[str, CodeSystem] = {}
-        self._stale_at = 0.0
-
-    def all(self) -> Collection[CodeSystem]:
-        if time.monotonic() > self._stale_at:
-            self._read()
-        return self._by_slug.values()
-
-    def get(self, slug: str) -> CodeSystem:
-        if time.monotonic() > self._stale_at or slug not in self._by_slug:
-            self._read()
-        try:
-            return self._by_slug[slug]
-        except KeyError:
-            raise UnknownSystem(f"There is no code system {slug[:80]}.", known=sorted(self._by_slug)) from None
-
-    def forget(self, **_: Any) -> None:
-        self._stale_at = 0.0
-
-    def _read(self) -> None:
-        self._by_slug = {system.slug: system for system in CodeSystem.objects.all()}
-        self._stale_at = time.monotonic() + SYSTEMS_SECONDS
-
-
-code_systems = _CodeSystems()
-post_save.connect(code_systems.forget, sender=CodeSystem)
-post_delete.connect(code_systems.forget, sender=CodeSystem)

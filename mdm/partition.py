@@ -1,8 +1,9 @@
 """Who belongs together: from scored pairs of one batch to links, reviews and new records. Pure.
 
 Nodes are the records in hand (*queries*) and the golden records that exist. Certain edges are taken strongest first
-and joined unless that would break a rule; what is left in doubt goes to a steward. The result does not depend on the
-order in which queries, edges or goldens are given: ties are broken by content (``Query.tie``), never by id.
+and joined unless that would break a rule or bring two together that conflict: what hangs together all the same falls
+apart at its weakest edge. What is left in doubt goes to a steward. The result does not depend on the order in which
+queries, edges or goldens are given: ties are broken by content (``Query.tie``), never by id.
 """
 
 from __future__ import annotations
@@ -70,9 +71,19 @@ def any_rejected(rejected: Collection[tuple[int, int]], some: Iterable[int], oth
     return bool(rejected) and any((min(a, b), max(a, b)) in rejected for a, b in product(some, others))
 
 
+Edges = Mapping[int, Mapping[Target, Edge]]  # query source id → its targets
+
+
 class _Clusters:
-    def __init__(self, queries: Sequence[Query], facts: Facts) -> None:
+    def __init__(self, queries: Sequence[Query], edges: Edges, facts: Facts) -> None:
         self._facts = facts
+        self._vetoed: dict[Target, set[Target]] = {}  # by either end
+        for source, targets in edges.items():
+            for target, edge in targets.items():
+                if edge.vetoed:
+                    self._vetoed.setdefault(Target(peer=source), set()).add(target)
+                    self._vetoed.setdefault(target, set()).add(Target(peer=source))
+        self._nodes: list[set[Target]] = []
         self._of: dict[Target, int] = {}
         self._joined: dict[int, int] = {}  # cluster → the one it was joined to
         self._sources: list[set[int]] = []
@@ -86,6 +97,7 @@ class _Clusters:
 
     def _add(self, node: Target, sources: set[int], clean: set[int], golden: int) -> int:
         self._of[node] = len(self._sources)
+        self._nodes.append({node})
         self._sources.append(sources)
         self._clean.append(clean)
         self.golden.append(golden)
@@ -117,21 +129,25 @@ class _Clusters:
             return "a steward said they are not the same"
         return ""
 
+    def veto(self, one: int, two: int) -> bool:
+        """Whether anything of one of these clusters conflicts with anything of the other: a person may join them."""
+        few, many = sorted((self._nodes[one], self._nodes[two]), key=len)
+        return any(not self._vetoed.get(node, set()).isdisjoint(many) for node in few)
+
     def join(self, one: int, two: int) -> None:
         keep, drop = (one, two) if self.golden[one] or not self.golden[two] else (two, one)
         self._sources[keep] |= self._sources[drop]
         self._clean[keep] |= self._clean[drop]
+        self._nodes[keep] |= self._nodes[drop]
         self._joined[drop] = keep
-
-
-Edges = Mapping[int, Mapping[Target, Edge]]  # query source id → its targets
 
 
 def partition(queries: Sequence[Query], edges: Edges, facts: Facts, policy: Policy) -> dict[int, Outcome]:
     """An outcome for every query. ``edges`` must be symmetric between queries; those of other records don't count."""
-    clusters = _Clusters(queries, facts)
+    asked = {query.source for query in queries}
+    edges = {source: targets for source, targets in edges.items() if source in asked}
+    clusters = _Clusters(queries, edges, facts)
     ties = clusters.ties
-    edges = {source: targets for source, targets in edges.items() if source in ties}
     outcomes: dict[int, Outcome] = {}
     for source, golden in sorted(facts.same.items(), key=lambda pair: ties[pair[0]]):
         here, there = clusters.find(Target(peer=source)), clusters.find(Target(golden=golden))
@@ -157,6 +173,9 @@ def _join_certain(edges: Edges, ties: Mapping[int, str], clusters: _Clusters, po
     for score, source, target in certain:
         here, there = clusters.find(Target(peer=source)), clusters.find(target)
         if here == there or clusters.conflict(here, there):
+            continue
+        if clusters.veto(here, there):
+            doubts.setdefault(source, "it resembles records that conflict with each other")
             continue
         doubt = _rival(edges, source, target, score, clusters, policy)
         if not doubt and target.peer:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 VIEW = "mdm.view_masters"
 LOOKUP = "mdm.lookup_codes"
 SUBMIT = "mdm.submit_records"
+SUBSCRIBE = "mdm.subscribe_events"
 IMPORT = "mdm.import_feeds"
 DECIDE = "mdm.decide_reviews"
 OVERRIDE = "mdm.override_values"
@@ -28,6 +29,7 @@ DESCRIPTIONS: dict[str, str] = {
     VIEW: "See golden records, sources and work items",
     LOOKUP: "Look up crosswalk codes",
     SUBMIT: "Submit source records through the API",
+    SUBSCRIBE: "Subscribe webhooks to changes",
     IMPORT: "Import feeds and mend quarantined rows",
     DECIDE: "Decide reviews: match, not a match, new",
     OVERRIDE: "Override values of golden records",
@@ -42,8 +44,8 @@ ROLES: dict[str, tuple[str, ...]] = {
     "viewer": (VIEW, LOOKUP),
     "steward": (VIEW, LOOKUP, IMPORT, DECIDE, OVERRIDE, CHANGE_IDENTITY, MANAGE_SYNC),
     "approver": (VIEW, LOOKUP, APPROVE, VIEW_AUDIT),
-    "integration": (LOOKUP, SUBMIT),
-    "administrator": (VIEW, LOOKUP, IMPORT, MANAGE_SYNC, VIEW_AUDIT, ADMINISTER),
+    "integration": (LOOKUP, SUBMIT, SUBSCRIBE),
+    "administrator": (VIEW, LOOKUP, SUBSCRIBE, IMPORT, MANAGE_SYNC, VIEW_AUDIT, ADMINISTER),
 }
 
 

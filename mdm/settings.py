@@ -86,6 +86,9 @@ DATABASES = {"default": env.database(DATABASE_URL)}
 # Persistent: a connection per request costs 0.65 ms more than one that is kept.
 DATABASES["default"] |= {"CONN_MAX_AGE": env.number("CONN_MAX_AGE", 600), "CONN_HEALTH_CHECKS": True}
 DATABASES["default"]["OPTIONS"].setdefault("application_name", "concord")
+DATABASES["default"]["OPTIONS"].setdefault(
+    "prepare_threshold", 5
+)  # for mdm.lookup_rows: planning costs more than running
 
 REDIS_URL = env.text("REDIS_URL") or embedded.redis_url(VAR_DIR)
 CACHES = {
@@ -202,6 +205,9 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "mdm.api.schema.Schema",
     "EXCEPTION_HANDLER": "mdm.api.problems.handle",
 }
+# Requests per minute and API key. Each web process counts its own share of them.
+API_RATE = env.number("API_RATE", 60_000)
+API_RATE_SHARES = env.number("CONCORD_WEB_PROCESSES", 1)
 SPECTACULAR_SETTINGS = {
     "TITLE": "Concord API",
     "DESCRIPTION": "Golden records of a hospital network, and any system's code for them. Guide: docs/api.md.",
@@ -256,6 +262,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "heartbeat": _every("mdm.heartbeat", heartbeat.EVERY),
     "deliver what is due": _every("sync.tick", 2.0),
     "extend the change feed": _every("sync.sequence", 2.0),
+    "tell webhooks": _every("sync.webhooks", 2.0),
     "take up idle feed runs": _every("sync.sweep_feeds", 30.0),
     "resolve what is pending": _every("sync.resolve_pending", 60.0),
     "wake, expire and follow": _every("mdm.upkeep", 60.0),

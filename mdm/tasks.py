@@ -7,10 +7,23 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
+from mdm.api import idempotency
 from mdm.changes import Change
 from mdm.exceptions import ConcordError
+from mdm.freshness import forget_old_notes
 from mdm.models import BulkRun, User
-from mdm.services import bulk_load, change, export, follow, learning, restandardise, review, scorecard
+from mdm.services import (
+    bulk_load,
+    change,
+    domain_export,
+    export,
+    follow,
+    learning,
+    restandardise,
+    review,
+    scorecard,
+    trust,
+)
 from mdm.services.revise import revise
 
 FOLLOWED = 10  # batches of references at a time
@@ -20,15 +33,30 @@ READING = 45.0  # seconds that new words are read into what is stored, at a time
 
 @shared_task(name="mdm.upkeep")
 def upkeep() -> None:
-    """Wake snoozed items, end overrides and exports, let references follow merges, take up idle bulk runs."""
+    """Wake snoozed items, end overrides and exports, let records follow merges and rules, take up idle bulk runs."""
     review.wake(now=timezone.now())
     change.expire_overrides(now=timezone.now())
+    forget_old_notes()
+    idempotency.forget_old()
+    domain_export.forget_old()
+    for pk in domain_export.idle():
+        export_domain.delay(str(pk))
     export.expire(now=timezone.now())
     for _ in range(FOLLOWED):
         if not follow.follow_merges():
             break
+    for _ in range(FOLLOWED):
+        if not trust.follow_trust():
+            break
     for run in bulk_load.idle():
         resolve_at_once.delay(run.pk)
+
+
+# Not acks_late: it may take longer than the broker waits before it gives a task to another worker; upkeep finds it.
+@shared_task(name="mdm.export_domain", soft_time_limit=1700, time_limit=1800, acks_late=False)
+def export_domain(pk: str) -> None:
+    """Make the file of all records of a domain that somebody asked for."""
+    domain_export.make(pk)
 
 
 # Not acks_late: a long one takes longer than the broker waits before it gives a task to another worker.
@@ -51,7 +79,17 @@ def revise_rules(domain: str, values: dict[str, float], expected_version: int, u
     try:
         revise(domain=domain, values=values, expected_version=expected_version, actor=actor, reason=reason)
     except ConcordError as error:
-        _failed(actor, domain, error)
+        _failed(actor, f"match:{domain}", error)
+
+
+@shared_task(name="mdm.believe")
+def believe(domain: str, asked: trust.Asked, expected_version: int, user: int, reason: str) -> None:
+    """Propose survivorship rules changed by hand."""
+    actor = User.objects.get(pk=user)
+    try:
+        trust.believe(domain=domain, trust=asked, expected_version=expected_version, actor=actor, reason=reason)
+    except ConcordError as error:
+        _failed(actor, f"survivorship:{domain}", error)
 
 
 @shared_task(name="mdm.train_rules")
@@ -61,12 +99,12 @@ def train_rules(domain: str, user: int, reason: str) -> None:
     try:
         learning.train(domain=domain, actor=actor, reason=reason)
     except ConcordError as error:
-        _failed(actor, domain, error)
+        _failed(actor, f"match:{domain}", error)
 
 
-def _failed(actor: User, domain: str, error: ConcordError) -> None:
+def _failed(actor: User, rules: str, error: ConcordError) -> None:
     """Whoever asked has gone on; the rules' page tells them."""
-    Change.begin(actor, "policy.failed", error.message).audit(after={"rules": f"match:{domain}"})
+    Change.begin(actor, "policy.failed", error.message).audit(after={"rules": rules})
 
 
 # Not acks_late: it takes longer than the broker waits before it gives a task to another worker.

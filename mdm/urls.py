@@ -3,6 +3,7 @@ from django.urls import include, path
 from mdm import health
 
 urlpatterns = [
+    path("api/v1/", include("sync.api.urls")),
     path("api/", include(("mdm.api.urls", "api"))),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -7,7 +7,7 @@ from celery import shared_task
 
 from mdm.models import DomainName, User
 from mdm.services import events, resolve
-from sync import outbox, reconcile, services, targets, wakeups
+from sync import outbox, reconcile, services, targets, wakeups, webhooks
 from sync.adapters.base import AdapterError
 from sync.models import Target
 from sync.sealed import SealBroken
@@ -50,6 +50,12 @@ def tick() -> None:
 def sequence() -> None:
     """Give the newest change events their place in the change feed."""
     events.sequence()
+
+
+@shared_task(name="sync.webhooks")
+def tell_webhooks() -> None:
+    """Tell webhooks what has changed."""
+    webhooks.deliver_due()
 
 
 @shared_task(name="sync.resolve_pending")

@@ -23,7 +23,8 @@ def servers() -> None:
 def django_db_modify_db_settings(servers: None) -> None:
     """Asked for before the test database is made, so the first test that needs one starts the servers.
 
-    The database is named after migrations and apps and kept: it is made anew when they change (or with --create-db).
+    The database is named after the migrations and the apps and is kept: it is made anew when they change (or with
+    --create-db).
     """
     migrations = sorted(Path(settings.BASE_DIR).glob("*/migrations/*.py"))
     apps = ",".join(settings.INSTALLED_APPS).encode()  # those of others have tables, too

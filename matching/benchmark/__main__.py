@@ -29,6 +29,7 @@ def _count(text: str) -> int:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Write the benchmark as the arguments say; see the module."""
     parser = argparse.ArgumentParser(
         prog="python -m matching.benchmark", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

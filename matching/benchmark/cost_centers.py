@@ -29,6 +29,8 @@ Row = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Center:
+    """One cost center of a ledger: a department, and a part of it where it has parts."""
+
     entity: str  # its segment of the code
     number: str
     part: str
@@ -38,6 +40,7 @@ class Center:
 
     @property
     def code(self) -> str:
+        """Entity, department and part: "014-7040-000"."""
         return f"{self.entity}-{self.number}-{self.part}"
 
 
@@ -54,6 +57,7 @@ class Ledger:
 
     @cached_property
     def centers(self) -> list[Center]:
+        """All cost centers of the ledger, neighbours in number one after another."""
         network = self.number // NETWORK
         rng = seeded(self.seed, "ledger", self.number)
         start = rng.randrange(len(table("departments")))

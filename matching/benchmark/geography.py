@@ -33,6 +33,7 @@ def town_name(number: int) -> str:
 
 
 def phone(area: str, rng: Random) -> str:
+    """A telephone number with this area code."""
     return f"{area}-{rng.randrange(220, 990)}-{rng.randrange(1000, 10000)}"
 
 

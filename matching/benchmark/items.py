@@ -28,12 +28,15 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class Device:
+    """One kind of device of the catalogue: its name, and the axes along which siblings of it differ."""
+
     noun: str
     phrase: str
     axes: tuple[Axis, ...]  # the packaging is one of them where there are several
 
     @cached_property
     def members(self) -> int:
+        """How many siblings its axes make."""
         return prod(len(axis.values) for axis in self.axes)
 
 
@@ -102,6 +105,7 @@ class Line:
         return GROUP
 
     def span(self, member: int) -> Span:
+        """The kind of device that this member of the line is of."""
         return next(span for span in reversed(self.spans) if span.first <= member)
 
     def code(self, member: int) -> str:

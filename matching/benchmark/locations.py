@@ -50,6 +50,7 @@ class Campus:
 
     @cached_property
     def spots(self) -> list[Spot]:
+        """The 24 places of the campus."""
         rng = seeded(self.seed, "location", self.number)
         return [*self._site(rng), *self._wards(rng), *self._units(rng), *self._rooms(rng), *self._outside()]
 

@@ -54,6 +54,7 @@ class Circle:
 
     @cached_property
     def companies(self) -> list[Company]:
+        """The twelve companies of the circle."""
         rng = seeded(self.seed, "supplier", self.number)
         named = [*self._affiliates(rng), *self._namesakes(rng), *self._neighbours(rng), *self._branches(rng)]
         return [self._company(member, *facts, rng) for member, facts in enumerate(named)]

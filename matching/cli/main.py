@@ -11,15 +11,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..bulk import Linked, link
+from ..diagnosis import by_kind
 from ..domains import NAMES, recipe_for
 from ..duplicates import Deduplicated, dedupe
+from ..em import learn_tables
 from ..explain import line, why_not
 from ..model import Policy, Statistics
 from ..recipe import Recipe
 from ..standardise import dictionaries, entries
 from .roles import Records, read_roles
 from .score import OfDuplicates, OfLink, row_of
-from .tables import BadInput, Table, read_pairs
+from .tables import BadInput, Pair, Table, read_pairs
 
 HEADING = ("left_id", "right_id", "score", "probability", "decision", "reason")
 
@@ -54,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
             "--dictionary", type=Path, action="append", default=[], metavar="FILE",
             help="own words, CSV, TSV or TOML: dictionary, written, meaning; may be given several times",
         )  # fmt: skip
+        command.add_argument("--learn", action="store_true", help="learn weights from the tables, without labels")
         command.add_argument("--clean", action="store_true", help="LEFT is known to be free of duplicates")
         for file in files:
             command.add_argument(file, type=Path, metavar=file.upper())
@@ -66,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("tables", nargs="+", type=Path, metavar="TABLE", help="LEFT RIGHT, or SINGLE")
             command.add_argument("--truth", type=Path, required=True, help="pairs of ids, or id and cluster")
             command.add_argument("--ignore", type=Path, help="pairs that count neither for nor against")
+            command.add_argument("--keys", action="store_true", help="also what each kind of blocking key finds")
     return parser
 
 
@@ -82,6 +86,15 @@ class _Task:
         self.values = [Records(table, roles, options.domain) for table in self.tables]
         self.policy = Policy.from_json(options.policy.read_text()) if options.policy else self.recipe.policy
         self.clean = options.clean
+        if options.learn:
+            self._learn()
+
+    def _learn(self) -> None:
+        """Weights from these tables; what they say of each field goes to standard error."""
+        left, right = self.values[0], self.values[1] if len(self.values) == 2 else None
+        learned = learn_tables(self.recipe, left, right, policy=self.policy)
+        self.policy = learned.policy
+        sys.stderr.write(f"learned: {json.dumps(learned.to_json())}\n")
 
     def link(self) -> Linked:
         return link(self.recipe, *self.values, policy=self.policy, clean=self.clean)
@@ -170,4 +183,16 @@ def _evaluate(options: argparse.Namespace) -> None:
     seconds = time.perf_counter() - begin
     ids = [table.ids for table in task.tables]
     counted = OfLink(found, *ids) if isinstance(found, Linked) else OfDuplicates(found, *ids)
+    if options.keys:
+        sys.stdout.write(_keys_table(task, truth))
     sys.stdout.write(json.dumps(counted.report(truth, ignored, seconds)) + "\n")
+
+
+def _keys_table(task: _Task, truth: set[Pair]) -> str:
+    """What each kind of key finds, as lines of text."""
+    rows = [{name: row for row, name in enumerate(table.ids)} for table in task.tables]
+    known = [(rows[0][a], rows[-1][b]) for a, b in truth if a in rows[0] and b in rows[-1]]
+    kinds = by_kind(task.recipe, task.values[0], task.values[-1], known)
+    lines = [["key", "keys", "too common", "pairs made", "true pairs", "by it alone"]]
+    lines += [[k.name, *(f"{n:,}" for n in (k.keys, k.common, k.pairs, k.found, k.alone))] for k in kinds]
+    return "".join(f"{name:<16}" + "".join(f"{cell:>14}" for cell in cells) + "\n" for name, *cells in lines)

@@ -40,6 +40,7 @@ class Table:
         return cls(ids, columns)
 
     def column(self, name: str) -> Sequence[str]:
+        """The values of a column, a row each. Raises BadInput if there is none of this name."""
         if name not in self.columns:
             raise BadInput(f"There is no column {name!r}; there are {', '.join(self.columns)}.")
         return self.columns[name]

@@ -85,7 +85,8 @@ def standardise(values: Values) -> Std:
     makers = _maker_words(str(values.get("manufacturer") or ""))
     measures = _merged(text.sizes, size.sizes)
     variants = _merged(text.variants, [*size.variants, *brand.variants])
-    packs = _merged(_packs(values), [f"{pack[:2]}:{pack[2:]}" for pack in text.packs])
+    levels = _children(values, "packaging")
+    packs = _merged(_packs(levels), [f"{pack[:2]}:{pack[2:]}" for pack in text.packs])
     around = unique([*brand.words, *makers, *terms.words, *size.words, *more.words[:40]])
     columns = {
         "words": text.words,
@@ -102,7 +103,7 @@ def standardise(values: Values) -> Std:
         written("words"): _fingerprint(values.get("description")),
         written("maker"): _fingerprint(values.get("manufacturer")),
         **_codes(values),
-        **_gtins(values, [*text.gtins, *more.gtins]),
+        **_gtins(values, levels, [*text.gtins, *more.gtins]),
     }
     return {name: tokens for name, tokens in columns.items() if tokens}
 
@@ -120,7 +121,7 @@ def _merged(some: list[str], more: list[str]) -> list[str]:
 
 def _axes(tokens: list[str]) -> list[str]:
     """What stands before the colon."""
-    return unique([token.split(":")[0] for token in tokens])
+    return unique([token.split(":")[0] for token in tokens]) if tokens else tokens
 
 
 def _text_codes(found: list[str]) -> dict[str, list[str]]:
@@ -157,11 +158,11 @@ def _codes(values: Values) -> dict[str, list[str]]:
     }
 
 
-def _gtins(values: Values, hidden: list[str]) -> dict[str, list[str]]:
+def _gtins(values: Values, packaging: list[dict[str, Any]], hidden: list[str]) -> dict[str, list[str]]:
     """Those of the record and its packaging, and those ``hidden`` in its texts, of a level that nobody tells."""
     each = unique([device_identifier(values.get("udi_di")), gtin(values.get("gtin"))])
     known = dictionary("packs")
-    levels = [(str(c.get("uom") or "").lower(), gtin(c.get("gtin"))) for c in _children(values, "packaging")]
+    levels = [(str(c.get("uom") or "").lower(), gtin(c.get("gtin"))) for c in packaging]
     numbers = unique([*each, *(number for _, number in levels), *hidden])
     if not numbers:
         return {}
@@ -179,10 +180,10 @@ def _stem(number: str) -> str:
     return number[1:13] if number.isdigit() and len(number) == 14 else number
 
 
-def _packs(values: Values) -> list[str]:
+def _packs(packaging: list[dict[str, Any]]) -> list[str]:
     """Packaging levels, "CA:4" and "CA:200": some systems count the next lower unit, some the base unit."""
     known, found, base = dictionary("packs"), list[str](), 1
-    for level in _children(values, "packaging"):
+    for level in packaging:
         uom, quantity = str(level.get("uom") or "").lower(), level.get("quantity")
         if uom and isinstance(quantity, int) and quantity > 1:
             base *= quantity
@@ -234,4 +235,8 @@ RECIPE = Recipe(
     ),
     policy=Policy("item", review_bits=-2.0, calibration=CALIBRATION, weights=WEIGHTS),
     critical=critical,
-)
+    tied={
+        "code": ("code",), "stem": ("code",), "gtin": ("gtins",), "word": ("words", "code"), "words": ("words",),
+        "size": ("words", "sizes"), "sizes": ("sizes",),
+    },
+)  # fmt: skip

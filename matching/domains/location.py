@@ -16,7 +16,7 @@ from ..resemblance import alike_words
 from ..standardise.identifiers import registered
 from ..standardise.places import place
 from ..standardise.text import stated, unique
-from .parties import ADDRESS_SPACES, address_columns, address_keys, fingerprint, site_initials, stated_only, whole
+from .parties import ADDRESS_SPACES, AREA, address_columns, address_keys, fingerprint, site_initials, stated_only, whole
 
 DIRECTIONS = frozenset({"north", "south", "east", "west", "northeast", "northwest", "southeast", "southwest"})
 
@@ -28,7 +28,7 @@ SPACES = {
     "name=": "written",
     "numbers": "number",  # floors, rooms, beds in the name
     "around": "word",  # what the name may mean besides: its site's initials, what it is part of
-    "wing": "wing",  # "side:north"
+    "wing": "wing",  # "direction:north", "floor:3"
     "wing.axes": "axis",
     "parent_name": "word",
     "within": "whole",  # the whole name of what it is part of
@@ -67,7 +67,7 @@ WEIGHTS = {
 def standardise(values: Values) -> Std:
     """A location's values as columns of tokens. ``parent_name``, if given, is compared; a parent's code is not."""
     name, parent = place(values.get("name")), place(values.get("parent_name"))
-    wings = [f"direction:{word}" for word in name.words if word in DIRECTIONS]
+    wings = [*(f"direction:{word}" for word in name.words if word in DIRECTIONS), *name.parts]
     single = len(name.words) == 1 and 2 <= len(name.words[0]) <= 5
     return stated_only({
         "name": name.words,
@@ -77,7 +77,7 @@ def standardise(values: Values) -> Std:
         "name=": fingerprint(values.get("name")),
         "numbers": name.numbers,
         "wing": wings,
-        "wing.axes": ["direction"] if wings else [],
+        "wing.axes": unique(wing.partition(":")[0] for wing in wings),
         "around": unique([*name.runs, *parent.words, *parent.runs]),
         "initials_of_site": site_initials(name, parent),
         "parent_name": parent.words,
@@ -120,7 +120,7 @@ RECIPE = Recipe(
         Same("npi", "NPI"),
         Names("name", "Name", alike_words, context="around", whole="name.whole"),
         Words("numbers", "Floor, room, bed", conflict="numbers in the name differ"),
-        Axes("wing", "Wing", conflict="directions differ"),
+        Axes("wing", "Wing, floor, building", conflict="it is another part"),
         Same("kind", "Type", conflict="types differ"),
         Words("parent_name", "Part of", alike_words, context="parent_around"),
         Words("parent_numbers", "Floor, wing of", context="numbers"),
@@ -135,4 +135,9 @@ RECIPE = Recipe(
         Same("cost_center", "Cost center"),
     ),
     policy=Policy("location", review_bits=-2.0, calibration=CALIBRATION, weights=WEIGHTS),
-)
+    tied={
+        "gln": ("gln",), "npi": ("npi",), "phone": ("phone",), "house": ("street", *AREA), "street": ("street",),
+        "place": (*AREA, "numbers"), "name": ("name", *AREA, "numbers", "parent_name"),
+        "words": ("name",), "word": ("name",),
+    },
+)  # fmt: skip

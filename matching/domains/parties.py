@@ -26,6 +26,8 @@ ADDRESS_SPACES = {
     "phone=": "written",
 }
 
+AREA = ("city", "state", "postcode", "area")  # fields that agree where a postcode or city does
+
 
 def fingerprint(*values: object) -> list[str]:
     """The text as it was written, in eight characters: enough to tell "the same" from "the same, reformatted"."""

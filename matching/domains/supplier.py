@@ -12,7 +12,7 @@ from ..resemblance import alike_words
 from ..standardise.identifiers import registered
 from ..standardise.organisations import organisation
 from ..standardise.text import unique
-from .parties import ADDRESS_SPACES, address_columns, address_keys, fingerprint, sites, stated_only, whole
+from .parties import ADDRESS_SPACES, AREA, address_columns, address_keys, fingerprint, sites, stated_only, whole
 
 IDENTIFIERS = {"duns": 9, "ein": 9, "lei": 0, "gln": 0, "npi": 0}
 
@@ -103,4 +103,9 @@ RECIPE = Recipe(
         Same("site", "Web or mail host"),
     ),
     policy=Policy("supplier", review_bits=-2.0, calibration=CALIBRATION, weights=WEIGHTS),
-)
+    tied={
+        **{name: (name,) for name in (*IDENTIFIERS, "site", "phone")},
+        "house": ("street", *AREA), "street": ("street",),
+        "words": ("name",), "word": ("name",), "name": ("name", *AREA), "initials": ("name", *AREA),
+    },
+)  # fmt: skip

@@ -3,3 +3,8 @@
 Every function here is pure and total: it takes text (or nothing) and returns a small, JSON-serialisable value; what it
 can't read it leaves out, because absent is "not stated", never "different".
 """
+
+VERSION = 2
+"""Of what ``Recipe.standardise`` and ``Recipe.keys`` make of a record. Raised with every change of that: what is stored
+was made with the version of its time, and is then made anew.
+"""

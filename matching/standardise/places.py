@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from .dictionaries import dictionary
 from .organisations import Name, read
-from .text import stated, unique
+from .text import expand, stated, unique
 
 _GLUED = re.compile(r"\b(\d+)(?:st|nd|rd|th)?\s?-?(ne|nw|se|sw|n|s|e|w)\b|\b(\d+)(?:st|nd|rd|th)\b")
 _DIRECTION_FIRST = re.compile(r"\b(n|s|e|w)(\d+)\b")
@@ -16,6 +16,7 @@ _NUMBER = re.compile(r"^[a-z]?\d+[a-z]?$")
 _LETTERED = re.compile(r"\b(bed|room|rm|tower|wing|building|bldg|unit|suite|dock|pod|bay|zone)\s([a-z])\b")
 _ACRONYM = re.compile(r"(?=[a-z]{3,5}$)(?:[^aeiou]*[aeiou]?[^aeiou]*)")  # at most one vowel: "hfmc", "soh"
 _SEGMENT = re.compile(r"\s-\s|[,(;]")
+_NUMBERED = frozenset("floor level room bed building tower suite wing pod bay dock".split())
 _LABOR = re.compile(r"\bl\s?[&+/]\s?d\b")
 _MEDSURG = re.compile(r"\bmed\s?[/&-]\s?surg\b|\bm/s\b")
 
@@ -26,6 +27,7 @@ class Place:
 
     words: list[str] = field(default_factory=list)
     numbers: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)  # numbers with what they number: "floor:3"
     initials: str = ""
     runs: list[str] = field(
         default_factory=list
@@ -63,7 +65,17 @@ def place(value: object, *dictionaries: str) -> Place:
     name: Name = read(_untangle(text), *dictionaries)
     numbers = unique(_number(word) for word in name.words if _is_number(word))
     words = [word for word in name.words if not _is_number(word)]
-    return Place(words, numbers, name.initials, _runs(text, dictionaries), _acronyms(text, dictionaries))
+    parts = _parts([word for raw in name.raw for word in expand(raw, dictionaries)])
+    return Place(words, numbers, parts, name.initials, _runs(text, dictionaries), _acronyms(text, dictionaries))
+
+
+def _parts(words: list[str]) -> list[str]:
+    """ "Building 2 Floor 3" → "building:2", "floor:3"; "3rd Floor" → "floor:3"."""
+    found = []
+    for before, word, behind in zip(["", *words], words, [*words[1:], ""], strict=False):
+        if _is_number(word) and (before in _NUMBERED or behind == "floor"):
+            found.append(f"{before if before in _NUMBERED else behind}:{_number(word)}")
+    return unique(found)
 
 
 def _is_number(word: str) -> bool:

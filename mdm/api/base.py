@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
 
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.http import http_date
 from rest_framework import serializers
 from rest_framework.exceptions import MethodNotAllowed, ValidationError
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from mdm import access
+from mdm.api import conditional
+from mdm.api.json import dumps
 from mdm.models import User
 
 Input = TypeVar("Input", bound="Strict")
@@ -29,6 +36,47 @@ class DirectView(APIView):
             raise MethodNotAllowed(request.method or "")
         handler: Callable[..., HttpResponseBase] = getattr(self, request.method.lower())
         return handler(request, *args, **kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class Deprecated:
+    """An operation that will go: since when it is discouraged, when it goes, and where to read what to use instead."""
+
+    since: dt.datetime
+    sunset: dt.datetime
+    link: str = "https://github.com/concord-mdm/concord/blob/main/docs/api.md#versions"
+
+
+class View(APIView):
+    """Base of the API's views. Answers to GET carry an ETag, and 304 to whoever has that answer already."""
+
+    permission: ClassVar[str] = access.DEFAULT
+    deprecated: ClassVar[Deprecated | None] = None
+    # the view that each method comes from, where an address reads and writes: it has that method's own declarations
+    parts: ClassVar[dict[str, type[View]]] = {}
+
+    @classmethod
+    def with_writes(cls, **parts: type[View]) -> type[View]:
+        """This view with more methods: ``post=…``, ``patch=…``. Each needs its own permission as well as this one's."""
+        made = type(cls.__name__, (*parts.values(), cls), {"permission": cls.permission})
+        made.parts = {name.upper(): part for name, part in parts.items()} | {"GET": cls}  # type: ignore[attr-defined]
+        return made
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if (part := self.parts.get(request.method or "")) is not None:
+            access.check(request.user, part.permission)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        made = super().finalize_response(request, response, *args, **kwargs)
+        if self.deprecated:
+            made["Deprecation"] = f"@{int(self.deprecated.since.timestamp())}"
+            made["Sunset"] = http_date(self.deprecated.sunset.timestamp())
+            made["Link"] = f'<{self.deprecated.link}>; rel="deprecation"'
+        if request.method == "GET" and made.status_code == 200 and not made.streaming:
+            made.render()
+            return conditional.unless_known(request._request, made)
+        return made
 
 
 class Strict(serializers.Serializer[Any]):
@@ -57,3 +105,14 @@ def actor(request: Request) -> User:
     """Who acts; ``AccessControl`` has seen to it that somebody does."""
     user: User = request.user  # type: ignore[assignment]  # never anonymous here
     return user
+
+
+def reason_field() -> serializers.CharField:
+    return serializers.CharField(max_length=500, help_text="Why. It is kept with the change.")
+
+
+def expected_etag(request: Request, current: Any) -> None:
+    """Refuse the write if its If-Match names another state of the resource than ``current``, its representation."""
+    wanted = request.META.get("HTTP_IF_MATCH")
+    if wanted and not conditional.matches(wanted, conditional.etag(dumps(current))):
+        raise conditional.PreconditionFailed

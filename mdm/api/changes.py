@@ -1,4 +1,4 @@
-"""``/api/v1/changes``: the feed of what changed. ``/api/v1/change-requests``: what waits for a second person."""
+"""``/api/v1/change-requests``: what waits for a second person."""
 
 from __future__ import annotations
 
@@ -9,73 +9,13 @@ from django.urls import path
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from mdm import permissions
 from mdm.api import examples, paging
-from mdm.api.base import Strict, actor
+from mdm.api.base import Strict, View, actor
 from mdm.exceptions import NotFound
-from mdm.models import ChangeEvent, ChangeRequest, DomainName, User
+from mdm.models import ChangeRequest, User
 from mdm.services import requests
-
-
-class FeedQuery(Strict):
-    after = serializers.IntegerField(
-        min_value=0, max_value=2**63 - 1, default=0, help_text="The position you have read."
-    )
-    limit = serializers.IntegerField(min_value=1, max_value=1000, default=200)
-    domain = serializers.ChoiceField(choices=DomainName.choices, required=False)
-
-
-class ChangeShape(serializers.Serializer[Any]):
-    position = serializers.IntegerField()
-    id = serializers.CharField(help_text="Public id of the golden record.")
-    domain = serializers.CharField()
-    version = serializers.IntegerField()
-    kind = serializers.CharField(help_text="created, updated, published, retired, merged or unmerged.")
-    changed = serializers.ListField(child=serializers.CharField())
-    merged_into = serializers.CharField(allow_null=True, help_text="The survivor, as of now.")
-    change_id = serializers.UUIDField(help_text="Shared by everything that one action changed: both sides of a merge.")
-    recorded_at = serializers.DateTimeField()
-
-
-class Feed(serializers.Serializer[Any]):
-    changes = ChangeShape(many=True)
-    position = serializers.IntegerField(help_text="Send it as `after` next time.")
-    more = serializers.BooleanField(help_text="There is more to read already.")
-
-
-class ChangeFeed(APIView):
-    """Changes of published records in the order of their commits, without gaps. Store `position`, and ask again."""
-
-    permission = permissions.VIEW
-    tag, operation = "Changes", "changes_feed"
-    query, answer, answer_example = FeedQuery, Feed, examples.FEED
-
-    def get(self, request: Request) -> Response:
-        query = FeedQuery.of_query(request)
-        events = ChangeEvent.objects.filter(position__gt=query["after"], published=True).order_by("position")
-        if domain := query.get("domain"):
-            events = events.filter(record__domain=domain)
-        rows = list(events.select_related("record__merged_into")[: query["limit"] + 1])
-        shown, more = rows[: query["limit"]], len(rows) > query["limit"]
-        position = shown[-1].position if shown else query["after"]
-        return Response({"changes": [_change(event) for event in shown], "position": position, "more": more})
-
-
-def _change(event: ChangeEvent) -> dict[str, Any]:
-    record = event.record
-    return {
-        "position": event.position,
-        "id": record.public_id,
-        "domain": record.domain,
-        "version": event.version,
-        "kind": event.kind,
-        "changed": event.changed,
-        "merged_into": record.merged_into and record.merged_into.public_id,
-        "change_id": event.change_id,
-        "recorded_at": event.recorded_at,
-    }
 
 
 class RequestQuery(paging.PageQuery):
@@ -84,7 +24,7 @@ class RequestQuery(paging.PageQuery):
 
 class ChangeRequestShape(serializers.Serializer[Any]):
     id = serializers.IntegerField()
-    kind = serializers.CharField(help_text="merge, retire, guarded_value or policy.")
+    kind = serializers.CharField(help_text="merge, retire, guarded_value, policy or substitute.")
     state = serializers.CharField()
     subject = serializers.CharField(allow_null=True, help_text="The golden record it is about.")
     other = serializers.CharField(allow_null=True)
@@ -99,7 +39,7 @@ class ChangeRequestShape(serializers.Serializer[Any]):
     decision_reason = serializers.CharField()
 
 
-class RequestList(APIView):
+class RequestList(View):
     """Change requests by age, a page at a time."""
 
     permission = permissions.VIEW
@@ -117,7 +57,7 @@ class RequestList(APIView):
         return Response({"results": [show(row) for row in rows], "next": cursor})
 
 
-class RequestDetail(APIView):
+class RequestDetail(View):
     """One change request."""
 
     permission = permissions.VIEW
@@ -136,7 +76,7 @@ class Refusal(Strict):
     reason = serializers.CharField(max_length=500)
 
 
-class DecideRequest(APIView):
+class DecideRequest(View):
     """Base of the three answers to a change request."""
 
     tag = "Change requests"
@@ -209,7 +149,6 @@ def show(request: ChangeRequest) -> dict[str, Any]:
 
 
 ROUTES = [
-    path("changes", ChangeFeed.as_view(), name="changes"),
     path("change-requests", RequestList.as_view(), name="change-request-list"),
     path("change-requests/<int:pk>", RequestDetail.as_view(), name="change-request-detail"),
     path("change-requests/<int:pk>/approve", ApproveRequest.as_view(), name="change-request-approve"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,24 +13,52 @@ from rest_framework import serializers
 from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 
 from mdm import lookup, permissions
-from mdm.api import examples, problems
+from mdm.api import conditional, examples, problems
 from mdm.api.base import DirectView
-from mdm.api.json import MEDIA_TYPE, loads, response
+from mdm.api.json import MEDIA_TYPE, dumps, loads, response
 from mdm.exceptions import ConcordError
+from mdm.freshness import Remembered, fresh
+from mdm.lookup import today
 
 MAX_BATCH = 10_000
+
+answers: Remembered[tuple[bytes, str]] = Remembered()  # bodies with their ETags
 
 
 class LookupQuery(serializers.Serializer[Any]):
     to = serializers.CharField(required=False, help_text="Code system whose codes you want, e.g. ehr-item.")
     as_of = serializers.DateField(required=False, help_text="The day it should be right for; left out: today.")
     known_at = serializers.DateTimeField(required=False, help_text="As Concord knew it then; left out: now.")
+    uom = serializers.CharField(
+        required=False, max_length=lookup.MAX_UOM, help_text="Unit you ask about, if it isn't the code's own."
+    )
+    site = serializers.CharField(
+        required=False, max_length=20, help_text="Public id of a location: leaves out the substitutes of others."
+    )
 
 
 class TargetCode(serializers.Serializer[Any]):
     code = serializers.CharField()
     uom = serializers.CharField(help_text="Unit that the system counts this code in; empty if it names none.")
     preferred = serializers.BooleanField(help_text="The one to use where several codes fit.")
+    factor = serializers.CharField(
+        allow_null=True,
+        help_text='How many of this unit one of the unit asked about is: a whole number, or a fraction as "1/12".',
+    )
+    no_factor = serializers.CharField(
+        allow_null=True, help_text="Why there is no factor. Null where there is one, and of records without units."
+    )
+
+
+class SubstituteShape(serializers.Serializer[Any]):
+    id = serializers.CharField(help_text="Public id of the other item.")
+    name = serializers.CharField()
+    factor = serializers.CharField(help_text="Base units of the substitute for one of the item that it replaces.")
+    site = serializers.CharField(allow_null=True, help_text="Public id of the location where it holds; null: anywhere.")
+    valid_from = serializers.DateField()
+    valid_to = serializers.DateField(allow_null=True, help_text="Exclusive. Null: until it is ended.")
+    reason = serializers.CharField()
+    approver = serializers.CharField()
 
 
 class Lookup(serializers.Serializer[Any]):
@@ -45,6 +74,8 @@ class Lookup(serializers.Serializer[Any]):
     redirected_from = serializers.CharField(allow_null=True, help_text="The merged record that the code named.")
     to = serializers.CharField(allow_null=True)
     codes = TargetCode(many=True, help_text="Preferred first; empty when the record has no code there.")
+    substitutes = SubstituteShape(many=True, help_text="Items in force that may be used in its place.")
+    replaces = SubstituteShape(many=True, help_text="Items in whose place it may be used.")
 
 
 class BatchQuery(LookupQuery):
@@ -73,7 +104,18 @@ class CrosswalkLookup(DirectView):
     answer_example = examples.LOOKUP
 
     def get(self, request: HttpRequest, code_system: str, code: str) -> HttpResponse:
-        return response(lookup.resolve(code_system, code, **_options(request.GET.dict())))
+        key = code_system, code, request.META["QUERY_STRING"], today()
+        version = fresh.now()
+        known = None if version is None else answers.get(key, version)
+        if known is None:
+            (found,) = lookup.facts(code_system, [code], **_options(request.GET.dict()))
+            if isinstance(found, ConcordError):
+                raise found
+            body = dumps(found)
+            known = body, conditional.etag(body)
+            if version is not None:
+                answers.put(key, known, version)
+        return conditional.answer(request, *known)
 
 
 class CrosswalkBatch(DirectView):
@@ -86,12 +128,12 @@ class CrosswalkBatch(DirectView):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         system, codes, options = _batch(request)
-        found = lookup.resolve_many(system, codes, **options)
+        found = lookup.facts(system, codes, **options)
         outcomes = [_outcome(code, outcome) for code, outcome in zip(codes, found, strict=True)]
         return response({"found": sum(o["found"] for o in outcomes), "outcomes": outcomes})
 
 
-def _outcome(code: object, outcome: lookup.Outcome) -> dict[str, Any]:
+def _outcome(code: object, outcome: lookup.Facts | ConcordError) -> dict[str, Any]:
     if isinstance(outcome, ConcordError):
         return {"code": code, "found": False, "problem": problems.of(outcome)}
     return {"code": code, "found": True, "result": outcome}
@@ -119,8 +161,20 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(name: str, value: object) -> str:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or "\0" in value:
         raise ValidationError({name: "The slug of a code system is needed, e.g. erp-item."})
+    return value
+
+
+def _unit(name: str, value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value.strip()) <= lookup.MAX_UOM:
+        raise ValidationError({name: f"A unit is a text of up to {lookup.MAX_UOM} characters, e.g. BX."})
+    return value.strip()
+
+
+def _site(name: str, value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[\w-]{1,20}", value, re.ASCII):
+        raise ValidationError({name: "The public id of a location is needed, e.g. MDM-LO-000001."})
     return value
 
 
@@ -142,7 +196,9 @@ def _instant(name: str, value: object) -> dt.datetime:
         raise ValidationError({name: text}) from None
 
 
-OPTIONS: dict[str, Callable[[str, object], Any]] = {"to": _text, "as_of": _day, "known_at": _instant}
+OPTIONS: dict[str, Callable[[str, object], Any]] = {
+    "to": _text, "as_of": _day, "known_at": _instant, "uom": _unit, "site": _site,
+}  # fmt: skip
 
 ROUTES = [
     path("crosswalk/batch", CrosswalkBatch.as_view(), name="crosswalk-batch"),

@@ -20,7 +20,20 @@ LOOKUP: Json = {
     "name": "CATHETER FOLEY 16FR",
     "redirected_from": None,
     "to": "ehr-item",
-    "codes": [{"code": "ITM-88", "uom": "EA", "preferred": True}],
+    "codes": [{"code": "ITM-88", "uom": "EA", "preferred": True, "factor": "12", "no_factor": None}],
+    "substitutes": [
+        {
+            "id": "MDM-IT-000456",
+            "name": "CATHETER FOLEY 16FR LATEX-FREE",
+            "factor": "1",
+            "site": None,
+            "valid_from": "2026-11-01",
+            "valid_to": "2027-02-01",
+            "reason": "Back order",
+            "approver": "ruth",
+        }
+    ],
+    "replaces": [],
 }
 UNKNOWN_CODE: Json = {
     "type": "urn:concord:problem:unknown-code",
@@ -56,6 +69,92 @@ def _golden(domain: str, number: int, code: str, attributes: Json) -> Json:
 
 
 _MEDLINE = {"id": "MDM-SU-000001", "name": "MEDLINE INDUSTRIES"}
+
+CODE_SYSTEM: Json = {
+    "code_system": "erp-item",
+    "system": "erp",
+    "domain": "item",
+    "kind": "primary",
+    "unique": True,
+    "normaliser": "trim",
+    "units": {"KAR": "CA"},
+}
+UNMAPPED: Json = {"code": "4711", "uom": "BX", "id": "MDM-IT-000123", "name": "CATHETER", "state": "unmapped"}
+RECORD_CODES: Json = {
+    "id": "MDM-IT-000123",
+    "domain": "item",
+    "status": "live",
+    "name": "CATHETER FOLEY 16FR",
+    "redirected_from": None,
+    "codes": [
+        {
+            "code_system": "erp-item",
+            "code": "4711",
+            "uom": "BX",
+            "preferred": True,
+            "valid_from": None,
+            "valid_to": None,
+            "factor": None,
+            "no_factor": None,
+        }
+    ],
+    "substitutes": [],
+    "replaces": [],
+}
+PERIOD: Json = {
+    "code_system": "erp-item",
+    "code": "4711",
+    "golden": "MDM-IT-000123",
+    "valid_from": None,
+    "valid_to": "2026-05-03",
+    "uom": "BX",
+    "known_from": "2026-11-26T14:00:00Z",
+}
+SUBSTITUTION: Json = {
+    "id": 7,
+    "item": "MDM-IT-000123",
+    "substitute": "MDM-IT-000456",
+    "factor": "1",
+    "site": None,
+    "valid_from": "2026-11-01",
+    "valid_to": "2027-02-01",
+    "reason": "Back order",
+    "approver": "ruth",
+    "approved_at": "2026-11-01T08:00:00Z",
+    "in_force": True,
+    "ended_at": None,
+    "ended_by": None,
+    "end_reason": "",
+}
+EXPORT: Json = {
+    "id": "2b0c6f0e-6f35-4c39-9c43-5c8a0d1f9a11",
+    "domain": "item",
+    "format": "ndjson",
+    "state": "done",
+    "requested_at": "2026-11-26T14:00:00Z",
+    "finished_at": "2026-11-26T14:01:00Z",
+    "records": 120000,
+    "size": 96000000,
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "position": 88120,
+    "file": "/api/v1/exports/2b0c6f0e-6f35-4c39-9c43-5c8a0d1f9a11/file",
+    "error": "",
+}
+
+PROVENANCE: Json = {
+    "id": "MDM-IT-000123",
+    "version": 3,
+    "provenance": [
+        {
+            "path": "brand",
+            "value": "HALDEN",
+            "system": "erp",
+            "reason": "most trusted",
+            "at": "2026-05-03T14:00:00+00:00",
+            "others": [{"value": "Halden Medical", "system": "scm", "at": "2026-01-01T00:00:00+00:00"}],
+        }
+    ],
+}
 
 GOLDEN: dict[str, Json] = {
     "item": _golden(
@@ -162,6 +261,7 @@ FEED: Json = {
         {
             "position": 1041,
             "id": "MDM-IT-000123",
+            "ids": ["MDM-IT-000123"],
             "domain": "item",
             "version": 3,
             "kind": "updated",

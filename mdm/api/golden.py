@@ -5,20 +5,23 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db.models import Q, QuerySet
-from django.urls import URLPattern, path
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from mdm import permissions
+from mdm import as_of, permissions
 from mdm.api import examples, paging
+from mdm.api.base import Strict, View
 from mdm.api.shapes import SHAPES
-from mdm.canonical import DOMAINS, Domain
+from mdm.canonical import Domain
 from mdm.exceptions import NotFound
 from mdm.lookup import code_systems
 from mdm.models import AuditEntry, ChangeEvent, Crosswalk, GoldenRecord
-from mdm.services import publish
+from mdm.services import publish, split
+
+FIELDS = serializers.CharField(
+    required=False, max_length=2000, help_text="Names of the attributes to answer with, separated by commas; else all."
+)
 
 
 class GoldenQuery(paging.PageQuery):
@@ -26,11 +29,35 @@ class GoldenQuery(paging.PageQuery):
     name = serializers.CharField(required=False, help_text="Records whose name holds every one of these words.")
     code_system = serializers.CharField(required=False, help_text="Together with `code`.")
     code = serializers.CharField(required=False, help_text="Records that have this code in `code_system` now.")
+    changed_since = serializers.DateTimeField(
+        required=False, help_text="Records that changed at or since this instant."
+    )
+    fields = FIELDS  # type: ignore[assignment]  # the parameter's name
 
     def validate(self, query: dict[str, Any]) -> dict[str, Any]:
         if ("code" in query) != ("code_system" in query):
             raise serializers.ValidationError("code and code_system belong together.")
         return query
+
+
+class GoldenDetailQuery(Strict):
+    as_of = serializers.DateTimeField(required=False, help_text="The record as it was at this instant; left out: now.")
+    fields = FIELDS  # type: ignore[assignment]  # the parameter's name
+
+
+class Reason(serializers.Serializer[Any]):
+    path = serializers.CharField()
+    value = serializers.JSONField(allow_null=True, help_text="What survived; null for lists of children.")
+    system = serializers.CharField(allow_null=True, help_text="The system, or the person, that it comes from.")
+    reason = serializers.CharField(help_text="Why this one.")
+    at = serializers.CharField(allow_null=True, help_text="Of when it is.")
+    others = serializers.ListField(child=serializers.DictField(), help_text="What was said otherwise, and by whom.")
+
+
+class ProvenanceShape(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    version = serializers.IntegerField()
+    provenance = Reason(many=True)
 
 
 class Version(serializers.Serializer[Any]):
@@ -44,7 +71,7 @@ class Version(serializers.Serializer[Any]):
     reason = serializers.CharField(allow_null=True)
 
 
-class GoldenView(APIView):
+class GoldenView(View):
     permission = permissions.VIEW
     domain: ClassVar[Domain]
 
@@ -63,16 +90,42 @@ class GoldenList(GoldenView):
         rows = list(matching.order_by("name", "pk").only("pk", "name")[: query["limit"] + 1])
         records, cursor = paging.page(rows, query, scope, lambda record: [record.name, record.pk])
         shown = publish.payloads([record.pk for record in records])
-        return Response({"results": [shown[record.pk] for record in records], "next": cursor})
+        return Response({"results": [_sparse(shown[record.pk], query) for record in records], "next": cursor})
 
 
 class GoldenDetail(GoldenView):
-    description = "One golden record. A merged id answers with its survivor and `redirected_from`."
+    description = (
+        "One golden record. A merged id answers with its survivor and `redirected_from`; with `as_of` it answers as it "
+        "was, under its own id."
+    )
+    query = GoldenDetailQuery
 
     def get(self, request: Request, public_id: str) -> Response:
-        asked = _record(self.domain, public_id)
+        query = GoldenDetailQuery.of_query(request)
+        asked = find_record(self.domain, public_id)
+        if instant := query.get("as_of"):
+            return Response(_sparse(as_of.payload(asked, instant), query))
         shown = publish.payload(asked.survivor)
-        return Response(shown if asked.survivor == asked else shown | {"redirected_from": asked.public_id})
+        if asked.survivor != asked:
+            shown["redirected_from"] = asked.public_id
+        elif parted := split.parted_from(asked):
+            shown["split_into"] = parted
+        return Response(_sparse(shown, query))
+
+
+class GoldenProvenance(GoldenView):
+    description = "Where each value comes from, why it survived, and what was said otherwise."
+    answer = ProvenanceShape
+    answer_example: ClassVar = examples.PROVENANCE
+
+    def get(self, request: Request, public_id: str) -> Response:
+        record = find_record(self.domain, public_id).survivor
+        said = [
+            {"path": path, **{name: why.get(name) for name in ("value", "system", "reason", "at")},
+             "others": why.get("others", [])}
+            for path, why in sorted(record.provenance.items())
+        ]  # fmt: skip
+        return Response({"id": record.public_id, "version": record.version, "provenance": said})
 
 
 class GoldenHistory(GoldenView):
@@ -82,7 +135,7 @@ class GoldenHistory(GoldenView):
 
     def get(self, request: Request, public_id: str) -> Response:
         query = paging.PageQuery.of_query(request)
-        record = _record(self.domain, public_id)
+        record = find_record(self.domain, public_id)
         events = ChangeEvent.objects.filter(record=record).order_by("-version")
         scope = f"history:{record.pk}"
         if key := paging.after(query, scope):
@@ -101,11 +154,26 @@ def _matching(domain: Domain, query: dict[str, Any]) -> QuerySet[GoldenRecord]:
         system = code_systems.get(query["code_system"])
         codes = Crosswalk.objects.filter(code_system=system, code=system.normalise(query["code"]), known_to=None)
         records = records.filter(pk__in=codes.values("golden"))
+    if since := query.get("changed_since"):
+        records = records.filter(updated_at__gte=since)
     return records
 
 
-def _record(domain: Domain, public_id: str) -> GoldenRecord:
-    published = GoldenRecord.objects.filter(domain=domain.name, approved_version__gt=0)
+def _sparse(shown: publish.Payload, query: dict[str, Any]) -> publish.Payload:
+    """Only the attributes that ``fields`` names; what isn't an attribute is always there."""
+    if not (names := query.get("fields")):
+        return shown
+    wanted = [name.strip() for name in names.split(",")]
+    if unknown := sorted(set(wanted) - set(shown["attributes"])):
+        known = ", ".join(shown["attributes"])
+        raise serializers.ValidationError({"fields": f"No attributes: {', '.join(unknown)[:200]}. Known are: {known}."})
+    return shown | {"attributes": {name: shown["attributes"][name] for name in wanted}}
+
+
+def find_record(domain: Domain, public_id: str, *, drafts: bool = False) -> GoldenRecord:
+    published = GoldenRecord.objects.filter(domain=domain.name)
+    if not drafts:
+        published = published.filter(approved_version__gt=0)
     record = published.filter(public_id=public_id).select_related("merged_into").first()
     if record is None:
         raise NotFound(f"There is no {domain.label.lower()} {public_id[:40]}.")
@@ -129,25 +197,16 @@ def _of(view: type[GoldenView], domain: Domain, **declared: Any) -> Any:
     """The view for one domain, described with that domain's shape."""
     word = view.__name__.removeprefix("Golden")
     own = {"domain": domain, "tag": domain.plural, "operation": f"{domain.name}_{word.lower()}"}
-    return type(f"{SHAPES[domain.name].__name__}{word}View", (view,), own | declared).as_view()  # type: ignore[attr-defined]
+    return type(f"{SHAPES[domain.name].__name__}{word}View", (view,), own | declared)
 
 
-def routes(domain: Domain) -> list[URLPattern]:
+def reads(domain: Domain) -> dict[str, type[View]]:
+    """The views of a domain by what they show; ``mdm.api.actions`` serves them with the writes beside them."""
     shape, example = SHAPES[domain.name], examples.GOLDEN[domain.name]
-    word = domain.plural.lower().replace(" ", "-")
-    listed = _of(
-        GoldenList,
-        domain,
-        answer=paging.page_of(shape, f"{shape.__name__}Page"),
-        answer_example={"results": [example], "next": None},
-    )
-    detail = _of(GoldenDetail, domain, answer=shape, answer_example=example)
-    history = _of(GoldenHistory, domain)
-    return [
-        path(word, listed, name=f"{word}-list"),
-        path(f"{word}/<slug:public_id>", detail, name=f"{word}-detail"),
-        path(f"{word}/<slug:public_id>/history", history, name=f"{word}-history"),
-    ]
-
-
-ROUTES = [route for domain in DOMAINS.values() for route in routes(domain)]
+    page = paging.page_of(shape, f"{shape.__name__}Page")
+    return {
+        "list": _of(GoldenList, domain, answer=page, answer_example={"results": [example], "next": None}),
+        "detail": _of(GoldenDetail, domain, answer=shape, answer_example=example),
+        "history": _of(GoldenHistory, domain),
+        "provenance": _of(GoldenProvenance, domain),
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -21,10 +22,37 @@ def dumps(data: Any) -> bytes:
 
 
 def loads(body: bytes) -> Any:
+    """Raises ``ParseError`` for what isn't JSON, and for objects that say a name twice: one of two would be lost."""
     try:
-        return orjson.loads(body)
+        parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise ParseError(f"The body is not JSON: {error}.") from None
+    if body.count(b":") != _names(parsed):  # a name said twice, or a colon in a text
+        try:
+            json.loads(body, object_pairs_hook=_once)
+        except RecursionError:
+            raise ParseError("The body is nested too deeply.") from None
+    return parsed
+
+
+def _names(value: Any) -> int:
+    """How many names the objects in a parsed value have."""
+    count, left = 0, [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            count += len(one)
+            left += one.values()
+        elif isinstance(one, list):
+            left += [item for item in one if isinstance(item, dict | list)]
+    return count
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ParseError(f"An object says the name {twice[:40]!r} twice. Say each once.")
 
 
 def response(data: Any, status: int = 200, content_type: str = MEDIA_TYPE) -> HttpResponse:

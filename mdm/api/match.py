@@ -10,11 +10,10 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from mdm import permissions
 from mdm.api import examples
-from mdm.api.base import Strict, actor
+from mdm.api.base import Strict, View, actor
 from mdm.api.work import SourceName
 from mdm.canonical import DOMAINS, Domain
 from mdm.exceptions import InvalidValue
@@ -116,7 +115,7 @@ class ExplainAnswer(serializers.Serializer[Any]):
     changes = WhatIfShape(many=True, help_text="What would have to change, what suffices by itself first.")
 
 
-class FindMatches(APIView):
+class FindMatches(View):
     description = (
         "The golden records that a record with these values would be compared with, ranked as the resolver ranks them, "
         "each with the evidence of its score. Nothing is saved."
@@ -142,7 +141,7 @@ class FindMatches(APIView):
         return Response(show_found(found))
 
 
-class ExplainPair(APIView):
+class ExplainPair(View):
     description = (
         "Why two records are one, or are not: the evidence with weights that add up to the score, what forbids a link, "
         "and what would have to change. Of golden records the source records that are most alike are compared."
@@ -227,7 +226,7 @@ def _side(side: Side, compared: SourceRecord) -> dict[str, Any]:
     return {"asked": side.name, "id": golden and golden.public_id, "source": _source(compared)}
 
 
-def _of(view: type[APIView], domain: Domain, word: str) -> Any:
+def _of(view: type[View], domain: Domain, word: str) -> Any:
     own = {"domain": domain, "tag": domain.plural, "operation": f"{domain.name}_{word}"}
     return type(f"{domain.label.title().replace(' ', '')}{view.__name__}", (view,), own).as_view()  # type: ignore[attr-defined]
 

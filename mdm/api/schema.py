@@ -6,8 +6,10 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample
 
+from mdm.api.base import Strict
 from mdm.api.json import PROBLEM_TYPE
 
 PROBLEM = {
@@ -38,11 +40,13 @@ class Schema(AutoSchema):
     """Reads what a view declares about itself.
 
     ``tag`` and ``operation``; ``query`` and ``body``, the serializers of its input; ``answer``, the serializer of its
-    output; ``body_example`` and ``answer_example``; ``description`` where the docstring doesn't serve.
+    output with ``status``, or ``media`` of what isn't JSON; ``proposal``, that of its output where a second person
+    must approve; ``body_example`` and ``answer_example``; ``description`` where the docstring doesn't serve.
     """
 
     def declared(self, name: str) -> Any:
-        return getattr(self.view, name, None)
+        parts: dict[str, Any] = getattr(self.view, "parts", {})
+        return getattr(parts.get(self.method, self.view), name, None)
 
     def get_tags(self) -> list[str]:
         return [self.declared("tag") or "Concord"]
@@ -60,14 +64,34 @@ class Schema(AutoSchema):
         return self.declared("body")
 
     def get_response_serializers(self) -> Any:
-        return {200: self.declared("answer")}
+        shape = self.declared("answer")
+        if self.declared("status") == 204:
+            return {204: None}
+        if shape is None:  # a stream or a file
+            return {(200, self.declared("media")): OpenApiTypes.STR}
+        proposed = {202: self.declared("proposal")} if self.declared("proposal") else {}
+        return {self.declared("status") or 200: shape} | proposed
 
     def get_examples(self) -> list[OpenApiExample]:
         sent, answered = self.declared("body_example"), self.declared("answer_example")
         return [
             *([OpenApiExample("Request", sent, request_only=True)] if sent is not None else []),
-            *([OpenApiExample("Answer", answered, response_only=True)] if answered is not None else []),
+            *([self._answered(answered)] if answered is not None else []),
         ]
+
+    def _answered(self, example: Any) -> OpenApiExample:
+        status = str(self.declared("status") or 200)
+        return OpenApiExample("Answer", example, response_only=True, status_codes=[status])
+
+    def _map_basic_serializer(self, serializer: Any, direction: str) -> Any:
+        """Input that refuses names it doesn't know says so."""
+        mapped = super()._map_basic_serializer(serializer, direction)
+        if isinstance(serializer, Strict):
+            mapped["additionalProperties"] = False
+        return mapped
+
+    def is_deprecated(self) -> bool:
+        return bool(self.declared("deprecated"))
 
 
 class RequestUserScheme(OpenApiAuthenticationExtension):

@@ -9,11 +9,10 @@ from django.urls import path
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from mdm import permissions
 from mdm.api import examples
-from mdm.api.base import Strict
+from mdm.api.base import Strict, View
 from mdm.models import DomainName
 from mdm.search import LENGTH, STATUSES, Hit, search
 
@@ -46,7 +45,7 @@ class SearchAnswer(serializers.Serializer[Any]):
     results = HitShape(many=True, help_text="Best first.")
 
 
-class Search(APIView):
+class Search(View):
     """Records that a text may mean: words in any order, abbreviated, misspelt or unfinished, sizes in any unit, codes
     of any system, ids. Best first; drafts and retired records come after live ones that are as good.
     """

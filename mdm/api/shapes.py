@@ -67,6 +67,9 @@ def golden(domain: Domain) -> Shape:
         "merged_into": serializers.CharField(allow_null=True),
         "codes": Code(many=True),
         "attributes": _shape(f"{name}Attributes", domain.fields)(),
+        "split_into": serializers.ListField(
+            child=serializers.CharField(), required=False, help_text="Records that were split off from this one."
+        ),
         "redirected_from": serializers.CharField(required=False, help_text="The merged id that was asked for."),
     }
     return type(name, (serializers.Serializer,), fields)

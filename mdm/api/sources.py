@@ -10,11 +10,10 @@ from django.urls import path
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from mdm import permissions
 from mdm.api import examples
-from mdm.api.base import Strict, actor
+from mdm.api.base import Strict, View, actor
 from mdm.api.problems import leaves
 from mdm.exceptions import InvalidValue
 from mdm.lookup import code_systems
@@ -84,7 +83,7 @@ class _Read:
     problems: Sequence[Problem] = ()
 
 
-class SubmitRecords(APIView):
+class SubmitRecords(View):
     """Send records of one of your code systems. Good ones are kept whatever the others are; repeating is harmless."""
 
     permission = permissions.SUBMIT

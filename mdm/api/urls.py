@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from django.urls import include, path, re_path
 
-from mdm.api import changes, crosswalk, docs, golden, match, search, sources, work
+from mdm.api import actions, changes, crosswalk, docs, exports, feed, match, records, search, sources, systems, work
 
-# match before golden: it answers under what would else be read as a record's id
+# match before golden records and periods before codes: they answer under what would else be read as an id or a code
 v1 = [
-    *crosswalk.ROUTES, *search.ROUTES, *match.ROUTES, *golden.ROUTES, *changes.ROUTES, *work.ROUTES, *sources.ROUTES,
+    *systems.ROUTES, *crosswalk.ROUTES, *records.ROUTES, *search.ROUTES, *match.ROUTES, *actions.ROUTES,
+    *feed.ROUTES, *changes.ROUTES, *work.ROUTES, *sources.ROUTES, *exports.ROUTES,
 ]  # fmt: skip
 
 urlpatterns = [
     path("v1/", include((v1, "v1"))),
     path("schema/", docs.Description.as_view(), name="schema"),
     path("docs/", docs.Documentation.as_view(), name="docs"),
-    re_path(r"^.*$", docs.nothing_here, name="nothing-here"),
+    re_path(r"^[\s\S]*$", docs.nothing_here, name="nothing-here"),
 ]

@@ -9,11 +9,10 @@ from django.urls import path
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from mdm import permissions
 from mdm.api import examples, paging
-from mdm.api.base import Strict, actor
+from mdm.api.base import Strict, View, actor
 from mdm.exceptions import NotFound
 from mdm.models import DomainName, GoldenRecord, Relation, User, WorkItem
 from mdm.services import review
@@ -61,7 +60,7 @@ class WorkItemDetailShape(WorkItemShape):
     )
 
 
-class WorkList(APIView):
+class WorkList(View):
     """Work items by age, a page at a time."""
 
     permission = permissions.VIEW
@@ -78,7 +77,7 @@ class WorkList(APIView):
         return Response({"results": [show(item) for item in rows], "next": cursor})
 
 
-class WorkDetail(APIView):
+class WorkDetail(View):
     """One work item with its candidates and their evidence."""
 
     permission = permissions.VIEW
@@ -121,7 +120,7 @@ class Comment(Strict):
     text = serializers.CharField(max_length=2000)
 
 
-class Decide(APIView):
+class Decide(View):
     """Base of the decisions: read the body, call the review service, show what became of the item."""
 
     permission = permissions.DECIDE

@@ -26,7 +26,9 @@ class Migration(migrations.Migration):
             model_name="sourcerecord",
             name="dictionaries",
             field=models.PositiveIntegerField(
-                db_default=0, default=0, help_text="Version of the hospital's own words that it was standardised with."
+                db_default=0,
+                default=0,
+                help_text="What it was standardised with: versions of the engine's reading and of own words.",
             ),
         ),
         migrations.AlterField(

@@ -1,6 +1,7 @@
 """One module per idea; everything is importable from here."""
 
 from mdm.models.access import SYSTEM_USERNAME, ApiKey, User
+from mdm.models.api import DomainExport, StoredAnswer, Touched
 from mdm.models.audit import AuditEntry
 from mdm.models.base import DomainName
 from mdm.models.bulk_run import BulkPart, BulkRun
@@ -23,6 +24,7 @@ from mdm.models.quality import QualityIssue, QualityMeasure
 from mdm.models.relation import Relation
 from mdm.models.search import SearchDocument, SearchWord
 from mdm.models.source import Ingest, PendingReference, SourceRecord, SourceRevision
+from mdm.models.substitution import Substitution
 from mdm.models.supplier import Supplier, SupplierAddress
 from mdm.models.work import Comment, WorkItem
 
@@ -52,6 +54,7 @@ __all__ = [
     "Crosswalk",
     "Delivered",
     "DictionaryEntry",
+    "DomainExport",
     "DomainName",
     "DomainOwnership",
     "Export",
@@ -77,9 +80,12 @@ __all__ = [
     "SourceRecord",
     "SourceRevision",
     "SourceSystem",
+    "StoredAnswer",
+    "Substitution",
     "Supplier",
     "SupplierAddress",
     "SupplierPart",
+    "Touched",
     "User",
     "WorkItem",
     "new_change_id",

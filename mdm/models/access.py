@@ -37,6 +37,7 @@ class User(AbstractUser):
 
     # While an API key speaks for the user: what its scopes and the user's roles both allow.
     granted: frozenset[str] | None = None
+    api_key: int = 0  # its id
 
     objects = Users()  # type: ignore[misc]
 

@@ -19,6 +19,7 @@ class ChangeRequest(models.Model):
         RETIRE = "retire", "Retire a golden record"
         GUARDED_VALUE = "guarded_value", "Change a guarded value"
         POLICY = "policy", "Change a policy"
+        SUBSTITUTE = "substitute", "Allow a substitute"
 
     class State(models.TextChoices):
         OPEN = "open", "Waiting for approval"

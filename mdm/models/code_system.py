@@ -66,6 +66,7 @@ class CodeSystem(models.Model):
         default="trim",
         choices=[
             ("trim", "Trim"),
+            ("upper", "Trim, in any case"),
             ("alnum", "Letters and digits"),
             ("digits", "Digits"),
             ("gtin", "GTIN, padded to 14 digits"),
@@ -74,6 +75,11 @@ class CodeSystem(models.Model):
     unique = models.BooleanField(
         default=True,
         help_text="One code means one record. Shared identifiers answer only when a single record has them.",
+    )
+    units = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text='Its words for units: {word in capitals: any spelling that Concord knows}, e.g. {"KAR": "CA"}.',
     )
     deduplicated = models.BooleanField(
         default=False, help_text="Declared free of duplicates: two of its codes never mean the same record."
@@ -99,4 +105,4 @@ class CodeSystem(models.Model):
             return digits.zfill(14) if self.normaliser == "gtin" and len(digits) in GTIN_LENGTHS else digits
         if self.normaliser == "alnum":
             return "".join(c for c in text if c.isalnum()).upper()
-        return text
+        return " ".join(text.split()).upper() if self.normaliser == "upper" else text

@@ -24,7 +24,9 @@ class Crosswalk(models.Model):
 
     code_system = models.ForeignKey(CodeSystem, on_delete=models.PROTECT, related_name="entries")
     code = models.CharField(max_length=120, help_text="Normalised by its code system.")
-    golden = models.ForeignKey(GoldenRecord, on_delete=models.PROTECT, related_name="codes")
+    golden = models.ForeignKey(  # its index: crosswalk_of_golden
+        GoldenRecord, on_delete=models.PROTECT, related_name="codes", db_index=False
+    )
     source = models.ForeignKey(SourceRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="codes")
     uom = models.CharField(max_length=12, blank=True)
     preferred = models.BooleanField(default=True)
@@ -58,6 +60,12 @@ class Crosswalk(models.Model):
                 fields=["code_system", "code"],
                 include=["golden", "uom", "preferred", "valid_from", "valid_to", "known_from", "known_to"],
                 name="crosswalk_lookup",
+            ),
+            # a record's codes in the target system: covering, too
+            models.Index(
+                fields=["golden", "code_system"],
+                include=["code", "uom", "preferred", "valid_from", "valid_to", "known_from", "known_to"],
+                name="crosswalk_of_golden",
             ),
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -26,6 +27,10 @@ class ChangeEvent(models.Model):
     published = models.BooleanField(help_text="The record is visible to targets at this version.")
     changed = models.JSONField(default=list, help_text="Names of the attributes that changed.")
     change_id = models.UUIDField()
+    others = models.JSONField(
+        default=list, blank=True, help_text="Public ids of the other records of a merge, unmerge or split."
+    )
+    folded = models.BooleanField(default=False, help_text="Told by another event of its change, which names it.")
     xid = models.BigIntegerField(help_text="The writing transaction, for the sequencer only.")
     position = models.BigIntegerField(null=True, blank=True, unique=True)
     recorded_at = models.DateTimeField()
@@ -33,7 +38,11 @@ class ChangeEvent(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [models.UniqueConstraint(fields=["record", "version"], name="change_event_one_per_version")]
-        indexes = [models.Index(fields=["xid"], name="change_event_unsequenced", condition=Q(position__isnull=True))]
+        indexes = [
+            models.Index(fields=["xid"], name="change_event_unsequenced", condition=Q(position__isnull=True)),
+            # what was merged with or split off from a record; few events name others
+            GinIndex(fields=["others"], name="change_event_others", condition=~Q(others=[])),
+        ]
 
     def __str__(self) -> str:
         return f"event {self.pk}"

@@ -65,6 +65,7 @@ class Frequencies(models.Model):
     version = models.PositiveIntegerField()
     records = models.PositiveIntegerField(help_text="Source records counted.")
     body = models.BinaryField(help_text="matching.Statistics as compressed JSON.")
+    common = models.BinaryField(default=b"", help_text="Match keys that too many records share, and how many do.")
     calibration = models.JSONField(null=True, help_text="matching.Calibration learned with them; null: the recipe's.")
     created_at = models.DateTimeField(auto_now_add=True)
 

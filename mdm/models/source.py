@@ -70,7 +70,9 @@ class SourceRecord(models.Model):
     invalid = models.JSONField(default=dict, blank=True, help_text="Identifiers kept although invalid: {path: why}.")
     standardised = models.JSONField(default=dict)
     dictionaries = models.PositiveIntegerField(
-        default=0, db_default=0, help_text="Version of the hospital's own words that it was standardised with."
+        default=0,
+        db_default=0,
+        help_text="What it was standardised with: versions of the engine's reading and of own words.",
     )
     content_hash = models.BinaryField(max_length=16)
     source_updated_at = models.DateTimeField(
@@ -102,7 +104,7 @@ class SourceRecord(models.Model):
         indexes = [
             # the sweep and the resolver take pending records oldest first
             models.Index(fields=["domain", "id"], name="source_record_pending", condition=models.Q(state="pending")),
-            # new words are read into what is stored batch by batch; whether any is left is asked every minute
+            # a new reading goes through what is stored batch by batch; whether any is left is asked every minute
             models.Index(fields=["domain", "dictionaries", "id"], name="source_record_dictionaries"),
         ]
 

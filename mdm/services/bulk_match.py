@@ -78,7 +78,8 @@ def learned(domain: str, snapshot: Snapshot) -> Engine:
     """The engine, with frequencies and calibration learned anew if the domain has grown since the last time."""
     if has_grown(domain, snapshot.table.size):
         recipe = engine_for(domain).recipe
-        store_frequencies(domain, Statistics.of_table(recipe, snapshot.table, snapshot.vocabularies))
+        statistics = Statistics.of_table(recipe, snapshot.table, snapshot.vocabularies)
+        store_frequencies(domain, statistics, snapshot.index.common)
         calibration = _learn(Matcher(engine_for(domain), snapshot))
         latest = Frequencies.objects.filter(domain=domain).order_by("-version").values("pk")[:1]
         Frequencies.objects.filter(pk__in=latest).update(calibration=calibration and calibration.to_json())
@@ -121,4 +122,4 @@ def _among_all(matcher: Matcher, left: Ints, right: Ints, scores: Scores) -> Cal
     one, two = np.split(place, 2)
     policy = replace(matcher.engine.policy, calibration=PAIRS)
     group = cluster(len(rows), one, two, scores, PAIRS.score_for(0.9))
-    return calibrated(one, two, scores.bits, group, policy).calibration
+    return calibrated(one, two, scores, group, policy).calibration

@@ -61,7 +61,7 @@ def _learn(engine: Engine) -> Calibration | None:
 
 def _best(engine: Engine, sources: dict[int, int]) -> Best:
     """(source, golden record) → the best score of its records, and whether any vetoes."""
-    found = zip(*(side.tolist() for side in pool.find(pool.keys(list(sources)))), strict=True)
+    found = zip(*(side.tolist() for side in pool.find(pool.keys(list(sources)), engine.common)), strict=True)
     pairs = list(found)
     rows = pool.rows(sorted({*sources, *(b for _, b in pairs)}))
     clean = set(CodeSystem.objects.filter(deduplicated=True).values_list("pk", flat=True))

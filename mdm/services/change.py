@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -36,6 +36,7 @@ __all__ = [
     "approve",
     "expire_overrides",
     "override",
+    "override_all",
     "reject_change",
     "retire",
     "retire_sources",
@@ -72,15 +73,34 @@ def override(
     expected_version: int | None = None,
 ) -> GoldenRecord:
     """Put a steward's value in place of the sources'. On a guarded attribute of a live record it waits for approval."""
+    return override_all(
+        golden=golden, values={path: value}, actor=actor, reason=reason, until=until, expected_version=expected_version
+    )
+
+
+@transaction.atomic
+def override_all(
+    *,
+    golden: GoldenRecord,
+    values: Mapping[str, Any],
+    actor: User,
+    reason: str,
+    until: dt.datetime | None = None,
+    expected_version: int | None = None,
+) -> GoldenRecord:
+    """Several values at once, {path: value}: all of them or none, in one version."""
     permissions.require(actor, permissions.OVERRIDE)
     if not reason.strip():
         raise NeedsReason
     golden = writable(golden, expected_version)
-    value = checked(golden.domain, path, value)
+    wanted = {path: checked(golden.domain, path, value) for path, value in values.items()}
     change = Change.begin(actor, "override", reason)
-    _end(change, _standing(golden, path))
-    row = Override.objects.create(golden=golden, path=path, value=value, author=actor, reason=reason[:500], until=until)
-    change.audit(about=row, golden=golden, after={"path": path})
+    for path, value in wanted.items():
+        _end(change, _standing(golden, path))
+        row = Override.objects.create(
+            golden=golden, path=path, value=value, author=actor, reason=reason[:500], until=until
+        )
+        change.audit(about=row, golden=golden, after={"path": path})
     recompute(change, golden.domain, [golden.pk])
     golden.refresh_from_db()
     return golden

@@ -5,6 +5,7 @@ Looking codes up is ``mdm.lookup``.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -12,16 +13,21 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
-from mdm import identifiers
+from mdm import identifiers, permissions, unit_schemes
 from mdm.bulk import insert, insert_new, maker
 from mdm.canonical import DOMAINS
 from mdm.changes import Change
+from mdm.exceptions import InvalidValue
 from mdm.known import Known
-from mdm.models import PRIMARY, CodeSystem, Crosswalk, SourceRecord, SourceSystem, User
+from mdm.models import BEGINNING, PRIMARY, CodeSystem, Crosswalk, SourceRecord, SourceSystem, User
+from mdm.units import nearby
 
 PUBLIC = "public"
+UOM_LENGTH = 12  # as the column of what systems write
 NORMALISERS = {"gtin": "gtin", "lei": "alnum", "udi_di": "trim"}  # all others are digits
 Entry = tuple[int, str, str]  # code system id, code, unit of measure
+Period = tuple[dt.date, dt.date | None]
+ALWAYS: Period = (BEGINNING, None)
 
 # The oldest code of each record, system and unit that has codes but no preferred one.
 LEADERLESS_SQL = """
@@ -81,17 +87,27 @@ def _one_unit_per_code(entries: set[Entry]) -> set[Entry]:
     return {(system, code, uom) for (system, code), uom in by_code.items()}
 
 
-def open_rows(change: Change, wanted: Iterable[tuple[Entry, int, int | None]], *, fresh: Collection[int] = ()) -> None:
-    """Open (entry, golden id, source id) rows. The first code of a record in a system and unit is the preferred one.
+def open_rows(
+    change: Change,
+    wanted: Iterable[tuple[Entry, int, int | None]],
+    periods: Sequence[Period] | None = None,
+    *,
+    fresh: Collection[int] = (),
+) -> None:
+    """Open (entry, golden id, source id) rows, each for its period if they have some, else for always. The first code
+    of a record in a system and unit is the preferred one.
 
     ``fresh``: golden records that nobody else can see yet.
     """
     rows = list(wanted)
     taken = _preferred({golden for _, golden, _ in rows if golden not in fresh})
     made, entry = [], maker(Crosswalk)
-    for (system, code, uom), golden, source in rows:
-        preferred = (golden, system, uom) not in taken
-        taken.add((golden, system, uom))
+    for ((system, code, uom), golden, source), (since, until) in zip(
+        rows, periods or [ALWAYS] * len(rows), strict=True
+    ):
+        preferred = until is not None or (golden, system, uom) not in taken
+        if until is None:
+            taken.add((golden, system, uom))
         made.append(
             entry(
                 code_system_id=system,
@@ -101,6 +117,8 @@ def open_rows(change: Change, wanted: Iterable[tuple[Entry, int, int | None]], *
                 source_id=source,
                 preferred=preferred,
                 resolves=change.known.code_systems[system].unique,
+                valid_from=since,
+                valid_to=until,
                 known_from=change.at,
                 change_id=change.id,
             )
@@ -151,28 +169,31 @@ def link_sources(
             code = source.code_system.normalise(source.code)
             entry = (source.code_system_id, code, source.uom)
             wanted.setdefault(entry[:2], (entry, source.golden_id, source.pk))
-    given = []
-    for pk, system, code, source_id in _standing(wanted):
-        if source_id is None:
+    given: list[int] = []
+    since: dict[tuple[int, str], dt.date] = {}
+    for pk, system, code, source_id, until in _standing(wanted):
+        if until is not None:  # it meant something else before
+            since[system, code] = max(until, since.get((system, code), BEGINNING))
+        elif source_id is None:
             given.append(pk)
         else:
             wanted.pop((system, code), None)
     if given:
         Crosswalk.objects.filter(pk__in=given).update(known_to=change.at)
-    open_rows(change, wanted.values(), fresh=fresh)
+    open_rows(change, wanted.values(), [(since.get(key, BEGINNING), None) for key in wanted], fresh=fresh)
     return list(wanted)
 
 
-def _standing(codes: Iterable[tuple[int, str]]) -> list[tuple[int, int, str, int | None]]:
-    """(id, code system id, code, source id) of the rows in force for these codes."""
+def _standing(codes: Iterable[tuple[int, str]]) -> list[tuple[int, int, str, int | None, dt.date | None]]:
+    """(id, code system id, code, source id, end) of the rows that are known for these codes."""
     by_system: dict[int, list[str]] = defaultdict(list)
     for system, code in codes:
         by_system[system].append(code)
     condition = Q(pk__in=[])
     for system, values in by_system.items():
         condition |= Q(code_system=system, code__in=values)
-    live = Crosswalk.objects.filter(condition, known_to__isnull=True, valid_to__isnull=True)
-    return list(live.values_list("pk", "code_system", "code", "source"))
+    live = Crosswalk.objects.filter(condition, known_to__isnull=True)
+    return list(live.values_list("pk", "code_system", "code", "source", "valid_to"))
 
 
 def move_sources(change: Change, sources: Sequence[SourceRecord]) -> None:
@@ -205,8 +226,12 @@ def _reopen(change: Change, live: QuerySet[Crosswalk], golden_of: Callable[[Cros
     """Close these rows and open them at other golden records, preferred ones first."""
     rows = list(live.order_by("-preferred", "pk"))
     Crosswalk.objects.filter(pk__in=[row.pk for row in rows]).update(known_to=change.at)
-    found = [((row.code_system_id, row.code, row.uom), golden_of(row), row.source_id) for row in rows]
-    open_rows(change, [(entry, golden, source) for entry, golden, source in found if golden is not None])
+    found = [(row, golden) for row in rows if (golden := golden_of(row)) is not None]
+    open_rows(
+        change,
+        [((row.code_system_id, row.code, row.uom), golden, row.source_id) for row, golden in found],
+        [(row.valid_from, row.valid_to) for row, _ in found],
+    )
     return rows
 
 
@@ -258,10 +283,27 @@ def add_target_codes(*, code_system: CodeSystem, codes: Mapping[int, Sequence[tu
     for golden, pairs in codes.items():
         for code, uom in pairs:
             given.setdefault(code_system.normalise(code), (uom, golden))
-    known = {code for _, _, code, _ in _standing((code_system.pk, code) for code in given)}
+    known = {code for _, _, code, _, _ in _standing((code_system.pk, code) for code in given)}
     fresh = [((code_system.pk, code, uom), golden, None) for code, (uom, golden) in given.items() if code not in known]
     if fresh:
         change = Change.begin(actor, "crosswalk.receipt", "Codes that a target gave")
         open_rows(change, fresh)
         change.audit(about=code_system, after={"codes": len(fresh)})
     return len(fresh)
+
+
+@transaction.atomic
+def set_units(*, code_system: CodeSystem, units: Mapping[str, str], actor: User) -> CodeSystem:
+    """What the system calls units, in place of what was said before: {its word: any spelling that Concord knows}."""
+    permissions.require(actor, permissions.ADMINISTER)
+    said = {word.strip().upper(): text.strip() for word, text in units.items()}
+    for word, text in said.items():
+        if not 0 < len(word) <= UOM_LENGTH:
+            raise InvalidValue(f"A unit's word has 1 to {UOM_LENGTH} characters; {word[:20]!r} hasn't.")
+        if unit_schemes.read(text) is None:
+            raise InvalidValue(f"Concord knows no unit {text[:20]!r}. Near it are {', '.join(nearby(text))}.")
+    row = CodeSystem.objects.select_for_update(of=("self",)).select_related("system").get(pk=code_system.pk)
+    before, row.units = row.units, said
+    row.save(update_fields=["units"])
+    Change.begin(actor, "code_system.units").audit(about=row, before=before, after=said)
+    return row

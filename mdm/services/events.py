@@ -40,6 +40,8 @@ def announce(change: Change, records: Sequence[tuple[GoldenRecord, str, tuple[st
             published=golden.is_published,
             changed=list(changed),
             change_id=change.id,
+            others=[name for pk, name in change.together.items() if pk != golden.pk] if _tells(change, kind) else [],
+            folded=golden.pk in change.together and change.action != "split" and not _tells(change, kind),
             xid=xid,
             recorded_at=change.at,
         )
@@ -53,6 +55,15 @@ def announce(change: Change, records: Sequence[tuple[GoldenRecord, str, tuple[st
     ]
     golden_changed.send(sender=GoldenRecord, changes=changes)
     return changes
+
+
+def _tells(change: Change, kind: str) -> bool:
+    """Whether an event of this kind stands for all that the change brings together or takes apart."""
+    if not change.together:
+        return False
+    return kind in (ChangeEvent.Kind.MERGED, ChangeEvent.Kind.UNMERGED) or (
+        kind == ChangeEvent.Kind.CREATED and change.action == "split"
+    )
 
 
 @transaction.atomic

@@ -100,7 +100,7 @@ def _in_review(domain: str) -> list[Pair]:
 def _found_at_random(domain: str) -> list[Pair]:
     records = SourceRecord.objects.filter(domain=domain, state__in=(State.LINKED, State.REVIEW))
     picked = list(records.order_by("?").values_list("pk", flat=True)[:SCANNED])
-    left, right = pool.find(pool.keys(picked))
+    left, right = pool.find(pool.keys(picked), engine_for(domain).common)
     return [_ordered(a, b) for a, b in zip(left.tolist(), right.tolist(), strict=True)]
 
 

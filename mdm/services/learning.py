@@ -1,4 +1,6 @@
-"""Training: what people decided becomes proposed rules, with what they would do. Applied only by a second person."""
+"""Training: what people decided, or how records resemble each other, becomes proposed rules, with what they would do.
+Applied only by a second person.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +8,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from django.db.models import Min
+from django.db.models.functions import MD5
+
 from matching import Policy as MatchPolicy
+from matching import em
 from matching.decide import Costs
+from matching.em import Learned
+from matching.table import Vocabularies, assemble, pack
 from matching.train import Trained, fit
 from mdm import candidates as pool
 from mdm import permissions
 from mdm.candidates import standardised
 from mdm.engine import Engine, engine_for
 from mdm.exceptions import NeedsReason, Refused
-from mdm.models import ChangeRequest, Policy, User
+from mdm.models import ChangeRequest, Policy, SourceRecord, User
 from mdm.services import rules
 from mdm.services.labels import labels
 from mdm.services.policy_diff import PolicyDiff, policy_diff
@@ -27,7 +36,7 @@ class Training:
     domain: str
     before: MatchPolicy
     version: int  # of the rules in force, which it was compared with
-    trained: Trained
+    trained: Trained | Learned
     diff: PolicyDiff
 
     def to_json(self) -> dict[str, Any]:
@@ -69,6 +78,38 @@ def practise(domain: str, costs: Costs | None = None) -> Training:
     return Training(domain, engine.policy, engine.policy_version, trained, policy_diff(engine, trained.policy))
 
 
+def practise_unlabelled(domain: str) -> Training:
+    """The same without labels: from how the records of a domain resemble each other. Writes nothing."""
+    engine = engine_for(domain)
+    learned = _learn(engine)
+    if not learned.enough:
+        raise Refused("; ".join(learned.notes))
+    return Training(domain, engine.policy, engine.policy_version, learned, policy_diff(engine, learned.policy))
+
+
+def _learn(engine: Engine) -> Learned:
+    """From a sample of the records, each beside the first record of every golden record that it resembles."""
+    live = SourceRecord.objects.filter(domain=engine.domain).exclude(state=SourceRecord.State.RETIRED)
+    sample = list(live.order_by(MD5("code"), "pk").values_list("pk", flat=True)[: em.SAMPLE])  # by content
+    _, near = pool.find(pool.keys(sample))
+    goldens = live.filter(pk__in=near.tolist(), golden__isnull=False).values("golden")
+    firsts = SourceRecord.objects.filter(golden__in=goldens).values("golden").annotate(first=Min("pk"))
+    others = sorted(firsts.values_list("first", flat=True))
+    rows = pool.rows([*sample, *others])
+    stds, table = (standardised.load([rows[pk] for pk in ids]) for ids in (sample, others))
+    place = {pk: row for row, pk in enumerate(others)}
+    vocabularies: Vocabularies = {}
+    return em.learn(
+        engine.recipe,
+        stds,
+        assemble(engine.recipe, [pack(engine.recipe, table)] if table else [], vocabularies),
+        vocabularies,
+        engine.statistics,
+        engine.policy,
+        themselves=np.array([place.get(pk, -1) for pk in sample], dtype=np.int64),
+    )
+
+
 def _fit(engine: Engine, said: Mapping[tuple[int, int], bool], costs: Costs | None) -> Trained:
     if not said:
         raise Refused("Nothing was decided here yet. Decide reviews, or answer a batch of labels.")
@@ -78,8 +119,11 @@ def _fit(engine: Engine, said: Mapping[tuple[int, int], bool], costs: Costs | No
     return fit(engine.recipe, engine.statistics, engine.policy, pairs, list(said.values()), costs)
 
 
-def train(*, domain: str, actor: User, reason: str, costs: Costs | None = None) -> ChangeRequest:
-    """Propose new rules, learned from what people decided. They wait for a second person's approval.
+def train(
+    *, domain: str, actor: User, reason: str, costs: Costs | None = None, unlabelled: bool = False
+) -> ChangeRequest:
+    """Propose new rules, learned from what people decided, or without that (``unlabelled``; then costs stay as they
+    are). They wait for a second person's approval.
 
     Learning and looking at the population come before the transaction that stores the proposal, which is refused if
     other rules came into force meanwhile.
@@ -87,7 +131,7 @@ def train(*, domain: str, actor: User, reason: str, costs: Costs | None = None) 
     permissions.require(actor, permissions.DECIDE)
     if not reason.strip():
         raise NeedsReason
-    training = practise(domain, costs)
+    training = practise_unlabelled(domain) if unlabelled else practise(domain, costs)
     return rules.propose(
         kind=Policy.Kind.MATCH,
         domain=domain,

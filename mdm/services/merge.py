@@ -14,7 +14,7 @@ from mdm.exceptions import MergedRecord, NeedsReason, Refused, Stale
 from mdm.locks import lock_records
 from mdm.models import ChangeEvent, ChangeRequest, GoldenRecord, Override, SourceRecord, User, WorkItem
 from mdm.rows import load_values
-from mdm.services import crosswalk, quality, requests, search_index, work
+from mdm.services import crosswalk, quality, requests, search_index, substitution, work
 from mdm.services.change import checked, override
 from mdm.services.events import announce
 from mdm.services.judgements import members, rejected_between
@@ -98,6 +98,7 @@ def apply(change: Change, survivor: GoldenRecord, loser: GoldenRecord) -> Golden
     crosswalk.move_sources(change, sources)
     crosswalk.close_identifiers(change, loser.pk)
     codes = crosswalk.move_given(change, loser.pk, survivor.pk)
+    substitution.follow_merge(change, loser, survivor)
     _end_requests(change, loser)
     _redirect(change, survivor, loser, {"sources": [s.pk for s in sources], "codes": codes, "was": loser.status})
     recompute(change, survivor.domain, [survivor.pk], relinked=[survivor.pk])
@@ -111,6 +112,8 @@ def _redirect(change: Change, survivor: GoldenRecord, loser: GoldenRecord, broug
     """The loser's id, and those that led to it, lead to the survivor. What it ``brought`` is kept for an unmerge."""
     absorbed = GoldenRecord.objects.filter(merged_into=loser)
     details = {"into": survivor.public_id, **brought, "absorbed": sorted(absorbed.values_list("pk", flat=True))}
+    if loser.is_published:  # else nobody outside has heard of it
+        change.together.update({g.pk: g.public_id for g in (survivor, loser, *absorbed)})
     absorbed.update(merged_into=survivor)  # kept flat
     loser.status, loser.merged_into = Status.MERGED, survivor
     loser.version += 1

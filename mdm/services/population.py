@@ -94,7 +94,7 @@ def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 def _look_up(engine: Engine, known: Known, policies: Policies, sources: list[Source]) -> Batch:
     ids = [source.pk for source in sources]
-    left, right = pool.find(pool.keys(ids))
+    left, right = pool.find(pool.keys(ids), engine.common)
     rows = pool.rows(sorted({*ids, *right.tolist()}))
     batch = Batch(sources, rows, {s.pk: _query(known, rows[s.pk], s.critical) for s in sources})
     together = [pair for group in batch.groups().values() for pair in combinations([s.pk for s in group], 2)]

@@ -32,6 +32,11 @@ def payloads(golden_ids: Collection[int]) -> dict[int, Payload]:
     return {r.pk: _payload(r, values.get(r.pk, {}), codes.get(r.pk, []), named) for r in records}
 
 
+def describe(record: GoldenRecord, values: Mapping[str, Any], codes: list[dict[str, Any]]) -> Payload:
+    """The payload of one record with values and codes that the caller knows, e.g. from history."""
+    return _payload(record, values, codes, _named(_referenced([record], {record.pk: values})))
+
+
 def _payload(
     record: GoldenRecord, values: Mapping[str, Any], codes: list[dict[str, Any]], named: Mapping[int, dict[str, str]]
 ) -> Payload:

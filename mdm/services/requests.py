@@ -175,7 +175,7 @@ def _decide(change: Change, request: ChangeRequest, state: str, reason: str) -> 
 
 def _carry_out(change: Change, request: ChangeRequest) -> None:
     from mdm.services import change as values
-    from mdm.services import merge
+    from mdm.services import merge, substitution
 
     if request.kind == ChangeRequest.Kind.POLICY:
         rules.activate(change, request)
@@ -186,6 +186,8 @@ def _carry_out(change: Change, request: ChangeRequest) -> None:
         merge.check(request.subject, request.other)
         survivor = merge.apply(change, request.subject, request.other)
         merge.pick(survivor, request.diff.get("picks", {}), actor=request.proposer, reason=request.reason)
+    elif request.kind == ChangeRequest.Kind.SUBSTITUTE:
+        substitution.apply(change, request)
     elif request.kind == ChangeRequest.Kind.RETIRE:
         values.apply_retirement(change, request.subject)
     elif request.kind == ChangeRequest.Kind.GUARDED_VALUE:

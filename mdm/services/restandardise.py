@@ -1,4 +1,5 @@
-"""New words read into what is stored: records are standardised anew, a batch at a time, and looked at again.
+"""A new reading of what is stored: with new words, or after an upgrade, records are standardised anew, a batch at a
+time, and looked at again.
 
 What is linked stays linked; where the new words doubt a link, or see two golden records as one, the resolver asks a
 steward. A record names the version of the words that it was read with: a run that was cut short goes on where it was.

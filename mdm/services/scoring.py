@@ -58,7 +58,7 @@ def score_queries(
     unstored: Mapping[int, Candidate] = MappingProxyType({}),
 ) -> Scored:  # fmt: skip
     """The same for queries of which some are ``unstored``: they stand in no table, and say what they are given."""
-    left, right = pool.find({pk: keys[pk] for pk in queries})
+    left, right = pool.find({pk: keys[pk] for pk in queries}, engine.common)
     rows = pool.rows(sorted({*queries, *right.tolist()})) | dict(unstored)
     pairs = _worth_scoring(zip(left.tolist(), right.tolist(), strict=True), rows, queries)
     return _weighed(known, engine, queries, rows, _judge(engine, pairs, rows))

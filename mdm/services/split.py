@@ -11,7 +11,7 @@ from mdm.changes import Change
 from mdm.exceptions import NeedsReason, Refused, Stale
 from mdm.locks import lock_records
 from mdm.models import AuditEntry, ChangeEvent, GoldenRecord, Judgement, SourceRecord, User
-from mdm.services import crosswalk
+from mdm.services import crosswalk, substitution
 from mdm.services.change import writable
 from mdm.services.follow import rebuild_naming
 from mdm.services.judgements import judge, members
@@ -37,8 +37,12 @@ def unmerge(*, loser: GoldenRecord, actor: User, reason: str, apart: bool = True
         raise Refused(f"All that is left of {survivor.public_id} came from {loser.public_id}; it would be empty.")
     change = Change.begin(actor, "unmerge", reason)
     GoldenRecord.objects.filter(pk=loser.pk).update(status=brought["was"], merged_into=None)
-    GoldenRecord.objects.filter(pk__in=_absorbed(entry), merged_into=survivor).update(merged_into=loser)
+    absorbed = GoldenRecord.objects.filter(pk__in=_absorbed(entry), merged_into=survivor)
+    if loser.is_published:
+        change.together.update({g.pk: g.public_id for g in (survivor, loser, *absorbed)})
+    absorbed.update(merged_into=loser)
     crosswalk.move_given(change, survivor.pk, loser.pk, [(system, code) for system, code in brought["codes"]])
+    substitution.follow_unmerge(change, entry.change_id, loser, survivor)
     _move(change, moved, survivor, loser, apart=apart, kinds={loser.pk: ChangeEvent.Kind.UNMERGED})
     return GoldenRecord.objects.get(pk=loser.pk)
 
@@ -89,6 +93,7 @@ def split(*, golden: GoldenRecord, sources: Sequence[SourceRecord], actor: User,
         raise Refused("At least one source must stay.")
     change = Change.begin(actor, "split", reason)
     fresh = new_goldens(golden.domain, 1, change)[0]
+    change.together.update({g.pk: g.public_id for g in (golden, fresh)})
     _move(change, moved, golden, fresh, apart=True, fresh={fresh.pk: fresh})
     return GoldenRecord.objects.get(pk=fresh.pk)
 
@@ -113,3 +118,10 @@ def _move(
     both = [old.pk, new.pk]
     recompute(change, old.domain, both, fresh=fresh, relinked=both, kinds=kinds)
     rebuild_naming(change, old)
+
+
+def parted_from(golden: GoldenRecord) -> list[str]:
+    """Public ids of the published records that were split off from this one and stand by themselves."""
+    named = ChangeEvent.objects.filter(others__contains=[golden.public_id]).exclude(others=[])
+    parted = named.filter(kind=ChangeEvent.Kind.CREATED, record__approved_version__gt=0)
+    return sorted(set(parted.values_list("record__public_id", flat=True)))

@@ -25,7 +25,7 @@ from mdm.services.events import announce
 from mdm.services.references import References, store_pending
 from mdm.services.storage import write, write_attributes
 from mdm.signals import GoldenChange
-from mdm.survivorship import OverrideInput, SourceInput, Survived, survive
+from mdm.survivorship import OverrideInput, Policy, SourceInput, Survived, survive
 
 Status = GoldenRecord.Status
 Kinds = ChangeEvent.Kind
@@ -152,6 +152,19 @@ def _foretold(
     survived = survive(domain, inputs, overrides, policies.survivorship_policy(known, domain))
     _canonical(domain, survived)
     return survived
+
+
+def under(known: Known, domain: str, goldens: Mapping[int, GoldenRecord], policy: Policy) -> dict[int, dict[str, Any]]:
+    """The values that would survive under a policy, by golden id. Reads only."""
+    sources_of = _sources(known, goldens)
+    references = References(known, domain, [s for sources in sources_of.values() for s in sources])
+    overrides, found = _overrides(goldens), {}
+    for pk in goldens:
+        inputs = [_input(domain, s, references) for s in speaking(sources_of[pk])]
+        survived = survive(domain, inputs, overrides[pk], policy)
+        _canonical(domain, survived)
+        found[pk] = survived.values
+    return found
 
 
 def _rebuild(

@@ -16,15 +16,14 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def nav_counts(context: RequestContext) -> dict[str, Any]:
-    """Counts beside the navigation: two queries, or one for who can't approve."""
-    groups, user = work.waiting(), context["user"]
-    reviews = work.together(groups, work.REVIEWS)
+    """Counts beside the navigation: two queries, or one for who can't approve. None counts all that is open."""
+    found, user = work.badges(), context["user"]
     return {
         "domains": sorted(
             DOMAINS.values(), key=lambda d: ("item", "supplier", "location", "cost_center").index(d.name)
         ),
-        "review": reviews.number,
-        "overdue": reviews.overdue > 0,
-        "work": work.together(groups, work.OTHERS).number,
+        "review": found.reviews,
+        "overdue": found.overdue,
+        "work": found.others,
         "changes": work.approvable(user) if user.has_permission(APPROVE) else 0,
     }

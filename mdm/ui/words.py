@@ -140,6 +140,7 @@ ACTIONS = {
     "change_request.rejected": "rejected a change of",
     "change_request.withdrawn": "withdrew a change of",
     "policy.activated": "put rules into force",
+    "policy.followed": "rebuilt by other rules",
     "policy.failed": "tried in vain to propose rules",
     "audit.export": "exported the audit log",
     "governance.owner": "changed the ownership of a domain",

@@ -7,6 +7,7 @@ from sync.models.lane import Lane
 from sync.models.letter import Letter
 from sync.models.reconciliation import Drift, Reconciliation
 from sync.models.target import Target
+from sync.models.webhook import Webhook
 
 __all__ = [
     "Attempt",
@@ -19,4 +20,5 @@ __all__ = [
     "QuarantinedRow",
     "Reconciliation",
     "Target",
+    "Webhook",
 ]

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -127,17 +127,33 @@ def online(folder: Path, size: int, asked: int) -> None:
         members[name].append(code)
     codes = random.Random(7).sample([code for code, name in cluster.items() if len(members[name]) > 1], asked + 50)
     records = {r.code: r for r in SourceRecord.objects.filter(code__in=codes).select_related("code_system")}
-    known, engine, times, found, wanted = Known(), engine_for("item"), [], 0, 0
+    known, engine, found, wanted = Known(), engine_for("item"), 0, 0
+    times: dict[str, list[float]] = {"candidates_and_scores": [], "with_facts": []}
+
+    def timed(what: str, act: Callable[[], Any]) -> Any:
+        begin = time.perf_counter()
+        result = act()
+        times[what].append((time.perf_counter() - begin) * 1e3)
+        return result
+
+    def compared(record: SourceRecord, keys: dict[int, list[int]]) -> list[int]:
+        left, right = pool.find(keys, engine.common)
+        pairs = list(zip(left.tolist(), right.tolist(), strict=True))
+        if pairs:
+            scoring.score_pairs(engine, pairs, pool.rows([record.pk, *right.tolist()]), engine.policy)
+        return [other for _, other in pairs]
+
     for code in codes:
         record = records[code]
         keys = pool.keys([record.pk])
-        begin = time.perf_counter()
-        scoring.score(known, engine, [record], keys)
-        times.append((time.perf_counter() - begin) * 1e3)
+        candidates = timed("candidates_and_scores", lambda: compared(record, keys))  # noqa: B023
+        timed("with_facts", lambda: scoring.score(known, engine, [record], keys))  # noqa: B023
         mine = {m for m in members[cluster[code]] if m != code}
-        candidates = SourceRecord.objects.filter(pk__in=pool.find(keys)[1].tolist(), code__in=mine)
-        found, wanted = found + candidates.count(), wanted + len(mine)
-    say(name="online", size=size, **percentiles(times[50:]), candidate_recall=round(found / wanted, 4))
+        found += SourceRecord.objects.filter(pk__in=candidates, code__in=mine).count()
+        wanted += len(mine)
+    for name, taken in times.items():
+        say(name=name, size=size, **percentiles(taken[50:]))
+    say(name="candidate_recall", size=size, value=round(found / wanted, 4))
 
 
 def searching(size: int, asked: int) -> None:
@@ -176,7 +192,9 @@ def measure(size: int, asked: int) -> None:
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
-    folder = write_task(DOMAINS["item"], WORK / f"scale-{size}", size=size, kind="dedupe")
+    folder = WORK / f"scale-{size}" / "item_dedupe"
+    if not (folder / "truth.csv").exists():
+        write_task(DOMAINS["item"], folder.parent, size=size, kind="dedupe")
     load(folder, size)
     online(folder, size, asked)
     searching(size, asked)

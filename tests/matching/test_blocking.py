@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 
 from matching import blocking
-from matching.blocking import Candidates, informative, limited, pairs_of, search
+from matching.blocking import Candidates, KeyIndex, informative, limited, numbered, pairs_of, search
 from matching.columns import Vocabulary
 
 
@@ -60,3 +61,31 @@ def test_rare_keys_lead_the_way_where_there_are_too_many(monkeypatch: pytest.Mon
 
 def test_a_key_with_a_digit_is_as_good_as_a_name() -> None:
     assert informative(["catheter", "xmfm1", "silicone"], 1) == ["xmfm1"]
+
+
+def test_a_key_has_the_same_number_in_any_company() -> None:
+    keys = ["code:1", "words:a+b", "wörter:é", "x" * 3_000, "code:2"]
+    assert numbered(keys).tolist() == [int(numbered([key])[0]) for key in keys]
+    assert len(set(numbered([*keys, *(f"code:{n}" for n in range(10_000))]).tolist())) == 10_003
+    assert numbered([]).tolist() == []
+
+
+def test_several_processes_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [[f"k{n % 7}", f"w{n % 11}", f"x{n}"] for n in range(300)]
+    alone = candidates(keys, keys, best=5)
+    monkeypatch.setattr(blocking, "processes", lambda size, least: 2)
+    monkeypatch.setattr(blocking, "_ROWS", 64)
+    together = candidates(keys, keys, best=5)
+    assert (alone.left.tolist(), alone.right.tolist()) == (together.left.tolist(), together.right.tolist())
+    one, two = (candidates(keys[:50], [*keys], best=3) for _ in range(2))
+    assert one.right.tolist() == two.right.tolist()
+
+
+def test_an_index_finds_for_some_rows_what_it_finds_for_all() -> None:
+    vocabulary = Vocabulary()
+    column = vocabulary.column([[f"k{n % 7}", f"w{n % 11}"] for n in range(200)])
+    index = KeyIndex(column)
+    some = index.duplicates(np.array([150, 3]), best=4)
+    assert some.left.tolist() == [150] * 4 + [3] * 4
+    whole = index.duplicates(np.arange(200), best=4)
+    assert some.right[:4].tolist() == whole.right[whole.left == 150].tolist()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from matching import decide, recipe_for
 from matching.bulk import link
 from matching.decide import Costs, Ranked
-from matching.duplicates import dedupe
+from matching.duplicates import Deduplicated, dedupe
 from matching.evaluate import quality
 
 RECIPE = recipe_for("item")
@@ -163,3 +163,31 @@ def test_a_table_linked_to_itself_joins_no_two_things(rows: list[dict[str, str]]
 
 def _one_thing(one: dict[str, str], other: dict[str, str]) -> bool:
     return one["catalogue_number"].replace("-", "") == other["catalogue_number"].replace("-", "")
+
+
+def test_an_implant_needs_more_certainty_than_a_glove_among_the_duplicates_of_a_table() -> None:
+    half = len(GOLDEN)
+    bare = [v if row % 3 else {"description": v["description"]} for row, v in enumerate(ERP)]
+    policy = replace(RECIPE.policy, critical=Costs(false_link=1e6, missed_link=1e3))
+
+    def found(critical: set[int]) -> tuple[Deduplicated, set[tuple[int, int]]]:
+        rows = [v | {"implant": True} if row in critical else v for row, v in enumerate([*GOLDEN, *bare])]
+        result = dedupe(RECIPE, rows, policy=policy)
+        return result, set(result.pairs)
+
+    plain, joined = found(set())
+    one, other = min(joined, key=lambda pair: _bits(plain, pair))
+    assert plain.policy.sure_score <= _bits(plain, (one, other)) < plain.policy.sure_score_of(True)
+    for critical in ({one}, {other}, {one, other}):  # one end is enough
+        strict, left = found(critical)
+        assert left == joined - {(one, other)}
+        assert (one, other) in strict.reviews
+        assert strict.policy == plain.policy
+    every, kept = found(set(range(2 * half)))
+    assert kept == {pair for pair in joined if _bits(plain, pair) >= plain.policy.sure_score_of(True)}
+    assert len(every.reviews) >= len(plain.reviews)
+
+
+def _bits(found: Deduplicated, pair: tuple[int, int]) -> float:
+    pairs = zip(found.left.tolist(), found.right.tolist(), found.bits.tolist(), strict=True)
+    return next(bits for a, b, bits in pairs if (a, b) == pair)

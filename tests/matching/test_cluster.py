@@ -1,3 +1,7 @@
+from itertools import combinations
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,3 +49,58 @@ def test_no_cluster_holds_a_conflict(
 ) -> None:
     found = resolve(given_edges, conflicts)
     assert not any({a, b} <= group for group in found.groups for a, b in conflicts)
+
+
+CHAIN = [("a", "b", 5.0), ("b", "c", 3.0), ("c", "d", 4.0)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "groups"),
+    [
+        ({}, {"abcd"}),
+        ({"conflicts": [("a", "d")]}, {"ab", "cd"}),  # between the ends: where the chain is weakest
+        ({"conflicts": [("a", "c")]}, {"ab", "cd"}),
+        ({"conflicts": [("b", "d")]}, {"ab", "cd"}),
+        ({"conflicts": [("a", "b")]}, {"a", "bcd"}),  # its own edge is the only path, however strong
+        ({"conflicts": [("a", "d"), ("c", "d")]}, {"abc", "d"}),
+        ({"sources": {"a": "erp", "d": "erp"}}, {"ab", "cd"}),  # two codes of one clean source
+        ({"sources": {"a": "erp", "b": "erp", "d": "ehr"}}, {"a", "bcd"}),
+    ],
+)
+def test_a_chain_that_holds_a_conflict_falls_apart_at_its_weakest_edge(rule: dict[str, Any], groups: set[str]) -> None:
+    found = resolve(CHAIN, **rule)
+    assert {"".join(sorted(group)) for group in found.groups} == groups
+
+
+def test_a_ring_with_a_conflict_keeps_its_stronger_half() -> None:
+    ring = [("a", "b", 9.0), ("b", "c", 2.0), ("c", "d", 8.0), ("d", "a", 3.0)]
+    assert resolve(ring, [("a", "c")]).groups == {frozenset("ab"), frozenset("cd")}
+    assert resolve(ring, [("b", "d")]).groups == {frozenset("ab"), frozenset("cd")}
+
+
+def test_equals_beside_competitors_are_joined_all_the_same() -> None:
+    twins = [(a, b, 7.0) for a, b in combinations("abcxy", 2) if {a, b} != {"x", "y"}]
+    found = resolve(twins, [("x", "y")])
+    assert found.groups == {frozenset("abc"), frozenset("x"), frozenset("y")}
+    assert {frozenset(edge[:2]) for edge in found.refused} == {frozenset((a, b)) for a in "abc" for b in "xy"}
+
+
+distinct = st.lists(
+    st.tuples(st.integers(0, 7), st.integers(0, 7)).filter(lambda p: p[0] != p[1]), max_size=14, unique_by=frozenset
+).map(lambda rows: [(a, b, float(rank)) for rank, (a, b) in enumerate(rows)])
+
+
+@given(distinct, pairs)
+def test_whatever_is_refused_is_the_weakest_edge_between_two_that_conflict(
+    given_edges: list[tuple[int, int, float]], conflicts: list[tuple[int, int]]
+) -> None:
+    found = resolve(given_edges, conflicts)
+    for a, b, score in found.refused:
+        stronger = resolve([e for e in given_edges if e[2] > score], conflicts).of
+        one, other = (stronger.get(end, frozenset([end])) for end in (a, b))
+        assert any((x in one and y in other) or (y in one and x in other) for x, y in conflicts)
+
+
+@given(distinct)
+def test_without_a_conflict_nothing_is_refused(given_edges: list[tuple[int, int, float]]) -> None:
+    assert not resolve(given_edges).refused

@@ -54,7 +54,7 @@ def sample(pattern: Any) -> str:
     for name, converter in pattern.converters.items():
         fitting = (s for s in SAMPLES if re.fullmatch(converter.regex, s) and takes(converter, s))
         text = re.sub(rf"<(\w+:)?{name}>", next(fitting), text)
-    return re.sub(r"^\^|\.\*|\$$", "", text)
+    return re.sub(r"^\^|\[\\s\\S\]\*|\$$", "", text)
 
 
 def takes(converter: Any, text: str) -> bool:

@@ -83,3 +83,22 @@ def test_the_cache_keeps_no_more_than_it_may() -> None:
     rows = candidates.rows(ids)
     assert len(cache.load([rows[pk] for pk in ids])) == 5
     assert len(cache._kept) == 2
+
+
+def test_two_keys_that_are_too_common_alone_count_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "KEY_CAP", 2)
+    ids = keyed(a=[1, 2, 3], b=[1, 2], c=[1], d=[1], e=[2], f=[2], g=[3])
+    common = dict(zip(*(side.tolist() for side in candidates.common_keys()), strict=True))
+    assert common == {1: 4, 2: 4}
+    names = {pk: name for name, pk in ids.items()}
+    left, right = candidates.find({ids["a"]: [1, 2, 3]}, common)
+    assert {(names[a], names[b]) for a, b in zip(left.tolist(), right.tolist(), strict=True)} == {
+        ("a", "b"),
+        ("a", "g"),
+    }
+
+
+def test_common_keys_are_paired_only_as_far_as_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "PROBES", 500)
+    pairs = list(candidates._refined([4, 3, 2, 1], {1: 300, 2: 250, 3: 900, 4: 900}))
+    assert pairs == [(2, 1), (2, 3)]

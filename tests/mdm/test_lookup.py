@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
@@ -13,7 +14,10 @@ from hypothesis import strategies as st
 
 from mdm import lookup
 from mdm.exceptions import Ambiguous, InvalidValue, UnknownCode
+from mdm.lookup_rows import statement
 from mdm.models import Crosswalk
+from mdm.services import change, merge, review
+from tests.mdm import kit
 from tests.mdm.api import world
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +38,7 @@ def test_a_code_finds_its_record_and_that_records_codes_elsewhere():
     found = lookup.resolve("erp-item", "4711", to="ehr-item")
 
     assert (found.id, found.name, found.uom, found.status) == (catheter.public_id, "CATHETER FOLEY 16FR", "BX", "live")
-    assert found.codes == (lookup.TargetCode("E-1", "EA", True), lookup.TargetCode("E-2", "EA", False))
+    assert [(c.code, c.uom, c.preferred) for c in found.codes] == [("E-1", "EA", True), ("E-2", "EA", False)]
     assert (found.valid_from, found.valid_to, found.redirected_from) == (None, None, None)
 
 
@@ -157,7 +161,8 @@ def test_what_can_be_no_code_is_refused_without_asking_the_database(code, django
         assert isinstance(lookup.resolve_many("erp-item", [code])[0], InvalidValue)
 
 
-def test_a_batch_keeps_its_order_and_gives_each_code_its_own_outcome(django_assert_num_queries):
+def test_a_batch_keeps_its_order_and_gives_each_code_its_own_outcome(django_assert_num_queries, monkeypatch):
+    monkeypatch.setattr("mdm.substitutes.involved", frozenset)  # as a process knows them outside of transactions
     erp = world.code_system("erp-item")
     world.code_system("ehr-item")
     a, b = world.golden("A"), world.golden("B")
@@ -190,8 +195,8 @@ def test_the_lookup_reads_the_covering_index_alone():
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE mdm_crosswalk")
         cursor.execute(
-            "EXPLAIN " + lookup._FIND,
-            {"system": erp.pk, "to": None, "codes": ["wanted"], "as_of": MAY, "known_at": None},
+            "EXPLAIN " + statement(by="codes", target=True),
+            {"system": erp.pk, "to": erp.pk, "codes": ["wanted"], "as_of": MAY},
         )
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "Index Only Scan using crosswalk_lookup" in plan
@@ -218,3 +223,64 @@ def test_a_correction_never_changes_an_old_answer(cuts, asked):
     then = sum(1 for cut in cuts if cut <= asked)
     answer = lookup.resolve(erp.slug, "1", known_at=start + dt.timedelta(hours=asked))
     assert answer.id == owners[then].public_id
+
+
+def test_an_old_answer_keeps_the_name_the_state_and_the_survivor_of_its_time():
+    survivor, loser = kit.twins()
+    before = timezone.now()
+    old = lookup.resolve("scm-item", "S1", known_at=before)
+    change.override(golden=survivor, path="description", value="CATHETER, NEW NAME", actor=kit.steward(), reason="x")
+    merge.merge(survivor=survivor, loser=loser, actor=kit.steward(), reason="One thing")
+    change.retire(golden=kit.golden("erp", "E1"), actor=kit.steward(), reason="Gone")
+    assert lookup.resolve("scm-item", "S1").status == "retired"
+    assert lookup.resolve("scm-item", "S1", known_at=before) == old
+    assert (old.id, old.status, old.redirected_from) == (loser.public_id, "live", None)
+
+
+def test_an_old_answer_keeps_the_factor_of_its_time():
+    boxed = kit.CATHETER | {"packaging": [{"uom": "EA", "quantity": 1}, {"uom": "BX", "quantity": 12}]}
+    kit.feed("erp", {"E1": boxed})
+    world.coded(kit.golden("erp", "E1"), kit.code_system("ehr"), "H1", uom="BX")
+    before = timezone.now()
+
+    def factor(**options):
+        return lookup.resolve("erp-item", "E1", to="ehr-item", uom="EA", **options).codes[0].factor
+
+    assert factor() == Fraction(1, 12)
+    kit.feed("erp", {"E1": boxed | {"packaging": [{"uom": "EA", "quantity": 1}, {"uom": "BX", "quantity": 10}]}})
+    assert factor() == Fraction(1, 10)
+    assert factor(known_at=before) == Fraction(1, 12)
+
+
+def test_two_systems_that_mean_another_box_get_a_reason_instead_of_a_factor():
+    def packed(quantity):
+        return [{"uom": "EA", "quantity": 1}, {"uom": "BX", "quantity": quantity}]
+
+    kit.feed("erp", {"E1": kit.CATHETER | {"packaging": packed(12)}})
+    kit.feed("scm", {"S1": kit.SAME_CATHETER | {"packaging": packed(10)}})
+    review.accept(item=kit.review("scm", "S1"), actor=kit.steward())
+    code = lookup.resolve("erp-item", "E1", to="scm-item", uom="BX").codes[0]
+    assert code.factor is None
+    assert "scm-item names no unit" in code.no_factor
+    record = kit.source("scm", "S1")
+    Crosswalk.objects.filter(source=record, known_to=None).update(known_to=timezone.now())
+    world.coded(record.golden, record.code_system, "S1", uom="BX", source=record)
+    code = lookup.resolve("erp-item", "E1", to="scm-item", uom="BX").codes[0]
+    assert code.factor is None
+    assert "disagree" in code.no_factor
+
+
+def test_a_system_s_own_words_for_units_are_read():
+    erp, ehr = world.code_system("erp-item", units={"KAR": "CA"}), world.code_system("ehr-item")
+    item = world.golden("GAUZE")
+    world.packed(item, EA=1, CA=200)
+    world.coded(item, erp, "1", uom="KAR")
+    world.coded(item, ehr, "2", uom="each")
+    assert lookup.resolve("erp-item", "1", to="ehr-item").codes[0].factor == 200
+    assert "no unit KAR" in lookup.resolve("ehr-item", "2", to="erp-item", uom="KAR").codes[0].no_factor
+    assert lookup.resolve("ehr-item", "2", to="erp-item").codes[0].factor == Fraction(1, 200)
+
+
+def test_codes_of_a_system_that_ignores_case_and_spacing_are_found_however_they_are_written():
+    world.coded(world.golden("GAUZE"), world.code_system("erp-item", normaliser="upper"), "Ab 12")
+    assert lookup.resolve("erp-item", "  aB   12 ").status == "live"

@@ -129,6 +129,48 @@ def test_two_golden_records_are_never_joined_by_a_record_that_resembles_both() -
     assert {name: o.target for name, o in outcomes.items()} == {"a": golden(1), "b": golden(2)}
 
 
+def chain(**rule: Any) -> set[str]:
+    """Four new records of which each resembles the next for certain, least in the middle; how they are joined."""
+    ends = ("a", "d", DOUBTFUL, *([True] if rule.pop("veto", False) else []))
+    far = SURE + 2 * MARGIN
+    pairs = ("a", "b", far + 1), ("b", "c", SURE), ("c", "d", far), ("a", "c", DOUBTFUL), ("b", "d", DOUBTFUL)
+    found: dict[Target | None, str] = {}
+    for name, outcome in sorted(decide(*pairs, ends, queries="abcd", **rule).items()):
+        at = outcome.target if outcome.kind != "review" else Target(peer=-ord(name))
+        found[at] = found.get(at, "") + name
+    return set(found.values())
+
+
+def test_a_chain_that_holds_a_conflict_falls_apart_at_its_weakest_edge() -> None:
+    assert chain() == {"abcd"}
+    assert chain(facts=Facts(rejected=frozenset([(1, 4)]))) == {"ab", "cd"}
+    assert chain(clean="ad") == {"ab", "cd"}
+    assert chain(veto=True) == {"ab", "cd"}
+
+
+def test_where_no_edge_of_such_a_chain_is_clearly_the_weakest_a_person_decides() -> None:
+    edges = ("a", "b", SURE), ("b", "c", SURE), ("a", "c", DOUBTFUL, True)
+    assert "review" in kinds(decide(*edges, queries="abc")).values()
+
+
+def test_a_veto_of_a_member_keeps_a_record_out_also_through_a_third_one() -> None:
+    pairs = ("a", "b", SURE + 2), ("b", "c", SURE), ("a", "c", SURE, True)
+    outcomes = decide(*pairs, queries="abc")
+    assert outcomes["a"].target == outcomes["b"].target
+    assert outcomes["c"].kind == "review"
+    assert outcomes["c"].reason in (
+        "it resembles records that conflict with each other",
+        "the best candidate conflicts",
+    )
+    through = decide(("a", 1, SURE + 2 * MARGIN), ("b", 1, SURE, True), ("a", "b", SURE), queries="ab")
+    assert kinds(through) == {"a": "link", "b": "review"}
+
+
+def test_a_person_may_join_what_a_veto_keeps_apart() -> None:
+    outcomes = decide(("a", 1, SURE, True), queries="a", facts=Facts(same={1: 1}))
+    assert outcomes["a"].target == golden(1)
+
+
 def test_a_persons_word_links_without_any_score() -> None:
     assert decide(queries="a", facts=Facts(same={1: 9}))["a"].target == golden(9)
 

@@ -136,7 +136,7 @@ def test_a_search_of_one_domain_is_a_handful_of_queries_whatever_is_found(shelf)
     search("item", "warm")  # reads the code systems
     with CaptureQueriesContext(connection) as queries:
         search("item", "foley cath 16fr")
-    assert len(queries) <= 7  # codes, words; live, others, all parts but one, the rarest part; rows
+    assert len(queries) <= 8  # own words, codes, words; live, others, all parts but one, the rarest part; rows
     assert all(query["sql"].lstrip("( \n").startswith(("SELECT", "WITH")) for query in queries)
 
 

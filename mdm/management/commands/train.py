@@ -20,17 +20,23 @@ class Command(BaseCommand):
         parser.add_argument("--domain", required=True, choices=DomainName.values)
         parser.add_argument("--user", help="who proposes; somebody else approves")
         parser.add_argument("--reason", default="")
+        parser.add_argument(
+            "--unsupervised", action="store_true", help="learn without decisions, from how records resemble each other"
+        )
         parser.add_argument("--dry-run", action="store_true", help="only show; propose nothing")
 
-    def handle(self, *, domain: str, user: str | None, reason: str, dry_run: bool, **_: Any) -> None:
+    def handle(
+        self, *, domain: str, user: str | None, reason: str, dry_run: bool, unsupervised: bool, **_: Any
+    ) -> None:
         try:
             if dry_run:
-                self._show(learning.practise(domain).to_json())
+                practise = learning.practise_unlabelled if unsupervised else learning.practise
+                self._show(practise(domain).to_json())
                 return
             actor = User.objects.filter(username=user).first()
             if actor is None:
                 raise CommandError(f"There is no user {user}. Say with --user who proposes.")
-            request = learning.train(domain=domain, actor=actor, reason=reason)
+            request = learning.train(domain=domain, actor=actor, reason=reason, unlabelled=unsupervised)
         except ConcordError as error:
             raise CommandError(error.message) from None
         self._show(request.diff)

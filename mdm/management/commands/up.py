@@ -14,14 +14,18 @@ from django.db import connections
 from mdm import env
 from mdm.supervisor import Program, Supervisor
 
+THREADS = 8  # of each web process: those that wait for the change feed must leave some to the others
 MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
 
 
 def web(host: str, port: int, processes: int) -> Program:
     server = [sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws", "mdm.wsgi:application"]
-    size = ["--workers", str(processes), "--blocking-threads", "2", "--backlog", "1024"]
+    size = ["--workers", str(processes), "--blocking-threads", str(THREADS), "--backlog", "1024"]
     safety = ["--respawn-failed-workers", "--workers-kill-timeout", "5"]
-    return Program("web", [*server, "--host", host, "--port", str(port), *size, *safety], _plain_http(), port=port)
+    shares = {"CONCORD_WEB_PROCESSES": str(processes)}
+    return Program(
+        "web", [*server, "--host", host, "--port", str(port), *size, *safety], _plain_http() | shares, port=port
+    )
 
 
 def worker(processes: int) -> Program:

@@ -77,8 +77,8 @@ def _decisions(user: User, since: dt.datetime) -> list[Said]:
 
 def _comments(user: User, since: dt.datetime) -> list[Said]:
     """What others said on the user's items, or to the user by name."""
-    about = Q(item__assignee=user) | Q(text__icontains=f"@{user.username}")
-    rows = Comment.objects.filter(about, created_at__gte=since).exclude(author=user)
+    about = Q(item__assignee=user) | Q(mentions=user)
+    rows = Comment.objects.filter(about, created_at__gte=since).exclude(author=user).distinct()
     return [
         (
             row.created_at,

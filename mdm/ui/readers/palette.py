@@ -11,7 +11,7 @@ from django.urls import reverse
 from mdm import search
 from mdm.canonical import DOMAINS
 from mdm.models import User
-from mdm.permissions import IMPORT, LOOKUP, VIEW_AUDIT
+from mdm.permissions import DECIDE, IMPORT, LOOKUP, VIEW_AUDIT
 from mdm.ui import preferences
 
 RECORDS, ENTRIES = 8, 8
@@ -57,6 +57,10 @@ def _places(user: User) -> Iterable[Entry]:
     yield Entry("target", "Accuracy of matching", "", reverse("accuracy"))
     yield Entry("book-open", "Owners and dictionary", "", reverse("governance"))
     yield Entry("route", "Traces: one version’s way", "G T", reverse("sync:traces"))
+    yield Entry("shield-check", "Data quality: scorecard and rules", "G Q", reverse("quality"))
+    yield Entry("scale", "Rules: matching, survivorship, publishing", "", reverse("rules"))
+    yield Entry("target", "Accuracy and labels", "", reverse("accuracy"))
+    yield Entry("book-open", "Owners and dictionary", "", reverse("governance"))
     yield Entry("download", "My exports", "", reverse("exports"))
     yield Entry("bell", "Notifications", "", reverse("notices"))
     yield Entry("settings", "Settings: theme, density, keys", "", reverse("settings"))
@@ -64,6 +68,9 @@ def _places(user: User) -> Iterable[Entry]:
 
 
 def _allowed(user: User) -> Iterable[Entry]:
+    if user.has_permission(DECIDE):
+        yield Entry("list-checks", "Many reviews at once", "", reverse("review-bulk"))
+        yield Entry("equal", "Blind review", "", reverse("review-blind"))
     if user.has_permission(LOOKUP):
         yield Entry("arrow-left-right", "Crosswalk: resolve codes", "G X", reverse("crosswalk"))
         yield Entry("circle-question-mark", "Unmapped codes", "", reverse("unmapped"))

@@ -17,6 +17,7 @@ from mdm.ui.readers import work
 from mdm.ui.readers.counting import Count, count
 
 SHOWN = 50
+COUNTED = 2_000  # beyond it the planner's estimate is near enough
 VIEWS = ("mine", "team", "later")
 DUE = {"over": "Overdue", "day": "Due within a day", "mentions": "Mentions me"}
 LARGE = ("candidates", "details", "source__raw", "source__values", "source__standardised", "golden__provenance",
@@ -115,7 +116,7 @@ class Queue:
 
     @cached_property
     def counts(self) -> dict[str, Count]:
-        return {name: count(self.asked.rows(self.user, name)) for name in VIEWS}
+        return {name: count(self.asked.rows(self.user, name), limit=COUNTED) for name in VIEWS}
 
     @property
     def total(self) -> Count:
@@ -127,6 +128,11 @@ class Queue:
         midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
         done = WorkItem.objects.filter(resolved_at__gte=midnight, resolved_by=self.user, kind__in=work.REVIEWS)
         return done.count()
+
+    @property
+    def goal(self) -> int:
+        """What this user has decided today, and what is open for them."""
+        return self.decided + self.counts["mine"].number
 
     @cached_property
     def systems(self) -> list[SourceSystem]:

@@ -10,11 +10,12 @@ from typing import Any
 
 import matching
 from mdm import policies
-from mdm.canonical import DOMAINS, Domain
+from mdm.canonical import DOMAINS, Domain, Field
+from mdm.engine import words_of
 from mdm.models import AuditEntry, ChangeRequest, GoldenRecord, Policy, SourceRecord, SourceSystem
 from mdm.services.agreement import ENGINE_FIELDS
 
-KINDS = {kind: label for kind, label in Policy.Kind.choices if kind != Policy.Kind.DICTIONARY}  # it has no domain
+KINDS = {kind: text for kind, text in Policy.Kind.choices if kind != Policy.Kind.DICTIONARY}  # words are of all domains
 THRESHOLDS = {
     "costs.false_link": "A wrong link costs, in reviews",
     "costs.missed_link": "A missed link costs, in reviews",
@@ -27,7 +28,7 @@ SHOWN = 12  # examples of each kind
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    domain: Domain
+    domain: Domain | None  # None: of all domains
     kind: str
     label: str
     policy: Policy | None  # None: as built in
@@ -39,11 +40,21 @@ def overview() -> list[InForce]:
     active = {(row.kind, row.domain): row for row in Policy.objects.filter(active=True).select_related("author")}
     waiting = ChangeRequest.objects.filter(kind=ChangeRequest.Kind.POLICY, state=ChangeRequest.State.OPEN)
     proposed = {row.path: row for row in waiting.select_related("proposer")}
+    words = Policy.Kind.DICTIONARY
     return [
-        InForce(spec, kind, label, active.get((kind, domain)), proposed.get(f"{kind}:{domain}"))
-        for domain, spec in sorted(DOMAINS.items(), key=lambda pair: -pair[1].order)
-        for kind, label in KINDS.items()
+        *(
+            InForce(spec, kind, label, active.get((kind, domain)), proposed.get(f"{kind}:{domain}"))
+            for domain, spec in sorted(DOMAINS.items(), key=lambda pair: -pair[1].order)
+            for kind, label in KINDS.items()
+        ),
+        InForce(None, words, words.label, active.get((words, "")), proposed.get(f"{words}:")),
     ]
+
+
+def own_words() -> list[tuple[str, str, str]]:
+    """(dictionary, word, meaning) of the hospital's own words in force."""
+    found = words_of(Policy.objects.filter(kind=Policy.Kind.DICTIONARY, active=True).first())
+    return [(name.replace("_", " ").capitalize(), word, text) for name in found for word, text in found[name].items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +133,25 @@ class Rules:
         return list(SourceSystem.objects.filter(active=True, code_systems__domain=self.spec.name).distinct())
 
     @property
-    def trust(self) -> list[tuple[str, list[tuple[int, bool]]]]:
-        """Per attribute, each system's trust and whether the rules set it for this attribute alone."""
+    def trust(self) -> list[tuple[str, list[Cell]]]:
+        """Per attribute, how far each system is believed."""
         own: Mapping[str, Mapping[str, int]] = self.policy.body.get("trust", {}) if self.policy else {}
-        rows = []
-        for spec in self.spec.fields:
-            said = own.get(spec.name, {})
-            cells = [(said.get(s.code, s.trust_in(self.spec.name)), s.code in said) for s in self.systems]
-            rows.append((spec.label, cells))
-        return rows
+        return [(spec.label, [self._cell(spec, s, own) for s in self.systems]) for spec in self.spec.fields]
+
+    def _cell(self, spec: Field, system: SourceSystem, own: Mapping[str, Mapping[str, int]]) -> Cell:
+        said = own.get(spec.name, {}).get(system.code)
+        label = f"{spec.label}, {system.name}"
+        return Cell(f"trust.{spec.name}.{system.code}", label, said, system.trust_in(self.spec.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """How far a system is believed about an attribute; ``own``: set by the rules, else as far as in general."""
+
+    name: str
+    label: str
+    own: int | None
+    general: int
 
 
 class Proposal:

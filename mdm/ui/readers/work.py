@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import connection
 from django.db.models import Count, Min, Q
 from django.utils import timezone
 
@@ -15,6 +16,7 @@ from mdm.models import ChangeRequest, User, WorkItem
 Kind = WorkItem.Kind
 # decided on the review screen, side by side
 REVIEWS = (Kind.POSSIBLE_MATCH, Kind.POSSIBLE_DUPLICATE, Kind.NEW_RECORD, Kind.WEAK_LINK)
+ENOUGH = 999
 # looked at one by one
 OTHERS = (Kind.INVALID_DATA, Kind.FEED_PROBLEM, Kind.FAILED_DELIVERY)
 
@@ -47,6 +49,37 @@ def together(groups: dict[str, Waiting], kinds: tuple[str, ...]) -> Waiting:
     chosen = [groups[kind] for kind in kinds if kind in groups]
     oldest = min((w.oldest for w in chosen if w.oldest), default=None)
     return Waiting(sum(w.number for w in chosen), sum(w.overdue for w in chosen), oldest)
+
+
+# One query for the navigation of every page; none of its parts counts all that is open.
+BADGES_SQL = """
+SELECT (SELECT count(*) FROM (SELECT 1 FROM mdm_workitem WHERE state = 'open' AND kind = ANY(%(reviews)s)
+                              LIMIT %(most)s) r),
+       (SELECT count(*) FROM (SELECT 1 FROM mdm_workitem WHERE state = 'open' AND kind = ANY(%(others)s)
+                              LIMIT %(most)s) o),
+       EXISTS (SELECT 1 FROM mdm_workitem WHERE state = 'open' AND kind = ANY(%(reviews)s) AND due_at < now())
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Badges:
+    """Open work: how much, as far as it says something, and whether some review is late."""
+
+    reviews: str
+    others: str
+    overdue: bool
+
+
+def badges() -> Badges:
+    given: dict[str, Any] = {"reviews": list(map(str, REVIEWS)), "others": list(map(str, OTHERS)), "most": ENOUGH + 1}
+    with connection.cursor() as cursor:
+        cursor.execute(BADGES_SQL, given)
+        reviews, others, overdue = cursor.fetchone()
+    return Badges(_badge(reviews), _badge(others), overdue)
+
+
+def _badge(number: int) -> str:
+    return "" if not number else str(number) if number <= ENOUGH else f"{ENOUGH}+"
 
 
 def approvable(user: User) -> int:

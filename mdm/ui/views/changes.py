@@ -14,6 +14,7 @@ from mdm.services import requests as service
 from mdm.ui.pages import POST, Request, not_found, page, render
 from mdm.ui.readers import changes as reader
 from mdm.ui.readers.rules import Proposal
+from mdm.ui.readers.trust import TrustProposal
 
 
 @page(VIEW)
@@ -30,6 +31,8 @@ def request(request: Request, pk: int) -> HttpResponse:
     context: dict[str, Any] = {"section": "changes", "change": found, "rows": reader.rows(found)}
     if found.policy is not None and found.policy.kind == Policy.Kind.MATCH:
         context["proposal"] = Proposal(found)
+    elif found.policy is not None and found.policy.kind == Policy.Kind.SURVIVORSHIP:
+        context["trust"] = TrustProposal(found)
     own = found.proposer_id == request.user.pk
     return render(request, "changes/change.html", context | {"own": own, "stale": reader.is_stale(found)})
 

@@ -14,7 +14,7 @@ from mdm.canonical import DOMAINS
 from mdm.exceptions import InvalidValue, NeedsReason, Refused
 from mdm.models import Policy, SourceRecord
 from mdm.permissions import DECIDE, VIEW
-from mdm.services import learning
+from mdm.services import learning, trust
 from mdm.services.revise import CHANGEABLE, revise
 from mdm.ui.pages import POST, Request, not_found, page, render
 from mdm.ui.readers import rules as reader
@@ -38,14 +38,30 @@ def detail(request: Request, kind: str, domain: str, version: int = 0) -> HttpRe
     return render(request, "rules/detail.html", {"section": "rules", "rules": rules, "asked": version})
 
 
+@page(VIEW)
+def words(request: Request) -> HttpResponse:
+    """The hospital's own words, as recognising reads them."""
+    return render(request, "rules/words.html", {"section": "rules", "words": reader.own_words()})
+
+
 @page(DECIDE, POST)
 def propose(request: Request, domain: str) -> HttpResponse:
     """Match rules with other values, as a proposal with what it would do."""
-    version, reason = request.POST.get("version", ""), request.POST.get("reason", "")
-    values, seen = _changed(request, domain), int(version) if version.isdecimal() else 0
+    values, reason, seen = _changed(request, domain), request.POST.get("reason", ""), _seen(request)
     if _is_large(domain):
         return _later(request, domain, tasks.revise_rules, domain, values, seen, request.user.pk, reason)
     change = revise(domain=domain, values=values, expected_version=seen, actor=request.user, reason=reason)
+    messages.success(request, "Proposed. A second person decides.")
+    return redirect("change", change.pk)
+
+
+@page(DECIDE, POST)
+def believe(request: Request, domain: str) -> HttpResponse:
+    """Survivorship rules with other trust, as a proposal with what it would change."""
+    asked, reason, seen = _trust(request, domain), request.POST.get("reason", ""), _seen(request)
+    if _is_large(domain):
+        return _later(request, domain, tasks.believe, domain, asked, seen, request.user.pk, reason)
+    change = trust.believe(domain=domain, trust=asked, expected_version=seen, actor=request.user, reason=reason)
     messages.success(request, "Proposed. A second person decides.")
     return redirect("change", change.pk)
 
@@ -59,6 +75,26 @@ def train(request: Request, domain: str) -> HttpResponse:
     change = learning.train(domain=domain, actor=request.user, reason=reason)
     messages.success(request, f"Learned from the labels of {DOMAINS[domain].plural.lower()}. A second person decides.")
     return redirect("change", change.pk)
+
+
+def _seen(request: Request) -> int:
+    """The version of the rules that the form was filled with."""
+    version = request.POST.get("version", "")
+    return int(version) if version.isdecimal() else 0
+
+
+def _trust(request: Request, domain: str) -> dict[str, dict[str, int | None]]:
+    """``trust.gtin.erp``: what the form says of each attribute and system; empty is as far as in general."""
+    asked: dict[str, dict[str, int | None]] = {}
+    systems = reader.Rules(Policy.Kind.SURVIVORSHIP, domain).systems
+    for spec in DOMAINS[domain].fields:
+        for system in systems:
+            text = request.POST.get(f"trust.{spec.name}.{system.code}")
+            if text is not None and text.strip() and not text.strip().isdecimal():
+                raise InvalidValue("Trust is a number from 0 to 100.")
+            if text is not None:
+                asked.setdefault(spec.name, {})[system.code] = int(text) if text.strip() else None
+    return asked
 
 
 def _is_large(domain: str) -> bool:

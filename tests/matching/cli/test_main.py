@@ -70,6 +70,15 @@ def test_dedupe_finds_the_same_record_twice_and_leaves_its_sibling_alone(task: d
     assert pairs == {("G1", "E1")}
 
 
+def test_evaluate_tells_what_each_kind_of_key_finds(task: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    tables = [task["left"], task["right"]]
+    assert main(["evaluate", "--keys", "--roles", task["roles"], *tables, "--truth", task["truth"]]) == 0
+    heading, *lines, last = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["key", "keys", "too", "common", "pairs", "made", "true", "pairs", "by", "it", "alone"]
+    assert any(line.split() == ["code", "4", "0", "2", "2", "0"] for line in lines)
+    assert "f1" in json.loads(last)
+
+
 def test_evaluate_ends_with_one_json_object(task: dict[str, str]) -> None:
     command = ["evaluate", "--roles", task["roles"], task["left"], task["right"], "--truth", task["truth"]]
     done = subprocess.run([sys.executable, "-m", "matching", *command], capture_output=True, text=True, check=True)

@@ -59,3 +59,36 @@ def test_codes_that_differ_in_their_last_part_are_asked_about() -> None:
 def test_a_label_is_no_part_of_a_code(code: str) -> None:
     assert RECIPE.standardise({"code": code})["code"] == RECIPE.standardise({"code": "014-7040-000"})["code"]
     assert RECIPE.standardise({"code": "Dept 7040"})["segments"] == ["7040"]
+
+
+FULL = {"code": "176-8843-040", "name": "Central Supply", "legal_entity": "Granitemont Medical Center"}
+
+
+@pytest.mark.parametrize("code", ["176-8843", "176.8843.000", "1768843", "1768843000"])
+def test_an_empty_part_at_the_end_of_a_code_says_nothing(code: str) -> None:
+    found = compare(FULL | {"code": "176-8843-000"}, FULL | {"code": code})
+    assert level(found, "code") == "reformatted"
+    assert compare(FULL, FULL | {"code": "176-8843-000"}).vetoes == ("codes differ",)
+
+
+def test_a_code_without_its_entity_is_no_other_code() -> None:
+    found = compare(FULL, FULL | {"code": "8843-040"})
+    assert level(found, "code") == "similar"
+    assert not found.vetoes
+    assert next(e.note for e in found.evidence if e.field == "code") == "one is the other without its first part"
+    other = compare(FULL, FULL | {"code": "178-8843-040"})  # the same department of another entity
+    assert other.vetoes == ("codes differ",)
+    assert compare(FULL, FULL | {"code": "8843-030"}).vetoes == ("codes differ",)
+
+
+def test_parts_of_zeros_are_no_evidence() -> None:
+    found = compare({"code": "176-8843-000"}, {"code": "211-9020-000"})
+    assert level(found, "segments") == "different"
+
+
+@pytest.mark.parametrize("entity", ["GMC", "Granitemont Med Ctr", "GRANITEMONT MEDICAL CENTER"])
+def test_a_legal_entity_is_known_by_its_initials_too(entity: str) -> None:
+    found = compare(FULL, FULL | {"legal_entity": entity})
+    assert level(found, "entity") in ("reformatted", "similar", "exact")
+    assert level(found, "initials_of_site") == "reformatted"
+    assert level(compare(FULL, FULL | {"legal_entity": "Redport University Hospital"}), "entity") == "different"

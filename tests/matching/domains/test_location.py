@@ -74,3 +74,9 @@ def test_a_floor_is_not_its_building() -> None:
     assert "one is part of the other" in compare(building, floor).vetoes
     same = {"name": "MED OFFICE BLDG 2", "parent_name": "QUARRYWICK REG HOSP", **site}
     assert compare(building, same).vetoes == ()
+
+
+def test_a_floor_of_a_numbered_building_is_not_the_floor_of_that_number() -> None:
+    found = compare({"name": "Medical Office Building 2 Floor 2"}, {"name": "MED OFC BLDG 2 FLOOR 3"})
+    assert found.vetoes == ("it is another part: 2 against 3",)
+    assert not compare({"name": "Medical Office Building 2 Floor 3"}, {"name": "MOB 2, 3rd Floor"}).vetoes

@@ -39,3 +39,17 @@ def test_floors_are_numbers(text: str) -> None:
 @pytest.mark.parametrize("text", ["Ste 200", "SUITE 200", "Suite 0200"])
 def test_suites_are_numbers(text: str) -> None:
     assert (place(text).words, place(text).numbers) == (["suite"], ["200"])
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("MED OFC Building 2 Floor 3", ["building:2", "floor:3"]),
+        ("Bldg 2, 3rd Floor", ["building:2", "floor:3"]),
+        ("Third Floor Rm 012", ["floor:3", "room:12"]),
+        ("Room 12 Bed B", ["room:12", "bed:b"]),
+        ("4 West Telemetry", []),
+    ],
+)
+def test_a_number_belongs_to_what_it_numbers(text: str, parts: list[str]) -> None:
+    assert place(text).parts == parts

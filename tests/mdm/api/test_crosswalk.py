@@ -16,6 +16,7 @@ def catheter(db):
     record = world.golden("CATHETER FOLEY 16FR")
     world.coded(record, world.code_system("erp-item"), "4711", uom="BX")
     world.coded(record, world.code_system("ehr-item"), "E-1", uom="EA")
+    world.packed(record, EA=1, BX=12)
     return record
 
 
@@ -28,16 +29,26 @@ def test_a_code_is_translated(api, catheter):
     assert answer.status_code == 200
     body = answer.json()
     assert body["id"] == catheter.public_id
-    assert body["codes"] == [{"code": "E-1", "uom": "EA", "preferred": True}]
+    assert body["codes"] == [{"code": "E-1", "uom": "EA", "preferred": True, "factor": "12", "no_factor": None}]
     assert set(body) == {
         "code_system", "code", "uom", "valid_from", "valid_to", "id", "domain", "status", "name",
-        "redirected_from", "to", "codes",
+        "redirected_from", "to", "codes", "substitutes", "replaces",
     }  # fmt: skip
 
 
-def test_a_lookup_with_a_known_key_takes_one_query(api, catheter, django_assert_num_queries):
+@pytest.fixture
+def substitutes_known(monkeypatch):
+    """As outside a test's transaction: the process remembers which items have substitutes."""
+    monkeypatch.setattr("mdm.substitutes.involved", frozenset)
+
+
+@pytest.mark.usefixtures("substitutes_known")
+def test_a_lookup_with_a_known_key_takes_one_query_and_two_more_to_convert(api, catheter, django_assert_num_queries):
+    world.coded(catheter, world.code_system("scm-item"), "S-1", uom="Each")
     api.get("/api/v1/crosswalk/erp-item/4711")
     with django_assert_num_queries(1):
+        assert api.get("/api/v1/crosswalk/scm-item/S-1", {"to": "ehr-item"}).json()["codes"][0]["factor"] == "1"
+    with django_assert_num_queries(3):
         assert api.get("/api/v1/crosswalk/erp-item/4711", {"to": "ehr-item"}).status_code == 200
 
 
@@ -101,6 +112,7 @@ def test_a_batch_answers_each_code_in_order(api, catheter):
     assert body["outcomes"][1]["result"]["codes"][0]["code"] == "E-1"
 
 
+@pytest.mark.usefixtures("substitutes_known")
 def test_ten_thousand_codes_take_one_query_and_one_more_are_refused(api, catheter, django_assert_num_queries):
     post(api, {"code_system": "erp-item", "codes": []})
     with django_assert_num_queries(1):

@@ -11,7 +11,17 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
-from mdm.models import ATTRIBUTES, ApiKey, CodeSystem, Crosswalk, GoldenRecord, SourceSystem, User
+from mdm.models import (
+    ATTRIBUTES,
+    ApiKey,
+    CodeSystem,
+    Crosswalk,
+    GoldenRecord,
+    Item,
+    PackagingLevel,
+    SourceSystem,
+    User,
+)
 
 _numbers = count(1)
 
@@ -57,6 +67,13 @@ def coded(record: GoldenRecord, system: CodeSystem, code: str, **options: Any) -
     return Crosswalk.objects.create(
         golden=record, code_system=system, code=system.normalise(code), resolves=system.unique, **values
     )
+
+
+def packed(record: GoldenRecord, base: str = "EA", **levels: int | None) -> None:
+    """Its packaging ladder, from the lowest level up."""
+    Item.objects.filter(golden=record).update(base_uom=base)
+    for position, (uom, quantity) in enumerate(levels.items(), start=1):
+        PackagingLevel.objects.create(item_id=record.pk, position=position, uom=uom, quantity=quantity)
 
 
 def merged(loser: GoldenRecord, survivor: GoldenRecord) -> GoldenRecord:

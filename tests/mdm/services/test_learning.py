@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from matching import Policy as MatchPolicy
+from matching import em
 from matching.decide import Costs
 from mdm.engine import count_frequencies, engine_for
 from mdm.exceptions import Forbidden, NeedsReason, Refused
@@ -161,3 +162,38 @@ def test_the_commands_say_who_or_what_is_missing() -> None:
         call_command("approve_rules", "1", "--user", "approver")
     with pytest.raises(CommandError, match="Nothing was decided"):
         call_command("train", "--domain", "item", "--dry-run")
+
+
+# ------------------------------------------------------------------------------------------------------ without labels
+
+
+def test_rules_can_be_proposed_without_any_decision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(em, "ENOUGH", 10)
+    population(40)
+    links = list(SourceRecord.objects.order_by("pk").values_list("pk", "golden", "state"))
+    request = learning.train(domain="item", actor=kit.steward(), reason="Our data", unlabelled=True)
+    assert (request.kind, request.state) == ("policy", "open")
+    assert list(SourceRecord.objects.order_by("pk").values_list("pk", "golden", "state")) == links
+    told = request.diff["training"]
+    assert told["matched"] > 30
+    assert {row["field"] for row in told["levels"]} >= {"code", "words", "sizes"}
+    assert request.diff["population"]["records"] == 80
+    requests.approve(request=request, actor=kit.approver())
+    assert engine_for("item").policy.weights != MatchPolicy.default("item").weights
+
+
+def test_too_few_records_to_learn_from_are_refused() -> None:
+    population(3)
+    with pytest.raises(Refused, match="too few"):
+        learning.practise_unlabelled("item")
+    with pytest.raises(CommandError, match="too few"):
+        call_command("train", "--domain", "item", "--unsupervised", "--dry-run")
+
+
+def test_the_command_shows_what_was_learned_without_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(em, "ENOUGH", 10)
+    population(40)
+    out = StringIO()
+    call_command("train", "--domain", "item", "--unsupervised", "--dry-run", stdout=out)
+    assert json.loads(out.getvalue())["training"]["rounds"] >= 1
+    assert not ChangeRequest.objects.exists()

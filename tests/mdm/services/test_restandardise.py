@@ -8,6 +8,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
+from matching import standardise
 from mdm import engine
 from mdm.engine import engine_for
 from mdm.models import ChangeEvent, Frequencies, GoldenRecord, MatchKey, SourceRecord, User, WorkItem
@@ -42,7 +43,7 @@ def test_stored_records_are_read_with_the_new_words_keys_and_search_terms_too() 
     in_force()
     assert restandardise.run()["item"] == 1
     assert words_of("scm", "S1") == ["catheter", "foley", "silicone"]
-    assert kit.source("scm", "S1").dictionaries == 1
+    assert kit.source("scm", "S1").dictionaries == engine_for("item").dictionaries
     keys = set(MatchKey.objects.filter(source=kit.source("scm", "S1")).values_list("key", flat=True))
     assert keys != before
     assert keys == set(engine_for("item").keys(kit.source("scm", "S1").standardised))
@@ -89,6 +90,17 @@ def test_two_golden_records_that_the_new_words_make_alike_become_a_question() ->
     assert {item.golden, item.other} == {one, other}
 
 
+def test_what_an_older_engine_stored_is_read_anew_after_an_upgrade(monkeypatch: pytest.MonkeyPatch) -> None:
+    kit.feed("scm", {"S1": kit.CATHETER})
+    SourceRecord.objects.update(standardised={"words": ["old"]})
+    assert restandardise.run()["item"] == 0
+    monkeypatch.setattr(standardise, "VERSION", standardise.VERSION + 1)
+    engine._cache.clear()
+    assert restandardise.run()["item"] == 1
+    assert "catheter" in words_of("scm", "S1")
+    engine._cache.clear()
+
+
 def test_a_doubtful_record_is_looked_at_again() -> None:
     item = kit.doubtful()
     in_force({"placeholders": {"silicone-coated": ""}})
@@ -107,7 +119,7 @@ def test_a_run_that_is_cut_short_goes_on_where_it_was(monkeypatch: pytest.Monkey
     assert restandardise.run(seconds=0)["item"] == 0
     read_new_words()
     assert restandardise.waiting()["item"] == 0
-    assert all(row.dictionaries == 1 for row in SourceRecord.objects.all())
+    assert {row.dictionaries for row in SourceRecord.objects.all()} == {engine_for("item").dictionaries}
 
 
 def test_words_are_counted_anew_and_what_scores_mean_is_kept() -> None:
@@ -123,7 +135,7 @@ def test_words_are_counted_anew_and_what_scores_mean_is_kept() -> None:
 def test_records_land_with_the_words_in_force_and_a_place_keeps_its_parents_name() -> None:
     in_force({"locations": {"zzw": "west"}, **{"abbreviations": {"zzfol": "foley"}}})
     kit.feed("erp", {"E1": OURS})
-    assert kit.source("erp", "E1").dictionaries == 1
+    assert kit.source("erp", "E1").dictionaries == engine_for("item").dictionaries
     kit.feed("erp", {"B": {"name": "North Tower"}, "F": {"name": "4 ZZE", "parent": "B"}}, "location")
     in_force({"locations": {"zze": "east"}})
     restandardise.run()

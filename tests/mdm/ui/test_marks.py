@@ -34,3 +34,9 @@ def test_a_word_said_twice_needs_two_on_the_other_side():
 def test_the_runs_together_are_the_text(text):
     assert "".join(m.text for m in marks(text, "other words")) == text
     assert all(isinstance(m, Mark) for m in marks(text, text))
+
+
+def test_long_texts_are_told_apart_without_comparing_each_word_with_each():
+    text = " ".join(f"word{n}" for n in range(200))
+    assert toned(text + " Foley", text) == [("Foley", "ne")]
+    assert {mark.tone for mark in marks(text, text.replace("word", "wort"))} == {"", "ne"}

@@ -7,8 +7,8 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
-from mdm.models import ChangeRequest, Comment, Export, User
-from mdm.services import change
+from mdm.models import ChangeRequest, Export, User
+from mdm.services import change, review
 from mdm.ui import preferences
 from mdm.ui.readers import notices, palette
 from tests.mdm import kit
@@ -32,6 +32,8 @@ def test_nobody_is_offered_what_they_may_not_open():
     viewer = kit.person("viewer", "viewer")
     assert "Import a file" not in texts(viewer, "import")
     assert "Audit log" not in texts(viewer, "audit")
+    assert "Blind review" not in texts(viewer, "blind")
+    assert "Blind review" in texts(kit.steward(), "blind")
 
 
 def test_records_and_codes_are_found_besides():
@@ -66,7 +68,7 @@ def test_a_user_is_told_of_what_they_asked_for_and_once():
     change.approve(request=request, actor=kit.approver(), reason="Seen it")
     Export.objects.create(user=proposer, domain="item", format="csv", state="failed", finished_at=timezone.now())
     item = kit.doubtful("scm", "D2")
-    Comment.objects.create(item=item, author=kit.approver(), text="@maria have a look <b>")
+    review.comment(item=item, actor=kit.approver(), text="@maria have a look <b>")
     assert [n.new for n in notices.notices(proposer)] == [True] * 3
     assert b"<b>3" in client.get("/notifications/count/", headers=HX).content
     page = client.get("/notifications/").content.decode()

@@ -379,15 +379,12 @@ def test_a_blind_question_tells_nothing_of_what_was_said_before(steward, item):
     assert steward.post(f"/review/blind/{check.pk}/", {"same": "yes"}).status_code == 409
 
 
-def test_a_group_shows_each_pair_and_is_split_by_selection(steward, viewer, db):
+def test_a_group_shows_each_pair_and_leads_to_splitting(steward, viewer, db):
     survivor, _ = kit.merged()
-    page = text_of(steward.get(f"/items/{survivor.public_id}/group/"))
-    assert "1 and 2" in page
-    said = {"source": kit.source("scm", "S1").pk, "reason": "A stapler"}
-    assert viewer.post(f"/items/{survivor.public_id}/split/", said).status_code == 403
-    assert steward.post(f"/items/{survivor.public_id}/split/", said | {"reason": ""}).status_code == 422
-    steward.post(f"/items/{survivor.public_id}/split/", said)
-    assert kit.golden("scm", "S1") != survivor
+    page = steward.get(f"/items/{survivor.public_id}/group/")
+    assert "1 and 2" in text_of(page)
+    assert f'action="/items/{survivor.public_id}/divide/"' in page.content.decode()
+    assert "Split off the ticked" not in text_of(viewer.get(f"/items/{survivor.public_id}/group/"))
 
 
 def test_a_group_asks_as_many_questions_for_many_records_as_for_few(steward, db):

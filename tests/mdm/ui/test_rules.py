@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from mdm import tasks
 from mdm.models import AuditEntry, ChangeRequest, Check, LabelBatch, Policy
+from mdm.services import own_words
 from tests.mdm import kit, learning
 from tests.mdm.ui.conftest import browser
 
@@ -29,7 +30,7 @@ def propose(client, **values: object):
 def test_every_set_of_rules_is_listed_in_few_queries(viewer):
     with CaptureQueriesContext(connection) as asked:
         page = text_of(viewer.get("/rules/"))
-    assert page.count("As built in") == 12
+    assert page.count("As built in") == 12, "three kinds of rules for four domains"
     assert len(asked) <= 16
 
 
@@ -136,3 +137,31 @@ def test_rules_learned_from_labels_are_shown_with_their_loss(steward):
 def test_questions_are_planned_by_stewards_only():
     assert browser("viewer").post("/accuracy/items/plan/", {"kind": "blind"}).status_code == 403
     assert browser("steward").post("/accuracy/items/plan/", {"kind": "nonsense"}).status_code == 422
+
+
+def test_whom_to_believe_is_a_proposal_with_the_values_that_change(steward, approver):
+    kit.code_system("erp", trust=40)
+    kit.code_system("scm", trust=60)
+    kit.merged(kit.CATHETER | {"brand": "Flowline"}, kit.STAPLER | {"brand": "Steadyflow"})
+    said = {"version": 0, "reason": "The ERP knows brands", "trust.brand.erp": "90", "trust.brand.scm": ""}
+    answer = steward.post("/rules/survivorship/items/propose/", said)
+    page = text_of(steward.get(answer["Location"]))
+    assert "Records that change 1" in page
+    assert "Steadyflow Flowline" in page
+    assert steward.post("/rules/survivorship/items/propose/", said | {"trust.brand.erp": "a lot"}).status_code == 422
+    request = ChangeRequest.objects.get(kind="policy")
+    approver.post(f"/approvals/{request.pk}/decide/", {"decision": "approve"})
+    tasks.upkeep()
+    assert kit.golden("erp", "E1").item.brand == "Flowline"
+    assert 'value="90"' in steward.get("/rules/survivorship/items/").content.decode()
+
+
+def test_the_hospitals_own_words_are_shown_and_so_is_their_proposal(steward, approver):
+    assert "No own words yet" in text_of(steward.get("/rules/words/"))
+    request = own_words.propose(
+        words={"abbreviations": {"fol": "foley"}}, source="list.csv", actor=kit.steward(), reason="Ward slang"
+    )
+    assert "Ward slang" in text_of(approver.get(f"/approvals/{request.pk}/"))
+    assert "Ward slang" in text_of(steward.get("/rules/"))
+    approver.post(f"/approvals/{request.pk}/decide/", {"decision": "approve"})
+    assert "fol foley Abbreviations" in text_of(steward.get("/rules/words/"))

@@ -1,0 +1,54 @@
+"""ETags (RFC 9110): an answer that the client has already isn't sent again, a change of something else isn't made."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TypeVar
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.http import parse_etags
+
+from mdm.api.json import MEDIA_TYPE
+from mdm.exceptions import ConcordError
+
+PRIVATE = "private, no-cache"  # kept by the client, asked for each time
+Answer = TypeVar("Answer", bound=HttpResponse)
+
+
+class PreconditionFailed(ConcordError):
+    """If-Match names a state that has passed. Read the record again, decide, and send its new ETag."""
+
+    status = 412
+    code = "precondition-failed"
+
+
+def etag(body: bytes) -> str:
+    return f'"{blake2b(body, digest_size=12).hexdigest()}"'
+
+
+def matches(header: str, tag: str) -> bool:
+    """Whether an If-Match or If-None-Match header names this tag. Proxies that compress make tags weak."""
+    named = [one.removeprefix("W/") for one in parse_etags(header)]
+    return "*" in named or tag in named
+
+
+def answer(request: HttpRequest, body: bytes, tag: str) -> HttpResponse:
+    """A body that is ready with its tag, or 304."""
+    if (known := request.META.get("HTTP_IF_NONE_MATCH")) and matches(known, tag):
+        response = HttpResponse(status=304)
+        del response["Content-Type"]
+    else:
+        response = HttpResponse(body, content_type=MEDIA_TYPE)
+    response["ETag"], response["Cache-Control"] = tag, PRIVATE
+    return response
+
+
+def unless_known(request: HttpRequest, response: Answer) -> Answer:
+    """The answer with its ETag; 304 without a body if the request says that it has it."""
+    tag = response["ETag"] = etag(response.content)
+    if (known := request.META.get("HTTP_IF_NONE_MATCH")) and matches(known, tag):
+        response.status_code = 304
+        response.content = b""
+        del response["Content-Type"]
+    response["Cache-Control"] = PRIVATE
+    return response

@@ -1,0 +1,147 @@
+"""The lookup's SQL: crosswalk rows of some codes or of one record, with their golden record and its codes in a target
+system.
+
+The usual statement reads what holds now, the crosswalk from its covering index alone. Where a row names a merged record
+it is asked again with the survivor joined in; codes move with a merge, so that is rare. For what was known at an
+instant codes are read by their knowledge range and golden records from their history.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
+
+from mdm.models import CodeSystem
+
+
+class Clocks(NamedTuple):
+    as_of: dt.date
+    known_at: dt.datetime | None  # None: now
+
+
+class Row(NamedTuple):
+    """What a statement selects, in its order; a batch reads the bare tuples."""
+
+    code: str
+    uom: str
+    valid_from: dt.date | None  # None: always
+    valid_to: dt.date | None
+    golden: int  # the record that the code means, or meant at the time: the survivor where it is merged
+    id: str
+    named: str  # public id of the record that the crosswalk names
+    status: str
+    name: str
+    system: int
+    preferred: bool
+    target_code: str | None
+    target_uom: str
+    target_preferred: bool
+
+
+MERGED = "merged"  # Row.status of a row whose survivor is yet to be read
+
+# What a golden record was at an instant. One whose history begins later is taken as it is.
+_AS_KNOWN = """
+LEFT JOIN LATERAL (
+    SELECT status, name, merged_into_id, approved_version FROM mdm_historicalgoldenrecord h
+    WHERE h.id = {0}.id AND h.history_date <= %(known_at)s ORDER BY h.history_date DESC, h.history_id DESC LIMIT 1
+) {0}h ON true
+"""
+# how a record is found: (its id, its other facts, joins that they need, whether it is published)
+_FORMS = {
+    "now": ("n.id", "n.public_id, n.public_id, n.status, n.name", "", "n.approved_version > 0"),
+    "survivor": (
+        "coalesce(s.id, n.id)",
+        "coalesce(s.public_id, n.public_id), n.public_id, coalesce(s.status, n.status), coalesce(s.name, n.name)",
+        "LEFT JOIN mdm_goldenrecord s ON s.id = n.merged_into_id",
+        "n.approved_version > 0",
+    ),
+    "then": (
+        "coalesce(s.id, n.id)",
+        "coalesce(s.public_id, n.public_id), n.public_id, coalesce(sh.status, s.status, nh.status, n.status), "
+        "coalesce(sh.name, s.name, nh.name, n.name)",
+        _AS_KNOWN.format("n")
+        + """LEFT JOIN mdm_goldenrecord s
+        ON s.id = CASE WHEN nh.status IS NULL THEN n.merged_into_id ELSE nh.merged_into_id END"""
+        + _AS_KNOWN.format("s"),
+        "coalesce(nh.approved_version, n.approved_version) > 0",
+    ),
+}
+_BY = {
+    "code": "c.code_system_id = %(system)s AND c.code = %(code)s",
+    "codes": "c.code_system_id = %(system)s AND c.code = ANY(%(codes)s)",
+    "golden": "c.golden_id = %(golden)s",
+}
+_EFFECTIVE = "{0}.valid_from <= %(as_of)s AND ({0}.valid_to IS NULL OR {0}.valid_to > %(as_of)s)"
+_KNOWN_NOW = "{0}.known_to IS NULL"
+_KNOWN_THEN = "{0}.known_from <= %(known_at)s AND ({0}.known_to IS NULL OR {0}.known_to > %(known_at)s)"
+
+
+@cache
+def statement(*, by: str, form: str = "now", target: bool = False) -> str:
+    """``by``: one "code" or "codes" of a system, or the codes of one "golden" record in every system."""
+    golden, facts, joins, published = _FORMS[form]
+    known = _KNOWN_THEN if form == "then" else _KNOWN_NOW
+    joined = f"""LEFT JOIN mdm_crosswalk t ON t.golden_id = {golden} AND t.code_system_id = %(to)s
+    AND {_EFFECTIVE.format("t")} AND {known.format("t")}"""
+    return f"""
+    SELECT c.code, c.uom, nullif(c.valid_from, '0001-01-01'), c.valid_to, {golden}, {facts},
+        c.code_system_id, c.preferred, {"t.code, t.uom, t.preferred" if target else "NULL, '', false"}
+    FROM mdm_crosswalk c JOIN mdm_goldenrecord n ON n.id = c.golden_id {joins} {joined if target else ""}
+    WHERE {_BY[by]} AND {_EFFECTIVE.format("c")} AND {known.format("c")} AND {published}
+    """  # noqa: S608 - put together from the parts above alone
+
+
+def of_codes(system: CodeSystem, target: CodeSystem | None, codes: Sequence[str], clocks: Clocks) -> list[Any]:
+    """Rows in the order of ``Row``, as bare tuples."""
+    query: dict[str, Any] = {"system": system.pk, "as_of": clocks.as_of, "to": target.pk if target else None}
+    if len(codes) == 1:  # by itself, so that the server sees that one plan does for all
+        return _read("code", query | {"code": codes[0]}, clocks)
+    return _read("codes", query | {"codes": list(codes)}, clocks)
+
+
+def of_golden(golden: int, clocks: Clocks) -> list[Row]:
+    """The record's own codes in every system."""
+    query = {"golden": golden, "as_of": clocks.as_of, "to": None}
+    return [Row(*row) for row in _read("golden", query, clocks)]
+
+
+def _read(by: str, query: dict[str, Any], clocks: Clocks) -> list[Any]:
+    target = query["to"] is not None
+    if clocks.known_at is not None:
+        return fetch(statement(by=by, form="then", target=target), query | {"known_at": clocks.known_at})
+    rows = fetch(statement(by=by, target=target), query)
+    if any(row[7] == MERGED for row in rows):
+        return fetch(statement(by=by, form="survivor", target=target), query)
+    return rows
+
+
+def fetch(sql: str, query: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Rows of a statement that the server has prepared: planning these joins costs more than running them.
+
+    A connection that broke while it was idle is opened anew, once, instead of being asked before every lookup whether
+    it lives, which would be a second round trip.
+    """
+    try:
+        return _fetch(sql, query)
+    except (OperationalError, InterfaceError):
+        if connections[DEFAULT_DB_ALIAS].in_atomic_block:
+            raise
+        connections[DEFAULT_DB_ALIAS].close()
+        return _fetch(sql, query)
+
+
+def _fetch(sql: str, query: dict[str, Any]) -> list[tuple[Any, ...]]:
+    database = connections[DEFAULT_DB_ALIAS]
+    if database.queries_logged or database.execute_wrappers:  # somebody counts or watches statements
+        with database.cursor() as cursor:
+            cursor.execute(sql, query)
+            return cursor.fetchall()
+    database.ensure_connection()
+    with database.wrap_database_errors, psycopg.Cursor(database.connection) as raw:
+        return raw.execute(sql, query, prepare=True).fetchall()

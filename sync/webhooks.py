@@ -1,0 +1,240 @@
+"""Telling webhooks of changes: CloudEvents 1.0 as JSON, signed as Standard Webhooks say.
+
+Each webhook follows the change feed by itself, in order, at least once: its position moves on when the receiver has
+answered 2xx. What is sent again carries the same ``webhook-id``. An answer of 410 ends the webhook.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import hmac
+import secrets
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import httpx
+import orjson
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max, Q
+from django.utils import timezone
+
+from mdm import feed, permissions
+from mdm.changes import Change
+from mdm.code_systems import code_systems
+from mdm.exceptions import InvalidValue
+from mdm.models import ChangeEvent, GoldenRecord, User
+from mdm.services import publish
+from sync.backoff import delay
+from sync.models import Webhook
+
+log = structlog.get_logger(__name__)
+
+TYPE = "org.concord.{domain}.{kind}"
+UNMAPPED = "unmapped"
+KINDS = (*ChangeEvent.Kind.values, UNMAPPED)
+BATCH = 100
+LEASE = dt.timedelta(seconds=60)
+TIMEOUT = httpx.Timeout(10.0)
+SECONDS, TOGETHER = 20.0, 50.0  # that one webhook is served at a time, and all of them
+GONE = 410
+
+
+@transaction.atomic
+def subscribe(
+    *,
+    url: str,
+    topics: Mapping[str, Any],
+    actor: User,
+    kinds: Sequence[str] = (),
+    codes_of: str | None = None,
+    codes_in: str | None = None,
+    after: int | None = None,
+) -> tuple[Webhook, str]:
+    """A webhook that is told of changes from now on, or from those after position ``after``; and its secret, told once.
+
+    ``topics``: {domain: {attribute: [values]}}. ``codes_of`` and ``codes_in``: two code systems of which to tell when a
+    record has a code in the one and none in the other.
+    """
+    permissions.require(actor, permissions.SUBSCRIBE)
+    _check(url, kinds, codes_of, codes_in)
+    secret = secrets.token_bytes(32)
+    last = ChangeEvent.objects.aggregate(last=Max("position"))["last"] or 0
+    made = Webhook(
+        owner=actor,
+        url=url,
+        topics=dict(topics),
+        kinds=sorted(set(kinds)),
+        codes_of=code_systems.get(codes_of) if codes_of else None,
+        codes_in=code_systems.get(codes_in) if codes_in else None,
+        position=last if after is None else after,
+    )
+    made.secret = secret
+    made.full_clean(exclude=["sealed_secret"])
+    made.save(force_insert=True)
+    Change.begin(actor, "webhook.subscribed").audit(about=made, after={"topics": made.topics, "kinds": made.kinds})
+    return made, "whsec_" + base64.b64encode(secret).decode()
+
+
+def _check(url: str, kinds: Sequence[str], codes_of: str | None, codes_in: str | None) -> None:
+    schemes = ("https",) if settings.HTTPS else ("https", "http")
+    try:
+        parts = httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError):
+        parts = httpx.URL()
+    if parts.scheme not in schemes or not parts.host or parts.userinfo:
+        raise InvalidValue("A webhook's address begins with https:// and names no user.")
+    if unknown := sorted(set(kinds) - set(KINDS)):
+        raise InvalidValue(f"No kinds of changes: {', '.join(unknown)}. Known are: {', '.join(KINDS)}.")
+    if (codes_of is None) != (codes_in is None) or (UNMAPPED in kinds and codes_of is None):
+        raise InvalidValue("To hear of unmapped codes, name both code systems: codes_of and codes_in.")
+
+
+@transaction.atomic
+def unsubscribe(*, webhook: Webhook, actor: User) -> None:
+    permissions.require(actor, permissions.SUBSCRIBE)
+    Change.begin(actor, "webhook.unsubscribed").audit(about=webhook, before={"topics": webhook.topics})
+    webhook.delete()
+
+
+@transaction.atomic
+def resume(*, webhook: Webhook, actor: User) -> Webhook:
+    """Go on where it stopped: one that was gone, or that waits for its next attempt."""
+    permissions.require(actor, permissions.SUBSCRIBE)
+    webhook.active, webhook.attempts, webhook.due_at = True, 0, None
+    webhook.save(update_fields=["active", "attempts", "due_at"])
+    Change.begin(actor, "webhook.resumed").audit(about=webhook)
+    return webhook
+
+
+def sign(secret: bytes, name: str, timestamp: int, body: bytes) -> str:
+    """The ``webhook-signature`` of a message."""
+    digest = hmac.new(secret, f"{name}.{timestamp}.".encode() + body, hashlib.sha256).digest()
+    return "v1," + base64.b64encode(digest).decode()
+
+
+# ------------------------------------------------------------------------------------------------------- delivering
+def deliver_due(client: httpx.Client | None = None) -> int:
+    """Serve every webhook that is due; returns how many messages were accepted."""
+    now = timezone.now()
+    due = Webhook.objects.filter(Q(due_at=None) | Q(due_at__lte=now), active=True)
+    sent = 0
+    with client or httpx.Client(timeout=TIMEOUT) as http:
+        until = time.monotonic() + TOGETHER
+        for pk in due.order_by("due_at").values_list("pk", flat=True):
+            if time.monotonic() > until:
+                break  # the next beat goes on
+            if (webhook := _claim(pk)) is not None:
+                sent += _serve(webhook, http)
+    return sent
+
+
+def _claim(pk: uuid.UUID) -> Webhook | None:
+    """The webhook, leased; None if another worker has it."""
+    now, lease = timezone.now(), uuid.uuid4()
+    free = Webhook.objects.filter(Q(due_at=None) | Q(due_at__lte=now), pk=pk, active=True)
+    if not free.update(lease=lease, due_at=now + LEASE):
+        return None
+    return Webhook.objects.select_related("codes_of", "codes_in").get(pk=pk)
+
+
+def _settle(webhook: Webhook, **values: Any) -> bool:
+    """Write what became of it, unless its lease has run out and another worker has it."""
+    return bool(Webhook.objects.filter(pk=webhook.pk, lease=webhook.lease).update(**values))
+
+
+def _serve(webhook: Webhook, http: httpx.Client) -> int:
+    until, sent = time.monotonic() + SECONDS, 0
+    while time.monotonic() < until:
+        head = ChangeEvent.objects.aggregate(last=Max("position"))["last"] or 0
+        changes, _, more = feed.read(webhook.position, limit=BATCH)
+        for change, messages in _messages(webhook, changes):
+            for message in messages:
+                if not _send(webhook, http, message):
+                    return sent
+                sent += 1
+            webhook.position = change["position"]
+            if not _settle(webhook, position=webhook.position, due_at=timezone.now() + LEASE):
+                return sent
+        if not more:
+            webhook.position = max(webhook.position, head)
+            break
+    _settle(webhook, position=webhook.position, due_at=None, lease=None)
+    return sent
+
+
+def _messages(webhook: Webhook, changes: Sequence[feed.Change]) -> Iterator[tuple[feed.Change, list[dict[str, Any]]]]:
+    """Each change with what the webhook is told of it, if anything."""
+    wanted = [change for change in changes if change["domain"] in webhook.topics]
+    ids = {change["id"] for change in wanted}
+    goldens = {row.public_id: row.pk for row in GoldenRecord.objects.filter(public_id__in=ids)}
+    shown = publish.payloads(list(goldens.values()))
+    for change in changes:
+        pk = goldens.get(change["id"])
+        record = shown[pk] if pk is not None else None
+        yield change, list(_told(webhook, change, record)) if record is not None else []
+
+
+def _told(webhook: Webhook, change: feed.Change, record: publish.Payload) -> Iterator[dict[str, Any]]:
+    if not webhook.wants(record["domain"], record["attributes"]):
+        return
+    if not webhook.kinds or change["kind"] in webhook.kinds:
+        yield event(change, change["kind"], change)
+    if webhook.codes_of and webhook.codes_in and change["kind"] not in ("merged", "retired"):
+        if webhook.kinds and UNMAPPED not in webhook.kinds:
+            return
+        systems = {code["code_system"] for code in record["codes"]}
+        if webhook.codes_of.slug in systems and webhook.codes_in.slug not in systems:
+            codes = [c["code"] for c in record["codes"] if c["code_system"] == webhook.codes_of.slug]
+            lack = {"code_system": webhook.codes_of.slug, "codes": codes, "to": webhook.codes_in.slug}
+            yield event(change, UNMAPPED, change | lack)
+
+
+def event(change: feed.Change, kind: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """A change as a CloudEvent."""
+    return {
+        "specversion": "1.0",
+        "id": f"{change['change_id']}-{change['id']}-{kind}",
+        "source": "/api/v1/changes",
+        "type": TYPE.format(domain=change["domain"], kind=kind),
+        "subject": change["id"],
+        "time": change["recorded_at"],
+        "datacontenttype": "application/json",
+        "data": dict(data),
+    }
+
+
+def _send(webhook: Webhook, http: httpx.Client, message: Mapping[str, Any]) -> bool:
+    """Send one message; what became of it is stored. No transaction is open meanwhile."""
+    body, timestamp = orjson.dumps(message, option=orjson.OPT_UTC_Z), int(time.time())
+    headers = {
+        "content-type": "application/cloudevents+json",
+        "webhook-id": message["id"],
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": sign(webhook.secret, message["id"], timestamp, body),
+    }
+    try:
+        answer = http.post(webhook.url, content=body, headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        _failed(webhook, None, type(error).__name__)
+        return False
+    if answer.is_success:
+        webhook.attempts = 0
+        return _settle(webhook, attempts=0, last_status=answer.status_code, last_error="", accepted_at=timezone.now())
+    _failed(webhook, answer.status_code, f"HTTP {answer.status_code}", answer.headers.get("retry-after"))
+    return False
+
+
+def _failed(webhook: Webhook, status: int | None, error: str, retry_after: str | None = None) -> None:
+    asked = float(retry_after) if retry_after and retry_after.isdecimal() else None
+    wait = dt.timedelta(seconds=delay(webhook.attempts + 1, pace=1.0, retry_after=asked))
+    log.warning("webhook failed", webhook=str(webhook.pk), status=status, error=error, attempts=webhook.attempts + 1)
+    _settle(
+        webhook, position=webhook.position, attempts=webhook.attempts + 1, due_at=timezone.now() + wait, lease=None,
+        last_status=status, last_error=error[:300], active=status != GONE,
+    )  # fmt: skip

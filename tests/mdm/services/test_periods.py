@@ -1,0 +1,110 @@
+"""Effective periods of codes, and what holds however often they are corrected."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mdm import lookup
+from mdm.exceptions import InvalidValue, MergedRecord, Refused, UnknownCode
+from mdm.models import Crosswalk
+from mdm.services import merge
+from mdm.services.periods import state_period
+from tests.mdm import kit
+from tests.mdm.api import world
+
+pytestmark = pytest.mark.django_db
+FIRST = dt.date(2026, 1, 1)
+
+
+def day(number: int) -> dt.date:
+    return FIRST + dt.timedelta(days=number)
+
+
+def stated(system, code, golden, **options) -> Crosswalk:
+    return state_period(
+        code_system=system, code=code, golden=golden, actor=kit.steward(), reason="As it was", **options
+    )
+
+
+def meaning(slug: str, code: str, on: int, **options: Any) -> str | None:
+    try:
+        return lookup.resolve(slug, code, as_of=day(on), **options).id
+    except UnknownCode:
+        return None
+
+
+def test_a_code_that_meant_something_else_before_says_so_for_those_days():
+    catheter, stapler = kit.twins()
+    stated(kit.code_system("erp"), "E1", stapler, valid_to=day(10), uom="BX")
+    assert [meaning("erp-item", "E1", n) for n in (0, 9, 10)] == [
+        stapler.public_id, stapler.public_id, catheter.public_id,
+    ]  # fmt: skip
+    assert lookup.resolve("erp-item", "E1", as_of=day(0)).uom == "BX"
+    assert lookup.resolve("erp-item", "E1", as_of=day(10)).valid_from == day(10)
+    stated(kit.code_system("erp"), "E1", catheter, valid_from=day(3), valid_to=day(5))
+    assert [meaning("erp-item", "E1", n) == stapler.public_id for n in (2, 3, 4, 5)] == [True, False, False, True]
+
+
+def test_the_rows_of_a_code_with_a_past_move_with_its_record():
+    catheter, stapler = kit.twins()
+    stated(kit.code_system("erp"), "E1", stapler, valid_to=day(10))
+    survivor = merge.merge(survivor=catheter, loser=stapler, actor=kit.steward(), reason="One thing")
+    assert meaning("erp-item", "E1", 20) == survivor.public_id
+    assert lookup.resolve("erp-item", "E1", as_of=day(20)).valid_from == day(10)
+
+
+def test_a_record_that_arrives_for_a_code_with_a_past_begins_where_that_ends():
+    catheter, _ = kit.twins()
+    stated(kit.code_system("erp"), "NEW", catheter, valid_to=day(10))
+    kit.feed("erp", {"NEW": kit.STAPLER | {"catalogue_number": "ZZ-9", "description": "Retractor, ring, 30 cm"}})
+    assert meaning("erp-item", "NEW", 5) == catheter.public_id
+    assert meaning("erp-item", "NEW", 10) == kit.golden("erp", "NEW").public_id
+
+
+def test_what_a_system_s_own_record_says_until_further_notice_is_not_overruled():
+    _, stapler = kit.twins()
+    with pytest.raises(Refused, match="move that record"):
+        stated(kit.code_system("erp"), "E1", stapler, valid_from=day(5))
+
+
+def test_periods_that_end_before_they_begin_and_records_that_are_no_more_are_refused():
+    catheter, stapler = kit.twins()
+    erp = kit.code_system("erp")
+    with pytest.raises(InvalidValue):
+        stated(erp, "X", catheter, valid_from=day(5), valid_to=day(5))
+    with pytest.raises(InvalidValue):
+        stated(erp, " ", catheter)
+    with pytest.raises(Refused, match="is no supplier"):
+        stated(kit.code_system("erp", "supplier"), "X", catheter)
+    survivor = merge.merge(survivor=catheter, loser=stapler, actor=kit.steward(), reason="One thing")
+    with pytest.raises(MergedRecord):
+        stated(erp, "X", stapler if survivor.pk == catheter.pk else catheter)
+
+
+spans = st.tuples(st.integers(0, 30), st.integers(1, 20), st.integers(0, 2))
+
+
+@given(corrections=st.lists(spans, min_size=1, max_size=5))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_correction_adds_to_what_is_right_and_never_changes_what_was_answered(corrections):
+    """Each correction holds for its own days alone; asked as of an earlier instant, each day answers as it did then."""
+    system = world.code_system(f"s{next(world._numbers)}-item", kind="primary")
+    owners = [world.golden(f"OWNER {n}") for n in range(3)]
+    probes = range(0, 52, 3)
+    model: dict[int, str] = {}
+    answered: list[tuple[dt.datetime, dict[int, str | None]]] = []
+    for since, length, owner in corrections:
+        stated(system, "7", owners[owner], valid_from=day(since), valid_to=day(since + length))
+        model |= dict.fromkeys(range(since, since + length), owners[owner].public_id)
+        now = timezone.now()
+        answered.append((now, {n: meaning(system.slug, "7", n) for n in probes}))
+        assert answered[-1][1] == {n: model.get(n) for n in probes}
+    for then, answers in answered:
+        assert {n: meaning(system.slug, "7", n, known_at=then) for n in probes} == answers
+    assert not Crosswalk.objects.filter(code_system=system, valid_to__lte=FIRST).exists()

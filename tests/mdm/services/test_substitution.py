@@ -1,0 +1,146 @@
+"""Substitutes: proposed by one, approved by another, in force on their days and at their site, and told by lookups."""
+
+from __future__ import annotations
+
+import datetime as dt
+from fractions import Fraction
+
+import pytest
+from django.utils import timezone
+
+from mdm import lookup
+from mdm.exceptions import Forbidden, InvalidValue, MergedRecord, NeedsReason, OwnChange, Refused, Stale
+from mdm.models import ChangeRequest, Location, Substitution, User
+from mdm.services import merge, requests, split, substitution
+from tests.mdm import kit
+from tests.mdm.api import world
+
+pytestmark = pytest.mark.django_db
+DAY = dt.timedelta(days=1)
+
+
+def today() -> dt.date:
+    return timezone.now().date()
+
+
+@pytest.fixture
+def pair():
+    return kit.twins()
+
+
+def proposed(one, two, **options) -> ChangeRequest:
+    return substitution.propose(item=one, substitute=two, actor=kit.steward(), reason="Back order", **options)
+
+
+def approved(one, two, **options) -> Substitution:
+    request = requests.approve(request=proposed(one, two, **options), actor=kit.approver())
+    return Substitution.objects.get(request=request)
+
+
+def test_a_substitute_is_told_once_a_second_person_has_approved_it(pair):
+    catheter, stapler = pair
+    request = proposed(catheter, stapler, factor=Fraction(2, 3), valid_to=today() + 90 * DAY)
+    assert lookup.resolve("erp-item", "E1").substitutes == ()
+    with pytest.raises(OwnChange):
+        requests.approve(request=request, actor=kit.person("steward", "steward", "approver"))
+    requests.approve(request=request, actor=kit.approver())
+
+    (found,) = lookup.resolve("erp-item", "E1").substitutes
+    assert (found.id, found.factor, found.site, found.reason) == (stapler.public_id, Fraction(2, 3), None, "Back order")
+    assert (found.valid_from, found.valid_to, found.approver) == (today(), today() + 90 * DAY, "approver")
+    (replaced,) = lookup.resolve("scm-item", "S1").replaces
+    assert replaced.id == catheter.public_id
+
+
+def test_it_is_in_force_from_its_first_day_until_before_its_last(pair):
+    approved(*pair, valid_from=today() + 10 * DAY, valid_to=today() + 20 * DAY)
+
+    def told(day: int) -> bool:
+        return bool(lookup.resolve("erp-item", "E1", as_of=today() + day * DAY).substitutes)
+
+    assert [told(day) for day in (0, 9, 10, 19, 20)] == [False, False, True, True, False]
+
+
+def test_ending_it_changes_no_old_answer(pair):
+    made = approved(*pair)
+    before = timezone.now()
+    substitution.end(substitution=made, actor=kit.steward(), reason="Delivered again")
+    assert not lookup.resolve("erp-item", "E1").substitutes
+    assert lookup.resolve("erp-item", "E1", known_at=before).substitutes[0].id == pair[1].public_id
+    with pytest.raises(Stale):
+        substitution.end(substitution=made, actor=kit.steward(), reason="Again")
+
+
+def test_it_holds_at_its_site_and_what_is_part_of_it():
+    catheter, stapler = kit.twins()
+    north, ward, south = (world.golden(name, "location") for name in ("NORTH", "WARD", "SOUTH"))
+    Location.objects.filter(golden=ward).update(parent=north)
+    approved(catheter, stapler, site=north)
+
+    def told(site) -> bool:
+        return bool(lookup.resolve("erp-item", "E1", site=site and site.public_id).substitutes)
+
+    assert [told(site) for site in (None, north, ward, south)] == [True, True, True, False]
+    with pytest.raises(InvalidValue, match="no location"):
+        lookup.resolve("erp-item", "E1", site="MDM-LO-999999")
+
+
+def test_the_same_substitute_is_not_in_force_twice(pair):
+    proposed(*pair)
+    with pytest.raises(Stale, match="waiting"):
+        proposed(*pair)
+    requests.approve(request=ChangeRequest.objects.get(), actor=kit.approver())
+    with pytest.raises(Refused, match="in force"):
+        approved(*pair)
+
+
+def test_a_merge_takes_substitutes_along_and_an_unmerge_brings_them_back(pair):
+    catheter, stapler = pair
+    kit.feed("ehr", {"H1": kit.STAPLER | {"catalogue_number": "ZZ-9", "description": "Retractor, ring, 30 cm"}})
+    other = kit.golden("ehr", "H1")
+    approved(catheter, other)
+    survivor = merge.merge(survivor=stapler, loser=catheter, actor=kit.steward(), reason="One thing")
+    loser = stapler if survivor.pk == catheter.pk else catheter
+    assert lookup.resolve("erp-item", "E1").substitutes[0].id == other.public_id
+    assert lookup.resolve("ehr-item", "H1").replaces[0].id == survivor.public_id
+    split.unmerge(loser=loser, actor=kit.steward(), reason="Two things")
+    assert lookup.resolve("ehr-item", "H1").replaces[0].id == catheter.public_id
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"factor": Fraction(0)}, Refused),
+        ({"factor": Fraction(-1, 2)}, Refused),
+        ({"factor": Fraction(1, 10_000_000)}, Refused),
+        ({"valid_to": dt.date(2020, 1, 1)}, Refused),
+        ({"reason": " "}, NeedsReason),
+        ({"actor": "viewer"}, Forbidden),
+    ],
+)
+def test_what_makes_no_sense_is_refused(pair, options, error):
+    given = {"actor": kit.steward(), "reason": "Back order"} | options
+    if given["actor"] == "viewer":
+        given["actor"] = kit.person("vera", "viewer")
+    with pytest.raises(error):
+        substitution.propose(item=pair[0], substitute=pair[1], **given)
+
+
+def test_neither_an_item_itself_nor_a_merged_one_nor_a_supplier_is_a_substitute(pair):
+    with pytest.raises(Refused):
+        proposed(pair[0], pair[0])
+    with pytest.raises(Refused, match="Only items"):
+        proposed(pair[0], world.golden("ACME", "supplier"))
+    survivor = merge.merge(survivor=pair[0], loser=pair[1], actor=kit.steward(), reason="One thing")
+    loser = pair[1] if survivor.pk == pair[0].pk else pair[0]
+    with pytest.raises(MergedRecord):
+        proposed(survivor, loser)
+
+
+def test_a_request_whose_days_have_passed_can_not_be_approved(pair, monkeypatch):
+    request = proposed(*pair, valid_to=today() + DAY)
+    later = timezone.now() + 2 * DAY
+    monkeypatch.setattr("mdm.changes.timezone.now", lambda: later)
+    with pytest.raises(Stale, match="passed"):
+        requests.approve(request=request, actor=kit.approver())
+    assert User.objects.filter(username="approver").exists()

@@ -1,0 +1,50 @@
+"""With tens of thousands of open reviews the queue is read off its index, and no page counts them all."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from mdm.models import WorkItem
+from mdm.ui.readers.queue import Asked, queue
+from tests.mdm import kit
+
+pytestmark = pytest.mark.django_db
+NUMBER = 20_000
+
+
+@pytest.fixture
+def many() -> WorkItem:
+    item, now = kit.doubtful(), timezone.now()
+    common = {"kind": "possible_match", "domain": "item", "golden": item.golden, "candidates": [], "created_at": now}
+    WorkItem.objects.bulk_create(
+        [
+            WorkItem(subject=f"made-up:{n}", title=f"{n}", due_at=now + dt.timedelta(minutes=n), **common)
+            for n in range(NUMBER)
+        ],
+        batch_size=2_000,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE mdm_workitem")
+    return item
+
+
+def test_the_queue_is_read_in_order_off_an_index(many):
+    plan = Asked().rows(kit.steward())[:51].explain()
+    assert "Seq Scan on mdm_workitem" not in plan
+    assert "Sort" not in plan
+
+
+def test_no_page_counts_all_that_is_open(many, steward):
+    with CaptureQueriesContext(connection) as asked:
+        page = steward.get(f"/review/{many.pk}/").content.decode()
+    assert "999+" in page
+    assert "≈" in str(queue(kit.steward(), Asked()).total)
+    counting = [q["sql"] for q in asked.captured_queries if "count(" in q["sql"].lower() and "mdm_workitem" in q["sql"]]
+    assert counting
+    assert all("LIMIT" in sql or "resolved_by_id" in sql for sql in counting)
+    assert len(asked) <= 32
