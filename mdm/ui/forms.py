@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from django import forms
@@ -181,6 +183,9 @@ class RelationForm(forms.Form):
     site = Reference()
     valid_from = forms.DateField(required=False, widget=forms.DateInput(attrs={"class": "input", "type": "date"}))
     valid_to = forms.DateField(required=False, widget=forms.DateInput(attrs={"class": "input", "type": "date"}))
+    factor = forms.DecimalField(
+        required=False, min_value=Decimal("0.0001"), max_digits=10, widget=forms.NumberInput(attrs={"class": "input"})
+    )
     reason = forms.CharField(max_length=500, widget=forms.TextInput(attrs={"class": "input"}))
 
     def __init__(self, record: GoldenRecord, *args: Any, **kwargs: Any) -> None:
@@ -208,10 +213,24 @@ class RelationForm(forms.Form):
             raise forms.ValidationError(f"There is no record {public_id}. Search for it, and copy its id.")
         return found.survivor
 
+    @property
+    def is_substitute(self) -> bool:
+        """Substitutes of items need a second person; all else is said by one."""
+        return self.record.domain == "item" and self.cleaned_data["kind"].startswith("substitute")
+
+    def _pair(self) -> tuple[GoldenRecord, GoldenRecord]:
+        """Who is what of whom: a dot after the kind turns it round."""
+        pair = (self.record, self.cleaned_data["other"])
+        return pair[::-1] if self.cleaned_data["kind"].endswith(".") else pair
+
     def related(self) -> dict[str, Any]:
-        """The arguments of ``relations.relate``: a dot after the kind turns it round."""
-        data = self.cleaned_data
-        pair = (self.record, data["other"])
-        subject, related = reversed(pair) if data["kind"].endswith(".") else pair
-        rest = {name: data[name] for name in ("site", "valid_from", "valid_to", "reason")}
-        return {"subject": subject, "object": related, "kind": data["kind"].rstrip("."), **rest}
+        """The arguments of ``relations.relate``."""
+        subject, related = self._pair()
+        rest = {name: self.cleaned_data[name] for name in ("site", "valid_from", "valid_to", "reason")}
+        return {"subject": subject, "object": related, "kind": self.cleaned_data["kind"].rstrip("."), **rest}
+
+    def substitution(self) -> dict[str, Any]:
+        """The arguments of ``substitution.propose``."""
+        substitute, item = self._pair()
+        rest = {name: self.cleaned_data[name] for name in ("site", "valid_from", "valid_to", "reason")}
+        return {"item": item, "substitute": substitute, "factor": Fraction(self.cleaned_data["factor"] or 1), **rest}

@@ -112,6 +112,7 @@ urlpatterns = [
     path("<domain:domain>/<str:public_id>/divide/", lineage.divide, name="golden-divide"),
     path("<domain:domain>/<str:public_id>/relate/", lineage.relate, name="golden-relate"),
     path("<domain:domain>/<str:public_id>/relations/<int:pk>/end/", lineage.unrelate, name="golden-unrelate"),
+    path("<domain:domain>/<str:public_id>/substitutes/<int:pk>/end/", lineage.end_substitute, name="unsubstitute"),
     path("<domain:domain>/<str:public_id>/move/", trees.move, name="golden-move"),
     path("<domain:domain>/<str:public_id>/retire/", golden.retire, name="golden-retire"),
     path("<domain:domain>/<str:public_id>/unmerge/", golden.unmerge, name="golden-unmerge"),

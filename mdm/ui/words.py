@@ -175,6 +175,7 @@ ACTIONS = {
     "target.pause": "paused a target",
     "target.resume": "resumed a target",
     "user.create": "created a user",
+    "user.second_factor_reset": "reset a second factor",
     "judgement": "judged a pair of records",
     "judgement.reopened": "reopened a decision",
     "crosswalk.receipt": "received",

@@ -1,6 +1,11 @@
 // The command palette: Ctrl+K opens it, arrows choose, Enter goes there. The entries come from the server.
 
 const box = () => document.getElementById("palette");
+const field = () => box().querySelector("input");
+let asked = ""; // what the last request was about
+let answered = null; // what the entries shown are about
+let hurried = false; // Enter was pressed before the answer was there
+
 const options = () => [...document.querySelectorAll("#palette-list [role=option]")];
 
 export function openPalette(event) {
@@ -10,8 +15,9 @@ export function openPalette(event) {
 }
 
 document.getElementById("palette")?.addEventListener("toggle", (event) => {
-  const input = box().querySelector("input");
+  const input = field();
   if (event.newState === "open") {
+    hurried = false;
     input.select();
     input.focus();
     input.dispatchEvent(new Event("palette"));
@@ -25,13 +31,26 @@ document.getElementById("palette")?.addEventListener("keydown", (event) => {
     move(step);
   } else if (event.key === "Enter") {
     event.preventDefault();
-    chosen()?.click();
+    go();
   }
 });
 
-document.addEventListener("htmx:afterSettle", (event) => {
-  if (event.detail.elt.id === "palette-list") choose(options()[0]);
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.elt.closest?.("#palette")) asked = field().value;
 });
+
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.elt.id !== "palette-list") return;
+  answered = asked;
+  choose(options()[0]);
+  if (hurried) go();
+});
+
+/** Never to an entry for something else than what is typed. */
+function go() {
+  hurried = field().value !== answered;
+  if (!hurried) chosen()?.click();
+}
 
 function chosen() {
   return options().find((one) => one.ariaSelected === "true");
@@ -45,7 +64,7 @@ function move(step) {
 
 function choose(option) {
   for (const one of options()) one.ariaSelected = String(one === option);
-  const input = box().querySelector("input");
+  const input = field();
   if (option) input.setAttribute("aria-activedescendant", option.id);
   else input.removeAttribute("aria-activedescendant");
   option?.scrollIntoView({ block: "nearest" });

@@ -146,7 +146,8 @@ def _remarks(query: Query, found: Resolution, unclear: str, amount: Amount | Non
     if query.to and not found.codes:
         yield "No code there", f"{query.to.system.name} has none for it"
     if found.status == "retired":
-        yield "Retired", "not to be ordered any more"
+        instead = ", ".join(one.id for one in found.substitutes)
+        yield "Retired", f"instead: {instead}" if instead else "not to be ordered any more"
     if unclear:
         yield "Not converted", unclear
     if found.redirected_from:

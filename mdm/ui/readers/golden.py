@@ -22,6 +22,7 @@ from mdm.models import (
     Relation,
     SourceRecord,
     SourceSystem,
+    Substitution,
     WorkItem,
 )
 from mdm.services import publish
@@ -230,6 +231,16 @@ class GoldenView:
         about = Q(subject=self.record) | Q(object=self.record)
         rows = Relation.objects.filter(about).select_related("subject", "object", "author", "site")
         return [(r, r.object if r.subject_id == self.record.pk else r.subject) for r in rows]
+
+    @cached_property
+    def substitutions(self) -> list[tuple[Substitution, GoldenRecord]]:
+        """Approved substitutes of the item and what it stands in for, with the other item; ended ones are left out."""
+        if self.domain.name != "item":
+            return []
+        about = Q(item=self.record) | Q(substitute=self.record)
+        rows = Substitution.objects.filter(about, ended_at__isnull=True)
+        found = rows.select_related("item", "substitute", "site", "approver")
+        return [(row, row.substitute if row.item_id == self.record.pk else row.item) for row in found]
 
     @cached_property
     def audit(self) -> list[AuditEntry]:

@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from mdm.permissions import VIEW
 from mdm.ui.pages import Request, page, render
 from mdm.ui.readers import home as reader
+from mdm.ui.readers.quality import Scorecard
 
 
 @page(VIEW)
@@ -25,6 +26,7 @@ def _rest(request: Request) -> dict[str, object]:
         "figures": figures,
         "setup": [] if figures.golden else reader.setup(request.user),
         "chart": reader.decisions(),
+        "card": Scorecard("4w"),
         "issues": reader.issues_by_domain(),
         "activity": reader.activity(),
     }

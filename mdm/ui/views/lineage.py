@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from mdm import past
 from mdm.exceptions import ConcordError
-from mdm.models import ChangeRequest, GoldenRecord, Relation, SourceRecord
+from mdm.models import ChangeRequest, GoldenRecord, Relation, SourceRecord, Substitution
 from mdm.permissions import CHANGE_IDENTITY, DECIDE, OVERRIDE, VIEW
-from mdm.services import relations, revert, split
+from mdm.services import relations, revert, split, substitution
 from mdm.ui.forms import RelationForm
 from mdm.ui.pages import BOTH, POST, Request, not_found, page, render
 from mdm.ui.readers import past as reader
@@ -96,8 +96,7 @@ def relate(request: Request, domain: str, public_id: str) -> HttpResponse:
     form = RelationForm(record, request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            relations.relate(**form.related(), actor=request.user)
-            messages.success(request, "Related.")
+            messages.success(request, _related(request, form))
             return redirect(reverse("golden", args=[domain, public_id]) + "#relations")
         except ConcordError as error:
             form.add_error(None, error.message)
@@ -105,9 +104,25 @@ def relate(request: Request, domain: str, public_id: str) -> HttpResponse:
     return render(request, "records/relate.html", context, status=422 if form.errors else 200)
 
 
+def _related(request: Request, form: RelationForm) -> str:
+    if form.is_substitute:
+        substitution.propose(**form.substitution(), actor=request.user)
+        return "Proposed: in force once a second person approves."
+    relations.relate(**form.related(), actor=request.user)
+    return "Related."
+
+
 @page(DECIDE, POST)
 def unrelate(request: Request, domain: str, public_id: str, pk: int) -> HttpResponse:
     relation = get_object_or_404(Relation, pk=pk)
     relations.end(relation=relation, actor=request.user, reason=request.POST.get("reason", ""))
     messages.success(request, "The relation has ended.")
+    return redirect(reverse("golden", args=[domain, public_id]) + "#relations")
+
+
+@page(CHANGE_IDENTITY, POST)
+def end_substitute(request: Request, domain: str, public_id: str, pk: int) -> HttpResponse:
+    row = get_object_or_404(Substitution, pk=pk)
+    substitution.end(substitution=row, actor=request.user, reason=request.POST.get("reason", ""))
+    messages.success(request, "It may not be used in its place any more.")
     return redirect(reverse("golden", args=[domain, public_id]) + "#relations")

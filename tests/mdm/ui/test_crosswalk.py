@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from mdm.exceptions import InvalidValue, Refused
 from mdm.models import Crosswalk, PendingReference, SourceRecord
-from mdm.services import mapping
+from mdm.services import change, mapping, substitution
 from mdm.ui import snippets
 from mdm.ui.readers import crosswalk as reader
 from mdm.ui.readers.crosswalk import Asked, Query
@@ -102,6 +102,15 @@ def test_the_second_clock_answers_as_concord_would_have(item):
     assert line.word == "Not known then"
     later = ask("E1 4 BX", known_at=timezone.now()).lines[0]
     assert later.amount.in_base == "40 EA"
+
+
+def test_a_retired_item_names_what_stands_in_for_it():
+    retired, instead = kit.twins()
+    request = substitution.propose(item=retired, substitute=instead, actor=kit.steward(), reason="Same use")
+    change.approve(request=request, actor=kit.approver(), reason="Seen")
+    change.retire(golden=retired, actor=kit.steward(), reason="Discontinued")
+    line = ask("E1", to="").lines[0]
+    assert (line.word, line.note) == ("Retired", f"instead: {instead.public_id}")
 
 
 def test_a_code_in_review_is_not_called_unknown():

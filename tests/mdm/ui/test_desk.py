@@ -12,7 +12,7 @@ from django.utils import timezone
 from matching import Policy as MatchPolicy
 from mdm.changes import Change
 from mdm.models import ChangeRequest, User, WorkItem
-from mdm.services import change, rules, work
+from mdm.services import change, rules, scorecard, work
 from tests.mdm import kit
 from tests.mdm.ui.conftest import HX
 
@@ -34,6 +34,15 @@ def test_an_empty_installation_says_what_to_do_first(steward):
     assert "Set Concord up" in text
     assert "Bring in a first file" in text
     assert "Connect a target" in text
+
+
+def test_the_scorecard_is_on_the_home_page_once_it_was_measured(steward):
+    kit.feed("erp", {"E1": kit.CATHETER})
+    assert "Measured" not in text_of(steward.get("/"))
+    scorecard.measure()
+    text = text_of(steward.get("/"))
+    assert "Scorecards" in text
+    assert "Measured" in text
 
 
 def test_the_checklist_ticks_what_is_done_and_goes_with_the_first_record(steward):

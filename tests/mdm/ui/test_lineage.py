@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from mdm.models import ChangeRequest, GoldenRecord, Override, Relation
+from mdm.models import ChangeRequest, GoldenRecord, Override, Relation, Substitution
 from mdm.services import change, relations
 from tests.mdm import kit
 from tests.mdm.ui.conftest import HX
@@ -137,17 +137,23 @@ def test_all_sources_cannot_leave(steward, catheter):
     assert steward.post(at(catheter, "divide/"), {"source": source.pk, "reason": "x"}).status_code == 422
 
 
-def test_a_substitute_holds_at_a_site_and_for_a_time(steward):
+def test_a_substitute_is_proposed_and_holds_at_a_site_and_for_a_time_once_approved(steward):
     one, two = kit.twins()
-    kit.feed("erp", {"L1": {"name": "Main OR", "location_type": "department"}}, "location")
+    kit.feed("erp", {"L1": {"name": "Main OR", "location_type": "unit"}}, "location")
     site = kit.golden("erp", "L1", "location")
     form = {"kind": "substitute", "other": two.public_id, "site": site.public_id, "reason": "Clinical approval"}
-    form |= {"valid_from": "2026-07-01", "valid_to": "2099-01-01"}
+    form |= {"valid_from": "2026-07-01", "valid_to": "2099-01-01", "factor": "2"}
     assert steward.post(at(one, "relate/"), form).status_code == 302
-    page = text_of(steward.get(at(one, "")))
-    assert f"{two.name} Substitute for it · at Main OR · 01 Jul 2026 to before 01 Jan 2099" in page
-    assert "Its substitute" in text_of(steward.get(at(two, "")))
-    assert "there already" in text_of(steward.post(at(one, "relate/"), form))
+    assert "Its substitute" not in text_of(steward.get(at(two, "")))
+    assert "already" in text_of(steward.post(at(one, "relate/"), form))
+    change.approve(request=ChangeRequest.objects.get(), actor=kit.approver(), reason="Seen")
+    page = text_of(steward.get(at(two, "")))
+    assert f"{one.name} Its substitute · 2 for one · at Main OR · 01 Jul 2026 to before 01 Jan 2099" in page
+    assert "It may stand in for this" in text_of(steward.get(at(one, "")))
+    end = at(two, f"substitutes/{Substitution.objects.get().pk}/end/")
+    assert steward.post(end, {"reason": ""}).status_code == 422
+    assert steward.post(end, {"reason": "Out of stock"}).status_code == 302
+    assert "Its substitute" not in text_of(steward.get(at(two, "")))
 
 
 def test_a_relation_can_be_turned_round_and_ended(steward):

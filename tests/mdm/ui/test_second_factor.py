@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from io import StringIO
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth
 from django.core.cache import cache
+from django.core.management import CommandError, call_command
 from django.test import Client
 
-from mdm.models import User
+from mdm.models import AuditEntry, User
 from tests.mdm import kit
 
 pytestmark = pytest.mark.django_db
@@ -132,6 +134,16 @@ def test_it_can_be_turned_off_by_its_owner(maria):
     client.post("/settings/second-factor/deactivate/")
     assert not Authenticator.objects.exists()
     assert signed_in()[1] == "/"
+
+
+def test_an_operator_resets_it_for_somebody_who_lost_phone_and_codes(maria):
+    set_up(maria)
+    call_command("reset_second_factor", "maria", stdout=StringIO())
+    assert signed_in()[1] == "/"
+    assert AuditEntry.objects.filter(action="user.second_factor_reset", object_id=str(maria.pk)).exists()
+    for name in ("maria", "nobody"):
+        with pytest.raises(CommandError):
+            call_command("reset_second_factor", name)
 
 
 def test_wrong_passwords_lock_the_account_as_before(maria):
