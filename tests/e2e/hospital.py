@@ -18,6 +18,7 @@ from django.contrib.auth.models import Group
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import Q
 from django.test import Client
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
@@ -64,7 +65,8 @@ class Hospital:
     @property
     def review(self) -> WorkItem:
         """The doubt with most to compare."""
-        rows = WorkItem.objects.filter(kind=WorkItem.Kind.POSSIBLE_MATCH, state=State.OPEN, domain="item")
+        free = Q(assignee=None) | Q(assignee=the_steward())
+        rows = WorkItem.objects.filter(free, kind=WorkItem.Kind.POSSIBLE_MATCH, state=State.OPEN, domain="item")
         real = [item for item in rows if 0.4 < (item.probability or 0) < 0.98] or list(rows)
         return max(real, key=lambda item: (len(item.candidates) > 1, len(item.candidates[0]["evidence"])))
 
