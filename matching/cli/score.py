@@ -99,6 +99,8 @@ class OfLink(Counted):
 
 
 class OfDuplicates(Counted):
+    """What was decided about one table."""
+
     same = True
 
     def __init__(self, found: Deduplicated, ids: Sequence[str]) -> None:
