@@ -122,19 +122,45 @@ def _block(at: Ints, mine: Places, theirs: Places) -> Block:
 
 @dataclass(frozen=True)
 class Relation:
-    """Which tokens of the left table resemble which of the right, and how much (0–1): CSR over left tokens."""
+    """Which tokens of the left table (of ``size``) resemble which of the right, and how much (0–1).
 
-    offsets: Ints
-    others: Ints
+    ``codes``: left token × ``size`` + right token, sorted. ``related``: per left token whether anything resembles it.
+    ``sketch``: where a code may be; looking there first spares nearly all searching, for hardly any is there.
+    """
+
+    size: int
+    codes: Ints
     similarity: Floats
+    related: Bools
+    sketch: Bools
 
     @classmethod
     def build(cls, size: int, left: Ints, right: Ints, similarity: Floats) -> Relation:
         """From aligned lists of left tokens, right tokens and their similarity (0 to 1); ``size``: of the space."""
-        order = np.argsort(left, kind="stable")
-        offsets = np.zeros(size + 1, dtype=np.int64)
-        np.cumsum(np.bincount(left, minlength=size), out=offsets[1:])
-        return cls(offsets, right[order], similarity[order])
+        codes = left * np.int64(size) + right
+        order = np.argsort(codes, kind="stable")
+        sketch = np.zeros(1 << min(22, int(32 * len(codes)).bit_length()), dtype=np.bool_)
+        sketch[_slots(codes, len(sketch))] = True
+        return cls(size, codes[order], similarity[order], np.bincount(left, minlength=size) > 0, sketch)
+
+    def find(self, left: Ints, right: Ints) -> tuple[Ints, Ints, Floats]:
+        """Of every left token (one per column) and its right ones (below it; negative: none), those that resemble each
+        other: (place of the left one, the right one, similarity).
+        """
+        codes = left * np.int64(self.size) + right
+        row, place = np.nonzero(self.sketch[_slots(codes, len(self.sketch))] & (right >= 0))
+        code = codes[row, place]
+        at = np.minimum(np.searchsorted(self.codes, code), len(self.codes) - 1)
+        there = self.codes[at] == code
+        return place[there], right[row, place][there], self.similarity[at[there]]
+
+
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing: the golden ratio times 2^64 (Knuth, vol. 3, 6.4)
+
+
+def _slots(codes: Ints, size: int) -> NDArray[np.uint64]:
+    """A slot of a table of ``size`` (a power of two) for each code."""
+    return (codes.astype(np.uint64) * _MIX) >> np.uint64(65 - size.bit_length())
 
 
 @dataclass(frozen=True)
@@ -235,12 +261,10 @@ def _soften(
 
     A misspelt word looks rare; it weighs no more than the word that it resembles.
     """
-    place, pair = np.nonzero(open_ & (np.diff(relation.offsets)[tokens] > 0))
-    token = tokens[place, pair]
-    at, number = entries(relation.offsets, token)
-    present = (others[:, pair[at]] == relation.others[number]).any(axis=0)
-    at, number = at[present], number[present]
-    candidate, similarity = relation.others[number], relation.similarity[number]
+    place, pair = np.nonzero(open_ & relation.related[tokens])
+    if not len(place):
+        return
+    at, candidate, similarity = relation.find(tokens[place, pair], others[:, pair])
     order = np.lexsort((weights[candidate], similarity, at))  # the last of an entry is its most similar
     at, candidate, similarity = at[order], candidate[order], similarity[order]
     share[place[at], pair[at]] = similarity

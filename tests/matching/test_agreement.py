@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matching import agreement
-from matching.agreement import Column, blocks, entries, firsts
+from matching.agreement import Column, Relation, blocks, entries, firsts
 from matching.columns import Tables, Vocabulary
 
 lists = st.lists(st.lists(st.integers(0, 30), unique=True, max_size=20), min_size=1, max_size=6)
@@ -100,3 +100,15 @@ def test_entries_of_rows_that_come_again_come_again() -> None:
     positions, numbers = entries(np.array([0, 2, 2, 3]), np.array([2, 0, 1, 0]))
     assert positions.tolist() == [0, 1, 1, 3, 3]
     assert numbers.tolist() == [2, 0, 1, 0, 1]
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), unique=True), lists)
+def test_what_resembles_is_found_among_the_tokens_at_hand(pairs: list[tuple[int, int]], rows: list[list[int]]) -> None:
+    left, right = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    relation = Relation.build(31, left, right, (left + 1) / 20)
+    tokens = np.arange(10)
+    others = np.array([[row[0] if row else -2, row[-1] if row else -2] for row in rows] * 10)[:10].T
+    place, candidate, similarity = relation.find(tokens[: others.shape[1]], others)
+    wanted = {(t, int(o)) for t in range(others.shape[1]) for o in others[:, t] if (t, int(o)) in pairs}
+    assert {(int(tokens[p]), int(c)) for p, c in zip(place, candidate, strict=True)} == wanted
+    np.testing.assert_array_equal(similarity, (place + 1) / 20)
