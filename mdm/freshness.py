@@ -25,7 +25,7 @@ from mdm.models import Touched
 Answer = TypeVar("Answer")
 
 EVERY = 0.5  # seconds
-SIZE = 50_000  # answers of about 1 KB
+SIZE = 20_000  # answers of about 1 KB
 KEPT = 3600  # seconds that notes are kept: a process that slept for half of it forgets everything
 
 _ASK = """

@@ -141,13 +141,14 @@ def facts(
         found.setdefault(row[0], []).append(row)
     units = _factors(system, target, found, uom, clocks)
     standing = _standing(found, clocks, site) if system.domain == "item" else {}
+    said = system.slug, system.domain, target.slug if target else None  # once, not for each of ten thousand
     outcomes: list[Facts | ConcordError] = []
     unknown = False
     for code, normal in zip(codes, asked, strict=True):
         if not isinstance(normal, str):
             outcomes.append(normal)
         elif rows := found.get(normal):
-            outcomes.append(_facts(system, target, code, rows, units, standing))
+            outcomes.append(_facts(*said, code, rows, units, standing))
         else:
             unknown = True
             outcomes.append(UnknownCode(f"{system.slug} has no code {code.strip()}.", known_in=[]))
@@ -205,8 +206,9 @@ def _factors(
 
 
 def _facts(
-    system: CodeSystem,
-    target: CodeSystem | None,
+    code_system: str,
+    domain: str,
+    to: str | None,
     code: str,
     rows: Sequence[Any],
     units: _Factors,
@@ -219,33 +221,31 @@ def _facts(
         # preferred first, each once: a shared identifier may name the record by several rows
         found = {(not row[13], row[12], row[11]): row for row in rows if row[11] is not None}
         rows = [found[key] for key in sorted(found)]
+    instead = standing.get(golden) if standing else None
     return {
-        "code_system": system.slug,
+        "code_system": code_system,
         "code": code,
         "uom": uom,
         "valid_from": valid_from,
         "valid_to": valid_to,
         "id": public_id,
-        "domain": system.domain,
+        "domain": domain,
         "status": status,
         "name": name,
         "redirected_from": None if named == public_id else named,
-        "to": target.slug if target else None,
-        "codes": () if target_code is None else [_target_code(row, units, system.domain) for row in rows],
-        "substitutes": standing[golden].substitutes if golden in standing else (),
-        "replaces": standing[golden].replaces if golden in standing else (),
+        "to": to,
+        "codes": [] if target_code is None else [_target_code(row, units, domain) for row in rows],
+        "substitutes": instead.substitutes if instead else [],
+        "replaces": instead.replaces if instead else [],
     }
 
 
 def _target_code(row: Any, units: _Factors, domain: str) -> Facts:
     unit = units.get((row[4], row[0], row[11]), ONE) if units else ONE
-    return {
-        "code": row[11],
-        "uom": row[12],
-        "preferred": row[13],
-        "factor": None if domain != "item" or isinstance(unit, NoFactor) else "1" if unit is ONE else str(unit),
-        "no_factor": unit.message if isinstance(unit, NoFactor) else None,
-    }
+    factor, no_factor = ("1" if domain == "item" else None), None
+    if unit is not ONE:
+        factor, no_factor = (None, unit.message) if isinstance(unit, NoFactor) else (str(unit), None)
+    return {"code": row[11], "uom": row[12], "preferred": row[13], "factor": factor, "no_factor": no_factor}
 
 
 def _say_who_knows(outcomes: Sequence[Facts | ConcordError], codes: Sequence[str]) -> None:

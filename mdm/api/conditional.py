@@ -11,7 +11,6 @@ from django.utils.http import parse_etags
 from mdm.api.json import MEDIA_TYPE
 from mdm.exceptions import ConcordError
 
-PRIVATE = "private, no-cache"  # kept by the client, asked for each time
 Answer = TypeVar("Answer", bound=HttpResponse)
 
 
@@ -39,7 +38,7 @@ def answer(request: HttpRequest, body: bytes, tag: str) -> HttpResponse:
         del response["Content-Type"]
     else:
         response = HttpResponse(body, content_type=MEDIA_TYPE)
-    response["ETag"], response["Cache-Control"] = tag, PRIVATE
+    response["ETag"] = tag
     return response
 
 
@@ -50,5 +49,4 @@ def unless_known(request: HttpRequest, response: Answer) -> Answer:
         response.status_code = 304
         response.content = b""
         del response["Content-Type"]
-    response["Cache-Control"] = PRIVATE
     return response

@@ -40,7 +40,7 @@ def approved(one, two, **options) -> Substitution:
 def test_a_substitute_is_told_once_a_second_person_has_approved_it(pair):
     catheter, stapler = pair
     request = proposed(catheter, stapler, factor=Fraction(2, 3), valid_to=today() + 90 * DAY)
-    assert lookup.resolve("erp-item", "E1").substitutes == ()
+    assert not lookup.resolve("erp-item", "E1").substitutes
     with pytest.raises(OwnChange):
         requests.approve(request=request, actor=kit.person("steward", "steward", "approver"))
     requests.approve(request=request, actor=kit.approver())
