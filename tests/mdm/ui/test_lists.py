@@ -89,6 +89,7 @@ def test_a_page_far_down_begins_where_the_last_one_ended(items):
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("SET LOCAL enable_bitmapscan = off")
+        cursor.execute("SET LOCAL enable_sort = off")  # as a list that is too long to be sorted is read
     plan = records._slice(matching, items[0].public_id, "")[:51].explain()
     assert re.search(r"Index Cond: .*name\)::text >= ", plan), plan
 
