@@ -26,17 +26,21 @@ CHUNK = 10_000  # numbers of source records read at once
 MANY = 20_000  # from which on other processes read, too
 
 ROWS_SQL = """
-SELECT id, version, coalesce(golden_id, 0), code_system_id, state = 'pending', standardised FROM mdm_sourcerecord
+SELECT id, version, dictionaries, coalesce(golden_id, 0), code_system_id, state = 'pending', standardised
+FROM mdm_sourcerecord
 WHERE domain = %s AND id >= %s AND id < %s AND (state <> 'retired' OR golden_id IS NOT NULL) ORDER BY id
 """
 KEYS_SQL = "SELECT source_id, key FROM mdm_matchkey WHERE source_id >= %s AND source_id < %s"
 
 
 class Facts(NamedTuple):
-    """Per record, in order of id; ``golden`` is 0 where it has none."""
+    """Per record, in order of id: what names its content (version, and the words it was read with), its golden record
+    (0 if it has none), where it comes from, and whether it waits to be resolved.
+    """
 
     ids: Ints
     versions: Ints
+    dictionaries: Ints
     goldens: Ints
     code_systems: Ints
     pending: Bools
@@ -88,10 +92,10 @@ def _read(domain: str, bounds: tuple[int, int]) -> tuple[Facts, Packed]:
     with connection.cursor() as cursor:
         cursor.execute(ROWS_SQL, [domain, *bounds])
         rows = cursor.fetchall()
-    numbers = np.array([row[:5] for row in rows], dtype=np.int64).reshape(-1, 5)
-    ids, versions, goldens, systems, pending = numbers.T.copy()
-    facts = Facts(ids, versions, goldens, systems, pending.astype(np.bool_))
-    return facts, pack(recipe_for(domain), [orjson.loads(row[5]) for row in rows], _keys(facts.ids, bounds))
+    numbers = np.array([row[:6] for row in rows], dtype=np.int64).reshape(-1, 6)
+    ids, versions, words, goldens, systems, pending = numbers.T.copy()
+    facts = Facts(ids, versions, words, goldens, systems, pending.astype(np.bool_))
+    return facts, pack(recipe_for(domain), [orjson.loads(row[6]) for row in rows], _keys(facts.ids, bounds))
 
 
 def _keys(ids: Ints, bounds: tuple[int, int]) -> Keys:
@@ -107,5 +111,5 @@ def _keys(ids: Ints, bounds: tuple[int, int]) -> Keys:
 def _joined(parts: list[Facts]) -> Facts:
     if not parts:
         nothing = np.empty(0, dtype=np.int64)
-        return Facts(nothing, nothing, nothing, nothing, np.empty(0, dtype=np.bool_))
+        return Facts(nothing, nothing, nothing, nothing, nothing, np.empty(0, dtype=np.bool_))
     return Facts(*(np.concatenate(column) for column in zip(*parts, strict=True)))

@@ -26,6 +26,7 @@ class BulkRun(models.Model):
     started_at = models.DateTimeField(auto_now_add=True)
     beat_at = models.DateTimeField(auto_now_add=True, help_text="The last sign of life of who works on it.")
     finished_at = models.DateTimeField(null=True, blank=True)
+    engine = models.JSONField(default=list, help_text="Ids of the rules, frequencies and words that it scores by.")
     records = models.PositiveIntegerField(default=0, help_text="That were pending when it began.")
     linked = models.PositiveIntegerField(default=0)
     reviewed = models.PositiveIntegerField(default=0)
@@ -63,6 +64,7 @@ class BulkPart(models.Model):
     records = models.PositiveIntegerField()
     given = models.BinaryField(help_text="What to do.")
     found = models.BinaryField(default=b"", help_text="What came of it, for the next stage.")
+    failures = models.PositiveSmallIntegerField(default=0)
     done_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
+import structlog
 from django.db import connection, transaction
 from django.db.models import Exists, F, Max, OuterRef, Sum
 from django.utils import timezone
@@ -21,22 +23,26 @@ from django.utils import timezone
 from mdm import arrays, forks, permissions
 from mdm.arrays import Array, packed, unpacked
 from mdm.changes import Change
-from mdm.engine import engine_for
+from mdm.engine import Engine, engine_for
 from mdm.exceptions import Forbidden, NeedsReason
-from mdm.locks import lock_name
-from mdm.models import BulkPart, BulkRun, CodeSystem, SourceRecord, User
+from mdm.locks import lock_name, share_name
+from mdm.models import BulkPart, BulkRun, CodeSystem, SourceRecord, User, WorkItem
 from mdm.services import bulk_plan, ingest, scoring
 from mdm.services.bulk_match import Matcher, learned
 from mdm.services.ingest import Row
 from mdm.services.resolve import ResolveCounts, settle
 from mdm.services.search_index import recount
+from mdm.services.work import raise_problem
 from mdm.snapshot import take
+
+log = structlog.get_logger(__name__)
 
 Stage = BulkRun.Stage
 Beat = Callable[[BulkRun], bool]
 
 MANY = 20_000  # pending records from which on a run takes less time than batches do
 COMPARED = 10_000  # records compared in one part
+MOST_FAILURES = 3  # of a part, before its records are left to batches
 IDLE = dt.timedelta(minutes=5)  # longer than anything takes between two signs of life
 WAIT = 0.5  # seconds between looks, while others do the last parts of a stage
 ANALYZE = "ANALYZE mdm_sourcerecord, mdm_matchkey, mdm_goldenrecord, mdm_crosswalk, mdm_searchdocument, mdm_searchword"
@@ -75,7 +81,7 @@ def begin(*, domain: str, actor: User) -> BulkRun:
     """A run over what is pending now, or the one that isn't over yet. Until it is, nothing else resolves there."""
     if not any(actor.has_permission(name) for name in (permissions.IMPORT, permissions.SUBMIT)):
         raise Forbidden(permissions.IMPORT)
-    lock_name("bulk", domain)
+    lock_name("bulk", domain)  # parts that are being done end first
     run = BulkRun.objects.filter(domain=domain, finished_at__isnull=True).first()
     if run is None:
         last = SourceRecord.objects.filter(domain=domain).aggregate(last=Max("pk"))["last"] or 0
@@ -90,6 +96,7 @@ def abandon(*, run: BulkRun, actor: User, reason: str) -> BulkRun:
     permissions.require(actor, permissions.IMPORT)
     if not reason.strip():
         raise NeedsReason
+    lock_name("bulk", run.domain)  # parts that are being done end first; nobody begins another meanwhile
     run = BulkRun.objects.select_for_update().get(pk=run.pk)
     if run.finished_at is None:
         Change.begin(actor, "bulk.abandon", reason).audit(about=run, before={"stage": run.stage})
@@ -105,12 +112,13 @@ def work(run: BulkRun, *, beat: Beat = lambda run: True) -> BulkRun:
     and another may go on with it.
     """
     BulkRun.objects.filter(pk=run.pk).update(beat_at=timezone.now())
+    run.refresh_from_db()
     with transaction.atomic():
         lock_name("resolving", run.domain)  # who began to resolve before the run did ends first
     try:
         while run.finished_at is None and beat(run):
             if run.stage == Stage.PREPARING:
-                _prepare(run)
+                _prepare(run, beat)
             else:
                 _share(run, beat)
                 _advance(run)
@@ -134,12 +142,13 @@ def progress(run: BulkRun) -> float:
 
 
 # ------------------------------------------------------------------------------------------------------------- stages
-def _prepare(run: BulkRun) -> None:
+def _prepare(run: BulkRun, beat: Beat) -> None:
     """Learn what the domain's records say of rarity and scores, and divide the pending ones."""
     if run.last_source:
         with connection.cursor() as cursor:
             cursor.execute(ANALYZE)  # they have just grown; nothing plans well without
     snapshot = take(run.domain, last_source=run.last_source)
+    beat(run)
     with transaction.atomic():
         if _locked(run, Stage.PREPARING) is None:
             return
@@ -147,7 +156,8 @@ def _prepare(run: BulkRun) -> None:
         if not len(pending):
             _end(run, Stage.DONE)
             return
-        _ready[run.pk] = Matcher(learned(run.domain, snapshot), snapshot)
+        engine = learned(run.domain, snapshot)
+        _ready[run.pk] = Matcher(engine, snapshot)
         parts = [pending[start : start + COMPARED] for start in range(0, len(pending), COMPARED)]
         BulkPart.objects.bulk_create(
             BulkPart(
@@ -159,7 +169,11 @@ def _prepare(run: BulkRun) -> None:
             )
             for number, part in enumerate(parts)
         )
-        _enter(run, Stage.MATCHING, records=len(pending))
+        _enter(run, Stage.MATCHING, records=len(pending), engine=_made_of(engine))
+
+
+def _made_of(engine: Engine) -> list[int | None]:
+    return [part and part[0] for part in engine.made_of]
 
 
 def _share(run: BulkRun, beat: Beat) -> None:
@@ -185,15 +199,35 @@ def _do_parts(run: BulkRun, stage: Stage) -> None:
         pass
 
 
-@transaction.atomic
 def _do_part(run: BulkRun, stage: Stage) -> bool:
-    """Do the first part of the stage that nobody has; False if there is none."""
+    """Do the first part of the stage that nobody has; False if there is none. One that fails again and again is left to
+    batches, and somebody is told.
+    """
+    part = None
+    try:
+        with transaction.atomic():
+            share_name("bulk", run.domain)
+            part = _free_part(run, stage)
+            if part is not None:
+                _do(run, stage, part)
+    except Exception:
+        if part is None:
+            raise
+        log.exception("part of a bulk run failed", run=run.pk, stage=str(stage), part=part.number)
+        _count_failure(run, part)
+    return part is not None
+
+
+def _free_part(run: BulkRun, stage: Stage) -> BulkPart | None:
+    if _made_of(engine_for(run.domain)) != run.engine:
+        return None  # scores by the old rules tell nothing about the new ones
     undone = BulkPart.objects.filter(run=run, stage=stage, done_at__isnull=True)
     before = undone.filter(chain=OuterRef("chain"), number__lt=OuterRef("number"))
     free = undone.filter(~Exists(before), run__finished_at__isnull=True)
-    part = free.select_for_update(skip_locked=True, of=("self",)).order_by("number").first()
-    if part is None:
-        return False
+    return free.select_for_update(skip_locked=True, of=("self",)).order_by("number").first()
+
+
+def _do(run: BulkRun, stage: Stage, part: BulkPart) -> None:
     given = unpacked(bytes(part.given))
     if stage == Stage.MATCHING:
         part.found = _compare(run, given)
@@ -202,21 +236,43 @@ def _do_part(run: BulkRun, stage: Stage) -> bool:
     BulkRun.objects.filter(pk=run.pk).update(beat_at=timezone.now())
     part.given, part.done_at = b"", timezone.now()
     part.save(update_fields=["given", "found", "done_at"])
-    return True
+
+
+@transaction.atomic
+def _count_failure(run: BulkRun, part: BulkPart) -> None:
+    part = BulkPart.objects.select_for_update().get(pk=part.pk)
+    part.failures += 1
+    if part.failures >= MOST_FAILURES and part.done_at is None:
+        part.done_at, part.given, part.found = timezone.now(), b"", b""
+        raise_problem(
+            kind=WorkItem.Kind.FEED_PROBLEM,
+            subject=f"bulk:{run.pk}:{part.stage}:{part.number}",
+            title=f"{part.records:,} records could not be resolved together",
+            reason=f"They are resolved in batches. The log tells why, under bulk run {run.pk}, part {part.number}.",
+            actor=User.objects.system(),
+            domain=run.domain,
+        )
+    part.save(update_fields=["failures", "done_at", "given", "found"])
 
 
 def _advance(run: BulkRun) -> None:
-    """Go on to the next stage, once every part of this one is done."""
+    """Go on to the next stage, once every part of this one is done; back to the first, if the rules have changed."""
+    stage, outdated = Stage(run.stage), _made_of(engine_for(run.domain)) != run.engine
+    if not outdated and BulkPart.objects.filter(run=run, stage=stage, done_at__isnull=True).exists():
+        time.sleep(WAIT)  # others are at it
+        return
     with transaction.atomic():
-        stage = Stage(run.stage)
-        if BulkPart.objects.filter(run=run, stage=stage, done_at__isnull=True).exists():
-            time.sleep(WAIT)  # others are at it
-        elif (mine := _locked(run, stage)) is not None:
-            if stage == Stage.MATCHING:
-                _plan(mine)
-            else:
-                _end(mine, Stage.DONE)
-                recount(run.domain)
+        mine = _locked(run, stage)
+        if mine is None:
+            return
+        if outdated:
+            BulkPart.objects.filter(run=run).delete()
+            _enter(run, Stage.PREPARING)
+        elif stage == Stage.MATCHING:
+            _plan(mine)
+        else:
+            _end(mine, Stage.DONE)
+            recount(run.domain)
 
 
 def _locked(run: BulkRun, stage: Stage) -> BulkRun | None:
@@ -224,16 +280,19 @@ def _locked(run: BulkRun, stage: Stage) -> BulkRun | None:
     return BulkRun.objects.select_for_update().filter(pk=run.pk, stage=stage).first()
 
 
-def _enter(run: BulkRun, stage: Stage, **values: int) -> None:
+def _enter(run: BulkRun, stage: Stage, **values: Any) -> None:
     BulkRun.objects.filter(pk=run.pk).update(stage=stage, beat_at=timezone.now(), **values)
 
 
 def _end(run: BulkRun, stage: Stage) -> None:
     BulkRun.objects.filter(pk=run.pk).update(stage=stage, finished_at=timezone.now())
-    BulkPart.objects.filter(run=run).delete()
+    BulkPart.objects.filter(run__finished_at__isnull=False).delete()
 
 
 # -------------------------------------------------------------------------------------------------------------- parts
+CONTENT = ("ids", "versions", "dictionaries")  # of ``snapshot.Facts``: which records, and what they say
+
+
 def _matcher(run: BulkRun) -> Matcher:
     if run.pk not in _ready:
         _ready[run.pk] = Matcher(engine_for(run.domain), take(run.domain, last_source=run.last_source))
@@ -244,11 +303,13 @@ def _compare(run: BulkRun, given: dict[str, Array]) -> bytes:
     matcher = _matcher(run)
     facts = matcher.snapshot.facts
     first, last = given["bounds"]
-    return packed(**matcher.pairs(np.flatnonzero(facts.pending & (facts.ids >= first) & (facts.ids <= last))))
+    rows = np.flatnonzero(facts.pending & (facts.ids >= first) & (facts.ids <= last))
+    content = {name: getattr(facts, name)[rows] for name in CONTENT}
+    return packed(**content, **matcher.pairs(rows))
 
 
 PENDING_SQL = """
-SELECT id, version, coalesce(golden_id, 0) AS golden FROM mdm_sourcerecord
+SELECT id, version, dictionaries AS words, coalesce(golden_id, 0) AS golden FROM mdm_sourcerecord
 WHERE domain = %s AND id <= %s AND state = 'pending' ORDER BY id
 """
 
@@ -256,27 +317,45 @@ WHERE domain = %s AND id <= %s AND state = 'pending' ORDER BY id
 def _plan(run: BulkRun) -> None:
     """Divide what the comparisons found into parts that can be decided by themselves."""
     compared = BulkPart.objects.filter(run=run, stage=Stage.MATCHING).order_by("number")
-    pairs = bulk_plan.each_once([unpacked(bytes(part)) for part in compared.values_list("found", flat=True).iterator()])
-    ids, versions, goldens = arrays.read(
-        PENDING_SQL, [run.domain, run.last_source], id="int8", version="int4", golden="int8"
-    )
+    found = [unpacked(bytes(part)) for part in compared.values_list("found", flat=True).iterator() if part]
+    compared.update(found=b"")
+    ids, versions, words, goldens = _still_pending(run, found)
+    pairs = bulk_plan.each_once(found)
     parts = bulk_plan.plan(ids, goldens, pairs, sure_score=engine_for(run.domain).policy.sure_score)
     for number, part in enumerate(parts):
-        version = versions[np.searchsorted(ids, part.sources)]
-        given = packed(sources=part.sources, versions=version, **part.pairs)
+        place = np.searchsorted(ids, part.sources)
+        given = packed(sources=part.sources, versions=versions[place], words=words[place], **part.pairs)
         BulkPart.objects.create(
             run=run, stage=Stage.WRITING, number=number, chain=part.chain, records=len(part.sources), given=given
         )
-    compared.update(found=b"")
     _enter(run, Stage.WRITING)
+
+
+def _still_pending(run: BulkRun, found: Sequence[dict[str, Array]]) -> list[Array]:
+    """Ids, versions, versions of words and golden records (0 if none) of what was compared and says the same still.
+    What came or changed meanwhile has been compared with nothing: it is left for batches.
+    """
+    now = arrays.read(
+        PENDING_SQL, [run.domain, run.last_source], id="int8", version="int4", words="int4", golden="int8"
+    )
+    if not found:
+        return [column[:0] for column in now]
+    ids, versions, words = (
+        np.concatenate([part[name] for part in found]) for name in ("ids", "versions", "dictionaries")
+    )
+    order = np.argsort(ids)
+    place = order[np.minimum(np.searchsorted(ids, now[0], sorter=order), max(len(ids) - 1, 0))]
+    same = (ids[place] == now[0]) & (versions[place] == now[1]) & (words[place] == now[2])
+    return [column[same] for column in now]
 
 
 def _write(run: BulkRun, given: dict[str, Array]) -> None:
     """Decide about the records of a part, and write what follows. One that has changed since is left for later."""
-    versions = dict(zip(given["sources"].tolist(), given["versions"].tolist(), strict=True))
-    waiting = SourceRecord.objects.filter(pk__in=versions, state=SourceRecord.State.PENDING)
+    content = zip(given["versions"].tolist(), given["words"].tolist(), strict=True)
+    compared = dict(zip(given["sources"].tolist(), content, strict=True))
+    waiting = SourceRecord.objects.filter(pk__in=compared, state=SourceRecord.State.PENDING)
     locked = waiting.select_for_update().defer("raw", "standardised").order_by("pk")
-    batch = [record for record in locked if record.version == versions[record.pk]]
+    batch = [record for record in locked if (record.version, record.dictionaries) == compared[record.pk]]
     change = Change.begin(User.objects.system(), "resolve")
     engine = engine_for(run.domain, change.known)
     change.known.attach(batch)

@@ -13,7 +13,7 @@ from matching.duplicates import connected
 from mdm.arrays import Array
 
 Ints = NDArray[np.int64]
-KEPT = ("one", "two", "bits", "vetoed")
+KEPT, GOLDENS = ("one", "two", "bits", "vetoed"), ("golden_one", "golden_two")
 
 PART = 2_000  # pending records that one worker decides and writes in one transaction
 TOO_MANY = 10_000  # alike, directly or through others, to be decided at once
@@ -33,7 +33,9 @@ class Part:
 
 def each_once(found: Sequence[dict[str, Array]]) -> dict[str, Array]:
     """The pairs that comparisons found (as of ``Matcher.pairs``), together, none of them in both orders."""
-    pairs = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+    pairs = (
+        {name: np.concatenate([part[name] for part in found]) for name in (*KEPT, *GOLDENS)} if found else _nothing()
+    )
     swapped = pairs["one"] > pairs["two"]
     for low, high in (("one", "two"), ("golden_one", "golden_two")):
         a, b = pairs[low], pairs[high]
@@ -42,6 +44,11 @@ def each_once(found: Sequence[dict[str, Array]]) -> dict[str, Array]:
     one, two = pairs["one"][order], pairs["two"][order]
     kept = order[np.r_[True, (one[1:] != one[:-1]) | (two[1:] != two[:-1])][: len(order)]]
     return {name: values[kept] for name, values in pairs.items()}
+
+
+def _nothing() -> dict[str, Array]:
+    nothing: dict[str, Array] = {name: np.empty(0, dtype=np.int64) for name in ("one", "two", *GOLDENS)}
+    return nothing | {"bits": np.empty(0), "vetoed": np.empty(0, dtype=np.bool_)}
 
 
 def plan(pending: Ints, goldens: Ints, pairs: dict[str, Array], *, sure_score: float) -> Iterator[Part]:

@@ -65,9 +65,10 @@ def score_queries(
 
 
 def score_known(known: Known, engine: Engine, sources: Sequence[SourceRecord], judged: Judged) -> Scored:
-    """The same for sources whose pairs, in either order, have been found and scored already."""
+    """The same for sources whose pairs, in either order, have been found and scored already, perhaps with others'."""
     queries = {s.pk: as_query(s) for s in sources}
-    found = {(a, b) if a in queries else (b, a): (bits, vetoed) for a, b, bits, vetoed in judged}
+    mine = (pair for pair in judged if pair[0] in queries or pair[1] in queries)
+    found = {(a, b) if a in queries else (b, a): (bits, vetoed) for a, b, bits, vetoed in mine}
     rows = pool.rows(sorted({*queries, *(b for _, b in found)}))
     pairs = _worth_scoring(found, rows, queries)
     return _weighed(known, engine, queries, rows, [(*pair, *found[pair]) for pair in pairs])

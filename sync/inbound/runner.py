@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 from django.db import transaction
@@ -103,14 +104,23 @@ class _Worker:
 
     def _land(self, file: FeedFile, survey: Survey) -> bool:
         """Land what is left of the file, a large one by several processes."""
-        batches = file.batches(survey, after=self.run.landed_row)
+        stop: Cancelled | bool = False
+        batches = takewhile(lambda _: not stop, file.batches(survey, after=self.run.landed_row))
         workers = 1 if self.run.domain in TREES else forks.workers(survey.rows, landing.MANY)
         for _ in self._land_here(batches, survey) if workers == 1 else self._land_apart(batches, survey, workers):
+            stop = stop or self._why_stop()  # what other processes have begun is still noted
+        if isinstance(stop, Cancelled):
+            raise stop
+        if not stop:
+            self._finish(survey)
+        return not stop
+
+    def _why_stop(self) -> Cancelled | bool:
+        try:
             lease.stop_if_cancelled(self.run)
-            if self._must_stop():
-                return False
-        self._finish(survey)
-        return True
+        except Cancelled as cancelled:
+            return cancelled
+        return self._must_stop()
 
     def _land_here(self, batches: Iterable[Batch], survey: Survey) -> Iterator[None]:
         for batch in batches:
@@ -207,7 +217,8 @@ class _Worker:
 
         def beat(bulk: BulkRun) -> bool:
             lease.stop_if_cancelled(self.run)
-            lease.write(self.run, progress=int(before + (RESOLVED - 1 - before) * bulk_load.progress(bulk)), stalls=0)
+            progress = int(before + (RESOLVED - 1 - before) * bulk_load.progress(bulk))
+            lease.write(self.run, progress=progress, stalls=0 if progress > self.run.progress else self.run.stalls)
             in_time = self.seconds is None or time.monotonic() - begun < BULK_SECONDS
             return in_time and not lease.is_paused(self.run)
 

@@ -7,6 +7,7 @@ import os
 import random
 import signal
 from collections import defaultdict
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
 
+from matching import Policy as MatchPolicy
 from matching.benchmark.task import DOMAINS, write_dedupe
 from mdm import forks, tasks
 from mdm.arrays import Array
@@ -28,6 +30,7 @@ from mdm.models import (
     Frequencies,
     GoldenRecord,
     Item,
+    Policy,
     SourceRecord,
     User,
     WorkItem,
@@ -193,42 +196,102 @@ def test_only_who_may_import_begins_or_gives_up_a_run() -> None:
         bulk_load.abandon(run=begun, actor=kit.person("viewer", "viewer"), reason="No")
 
 
-def test_a_record_that_changed_meanwhile_is_left_for_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    kit.land("erp", {"E1": kit.CATHETER, "E2": kit.STAPLER})
-    plan = bulk_load._plan
+def meanwhile(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[], object]) -> None:
+    """Have something happen just before a step of the run, once."""
+    original, done = getattr(bulk_load, step), []
 
-    def planned_then_changed(run: BulkRun) -> None:
-        plan(run)
-        kit.land("erp", {"E1": kit.CATHETER | {"brand": "SoftFlow"}})
+    def interrupted(*given: Any) -> Any:
+        if not done:
+            done.append(act())
+        return original(*given)
 
-    monkeypatch.setattr(bulk_load, "_plan", planned_then_changed)
+    monkeypatch.setattr(bulk_load, step, interrupted)
+
+
+@pytest.mark.parametrize("step", ["_plan", "_write"])
+def test_a_record_that_changed_meanwhile_is_left_for_later(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    kit.feed("erp", {"E1": kit.CATHETER})
+    kit.land("scm", {"S1": kit.SAME_CATHETER, "S2": kit.STAPLER})
+    meanwhile(monkeypatch, step, lambda: kit.land("scm", {"S1": kit.SAME_CATHETER | {"brand": "SoftFlow"}}))
     assert run().created == 1
-    assert kit.source("erp", "E1").state == State.PENDING
+    assert kit.source("scm", "S1").state == State.PENDING
+    resolve.resolve_all(domain="item", actor=User.objects.system())
+    assert kit.golden("scm", "S1") == kit.golden("erp", "E1")
+
+
+def test_a_record_that_lands_late_is_not_taken_for_one_that_resembles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    kit.feed("erp", {"E1": kit.CATHETER})
+    kit.land("scm", {"S2": kit.STAPLER})
+    begun = bulk_load.begin(domain="item", actor=User.objects.system())
+
+    def late() -> None:  # its number is one of the run's, as if its transaction had begun before the run did
+        kit.land("scm", {"S1": kit.SAME_CATHETER})
+        BulkRun.objects.update(last_source=kit.source("scm", "S1").pk)
+
+    meanwhile(monkeypatch, "_plan", late)
+    assert bulk_load.work(begun).created == 1
+    assert kit.source("scm", "S1").state == State.PENDING
+    resolve.resolve_all(domain="item", actor=User.objects.system())
+    assert kit.golden("scm", "S1") == kit.golden("erp", "E1")
+
+
+@pytest.mark.parametrize("step", ["_compare", "_plan"])
+def test_rules_that_change_meanwhile_have_everything_scored_anew(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    kit.feed("erp", {"E1": kit.CATHETER})
+    kit.land("scm", {"S1": kit.SAME_CATHETER, "S2": kit.STAPLER})
+
+    def new_rules() -> None:
+        body = MatchPolicy.default("item").to_json()
+        system = User.objects.system()
+        Policy.objects.create(kind="match", domain="item", version=7, body=body, active=True, author=system)
+
+    meanwhile(monkeypatch, step, new_rules)
+    done = run()
+    assert (done.linked, done.created) == (1, 1)
+    assert set(SourceRecord.objects.filter(code__startswith="S").values_list("policy_version", flat=True)) == {7}
 
 
 def test_a_run_goes_on_from_the_part_that_failed(hospital: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     small_parts(monkeypatch)
     kit.land("erp", hospital)
-    write, calls = bulk_load._write, 0
+    write, calls = bulk_load._write, []
 
     def fails_at_the_third(run: BulkRun, given: dict[str, Array]) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 3:
+        calls.append(0.4 < bulk_load.progress(run) < 1.0)
+        if len(calls) == 3:
             raise OSError("disk full")
         write(run, given)
 
     monkeypatch.setattr(bulk_load, "_write", fails_at_the_third)
-    begun = bulk_load.begin(domain="item", actor=User.objects.system())
-    with pytest.raises(OSError, match="disk full"):
-        bulk_load.work(begun)
-    assert BulkPart.objects.filter(stage="writing", done_at__isnull=False).count() == 2
-    assert 0.4 < bulk_load.progress(BulkRun.objects.get()) < 1.0
-    done = bulk_load.work(begun)
+    done = run()
     assert done.stage == BulkRun.Stage.DONE
     assert done.linked + done.created + done.reviewed == len(hospital)
     assert not BulkPart.objects.exists()
+    assert all(calls[1:])
     assert bulk_load.progress(done) == 1.0
+
+
+def test_a_part_that_can_not_be_done_is_left_to_batches_and_somebody_is_told(
+    hospital: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_parts(monkeypatch)
+    kit.land("erp", hospital)
+    poison = min(SourceRecord.objects.values_list("pk", flat=True))
+    write = bulk_load._write
+
+    def fails(run: BulkRun, given: dict[str, Array]) -> None:
+        if poison in given["sources"]:
+            raise ValueError("a record that nobody thought of")
+        write(run, given)
+
+    monkeypatch.setattr(bulk_load, "_write", fails)
+    assert run().stage == BulkRun.Stage.DONE
+    left = SourceRecord.objects.filter(state=State.PENDING).count()
+    assert 0 < left < len(hospital)
+    item = WorkItem.objects.get(kind=WorkItem.Kind.FEED_PROBLEM)
+    assert item.title == f"{left} records could not be resolved together"
+    resolve.resolve_all(domain="item", actor=User.objects.system())
+    assert not SourceRecord.objects.filter(state=State.PENDING).exists()
 
 
 def test_a_beat_that_says_no_pauses_the_run(hospital: Records, monkeypatch: pytest.MonkeyPatch) -> None:
