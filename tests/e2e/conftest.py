@@ -8,12 +8,13 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, expect, sync_playwright
 
 from tests.e2e import hospital as hospitals
 from tests.e2e.hospital import Hospital
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+expect.set_options(timeout=20_000)  # ms; a busy machine is no reason to fail
 LOCAL = re.compile(r"(https?://(localhost|127\.0\.0\.1)(:\d+)?/|data:|blob:|about:)")
 WATCH_POLICY = """
   document.addEventListener("securitypolicyviolation", (event) =>
