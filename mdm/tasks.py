@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from celery import shared_task
-from django.db import connection
 from django.utils import timezone
 
 from mdm.api import idempotency
 from mdm.changes import Change
 from mdm.exceptions import ConcordError
 from mdm.freshness import forget_old_notes
+from mdm.interrupts import fresh_connection
 from mdm.models import BulkRun, User
 from mdm.services import (
     bulk_load,
@@ -107,8 +107,7 @@ def _telling(user: int, rules: str) -> Iterator[User]:
     except ConcordError as error:
         _failed(actor, rules, error.message)
     except Exception as error:
-        if not connection.in_atomic_block:
-            connection.close()  # out of time in the midst of a query, it would still wait for the answer
+        fresh_connection()
         _failed(actor, rules, f"{type(error).__name__}. Try again; the log of the worker tells more.")
         raise
 
