@@ -156,6 +156,17 @@ def test_a_substitute_is_proposed_and_holds_at_a_site_and_for_a_time_once_approv
     assert "Its substitute" not in text_of(steward.get(at(two, "")))
 
 
+def test_a_third_of_a_unit_stands_in_exactly(steward):
+    one, two = kit.twins()
+    form = {"kind": "substitute", "other": two.public_id, "factor": "1/3", "reason": "Packs of three"}
+    for wrong in ("1/0", "third", "-1", "1 2"):
+        assert steward.post(at(one, "relate/"), form | {"factor": wrong}).status_code == 422
+    assert steward.post(at(one, "relate/"), form).status_code == 302
+    assert ChangeRequest.objects.get().diff["factor"]["after"] == "1/3"
+    change.approve(request=ChangeRequest.objects.get(), actor=kit.approver(), reason="Seen")
+    assert "1/3 for one" in text_of(steward.get(at(two, "")))
+
+
 def test_a_relation_can_be_turned_round_and_ended(steward):
     one, two = kit.twins()
     steward.post(at(one, "relate/"), {"kind": "parent.", "other": two.public_id, "reason": "Kit"})

@@ -87,6 +87,19 @@ def test_a_large_population_is_looked_at_by_a_worker(steward, monkeypatch):
     assert ChangeRequest.objects.get(kind="policy").proposer == kit.steward()
 
 
+def test_whom_to_believe_in_a_large_population_is_proposed_by_a_worker(steward, monkeypatch):
+    kit.code_system("erp", trust=40)
+    kit.doubtful()
+    monkeypatch.setattr("mdm.ui.views.rules.AT_ONCE", 1)
+    told = []
+    monkeypatch.setattr(tasks.believe, "delay", lambda *args: told.append(args))
+    said = {"version": 0, "reason": "The ERP knows brands", "trust.brand.erp": "90"}
+    answer = steward.post("/rules/survivorship/items/propose/", said)
+    assert answer["Location"] == "/rules/survivorship/items/", "where the proposal, or why there is none, will be told"
+    tasks.believe(*told[0])
+    assert ChangeRequest.objects.get(kind="policy").path == "survivorship:item"
+
+
 def test_a_worker_that_is_refused_tells_why_on_the_rules_page(steward):
     tasks.train_rules("item", kit.steward().pk, "Reviews of March")
     assert AuditEntry.objects.get(action="policy.failed").after == {"rules": "match:item"}
