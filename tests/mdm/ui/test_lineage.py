@@ -90,6 +90,26 @@ def test_a_revert_withdraws_an_override_that_was_set_since(steward, catheter):
     assert not Override.objects.filter(withdrawn_at__isnull=True).exists()
 
 
+def test_a_childs_value_comes_back_by_withdrawing_its_override_where_that_is_enough(steward, catheter):
+    before, path = catheter.version, "packaging[BX].quantity"
+    change.override(golden=catheter, path=path, value=20, actor=kit.steward(), reason="Test")
+    form = {"path": [path], "reason": "Wrong", "version": kit.fresh(catheter).version}
+    steward.post(at(catheter, f"versions/{before}/revert/"), form)
+    assert kit.fresh(catheter).attributes.packaging.get(uom="BX").quantity == 12
+    assert not Override.objects.filter(withdrawn_at__isnull=True).exists(), "the ERP speaks again"
+
+
+def test_a_child_that_only_overrides_made_says_again_what_it_said(steward, catheter):
+    for quantity in (100, 120):
+        change.override(
+            golden=catheter, path="packaging[CA].quantity", value=quantity, actor=kit.steward(), reason="Label"
+        )
+        catheter = kit.fresh(catheter)
+    form = {"path": ["packaging[CA].quantity"], "reason": "Misread", "version": catheter.version}
+    steward.post(at(catheter, f"versions/{catheter.version - 1}/revert/"), form)
+    assert kit.fresh(catheter).attributes.packaging.get(uom="CA").quantity == 100
+
+
 def test_a_guarded_value_comes_back_only_with_a_second_person(steward):
     kit.feed("erp", {"E1": kit.CATHETER | {"latex": "contains"}})
     kit.feed("erp", {"E1": kit.CATHETER | {"latex": "contains", "category": "Urology"}})
