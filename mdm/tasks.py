@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from celery import shared_task
 from django.utils import timezone
@@ -11,6 +13,7 @@ from mdm.api import idempotency
 from mdm.changes import Change
 from mdm.exceptions import ConcordError
 from mdm.freshness import forget_old_notes
+from mdm.interrupts import fresh_connection
 from mdm.models import BulkRun, User
 from mdm.services import (
     bulk_load,
@@ -66,45 +69,51 @@ def write_export(export_id: int) -> None:
     export.run(export_id)
 
 
-@shared_task(name="mdm.measure_quality")
+# These four aren't acks_late: looking at a large population takes longer than the broker waits before it gives a task
+# to another worker.
+@shared_task(name="mdm.measure_quality", soft_time_limit=1700, time_limit=1800, acks_late=False)
 def measure_quality() -> None:
     """The scorecard of the day."""
     scorecard.measure()
 
 
-@shared_task(name="mdm.revise_rules")
+@shared_task(name="mdm.revise_rules", soft_time_limit=1700, time_limit=1800, acks_late=False)
 def revise_rules(domain: str, values: dict[str, float], expected_version: int, user: int, reason: str) -> None:
     """Propose match rules changed by hand; looking at a large population takes minutes."""
-    actor = User.objects.get(pk=user)
-    try:
+    with _telling(user, f"match:{domain}") as actor:
         revise(domain=domain, values=values, expected_version=expected_version, actor=actor, reason=reason)
-    except ConcordError as error:
-        _failed(actor, f"match:{domain}", error)
 
 
-@shared_task(name="mdm.believe")
+@shared_task(name="mdm.believe", soft_time_limit=1700, time_limit=1800, acks_late=False)
 def believe(domain: str, asked: trust.Asked, expected_version: int, user: int, reason: str) -> None:
     """Propose survivorship rules changed by hand."""
-    actor = User.objects.get(pk=user)
-    try:
+    with _telling(user, f"survivorship:{domain}") as actor:
         trust.believe(domain=domain, trust=asked, expected_version=expected_version, actor=actor, reason=reason)
-    except ConcordError as error:
-        _failed(actor, f"survivorship:{domain}", error)
 
 
-@shared_task(name="mdm.train_rules")
+@shared_task(name="mdm.train_rules", soft_time_limit=1700, time_limit=1800, acks_late=False)
 def train_rules(domain: str, user: int, reason: str) -> None:
     """Propose match rules learned from labels."""
+    with _telling(user, f"match:{domain}") as actor:
+        learning.train(domain=domain, actor=actor, reason=reason)
+
+
+@contextmanager
+def _telling(user: int, rules: str) -> Iterator[User]:
+    """Whoever asked has gone on; if it fails, the rules' page tells them."""
     actor = User.objects.get(pk=user)
     try:
-        learning.train(domain=domain, actor=actor, reason=reason)
+        yield actor
     except ConcordError as error:
-        _failed(actor, f"match:{domain}", error)
+        _failed(actor, rules, error.message)
+    except Exception as error:
+        fresh_connection()
+        _failed(actor, rules, f"{type(error).__name__}. Try again; the log of the worker tells more.")
+        raise
 
 
-def _failed(actor: User, rules: str, error: ConcordError) -> None:
-    """Whoever asked has gone on; the rules' page tells them."""
-    Change.begin(actor, "policy.failed", error.message).audit(after={"rules": rules})
+def _failed(actor: User, rules: str, why: str) -> None:
+    Change.begin(actor, "policy.failed", why).audit(after={"rules": rules})
 
 
 # Not acks_late: it takes longer than the broker waits before it gives a task to another worker.

@@ -78,7 +78,7 @@ class SubstitutionShape(serializers.Serializer[Any]):
 class Proposal(Strict):
     substitute = serializers.CharField(max_length=20, help_text="Public id of the item that may be used instead.")
     factor = serializers.RegexField(
-        r"^[0-9]{1,7}(/[0-9]{1,7})?$", default="1",
+        rf"^{substitution.FACTOR}$", default="1",
         help_text='Base units of the substitute that stand in for one of the item: "1", "3/2".',
     )  # fmt: skip
     site = serializers.CharField(

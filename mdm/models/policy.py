@@ -23,6 +23,10 @@ class Policy(models.Model):
     version = models.PositiveIntegerField()
     body = models.JSONField(default=dict)
     active = models.BooleanField(default=False)
+    followed_to = models.BigIntegerField(
+        null=True, blank=True,
+        help_text="The golden record up to which all were rebuilt under these survivorship rules; null: nothing to do.",
+    )  # fmt: skip
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 

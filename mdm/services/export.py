@@ -19,6 +19,7 @@ from mdm import filters, permissions
 from mdm.canonical import DOMAINS, Kind
 from mdm.changes import Change
 from mdm.exceptions import Refused
+from mdm.interrupts import fresh_connection
 from mdm.models import Export, User
 from mdm.rows import from_column
 from mdm.spreadsheet import csv_lines, harmless
@@ -61,7 +62,7 @@ def wake(export_id: int) -> None:
 
 
 def run(export_id: int) -> Export:
-    """Write the file, unless somebody else does. What goes wrong is kept for its owner to see."""
+    """Write the file, unless somebody else does. What goes wrong is kept for its owner to see, and not tried again."""
     taken = Export.objects.filter(pk=export_id, state=State.WAITING).update(
         state=State.WRITING, asked_at=timezone.now()
     )
@@ -69,16 +70,25 @@ def run(export_id: int) -> Export:
     if not taken:
         return export
     path = Path(settings.MEDIA_ROOT) / "exports" / f"{export.pk}.{export.format}"
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         export.rows = _write(export, path)
         export.state, export.path = State.DONE, str(path.relative_to(settings.MEDIA_ROOT))
+        export.finished_at = timezone.now()
+        export.save()
     except Refused as refused:
-        export.state, export.error = State.FAILED, refused.message[:500]
-        path.unlink(missing_ok=True)
-    export.finished_at = timezone.now()
-    export.save()
+        _failed(export, path, refused.message)
+    except Exception as error:
+        fresh_connection()
+        _failed(export, path, f"{type(error).__name__}. Ask for it again; if it fails again, for fewer records.")
+        raise
     return export
+
+
+def _failed(export: Export, path: Path, why: str) -> None:
+    path.unlink(missing_ok=True)
+    export.state, export.error, export.path, export.finished_at = State.FAILED, why[:500], "", timezone.now()
+    export.save()
 
 
 def _write(export: Export, path: Path) -> int:

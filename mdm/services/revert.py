@@ -13,6 +13,7 @@ from mdm.exceptions import NeedsReason, NotFound, Refused
 from mdm.models import ChangeRequest, GoldenRecord, Override, User
 from mdm.rows import load_values
 from mdm.services import change as values
+from mdm.survivorship import CHILD_PATH
 
 
 def differing(golden: GoldenRecord, version: int) -> dict[str, tuple[Any, Any]]:
@@ -79,7 +80,14 @@ def _restore(golden: GoldenRecord, path: str, then: Any, actor: User, reason: st
 
 
 def _stated(golden: GoldenRecord, path: str) -> Any:
-    return load_values(golden.domain, [golden.pk]).get(golden.pk, {}).get(path)
+    """What the record says now; nothing of a child that only an override had added."""
+    now = load_values(golden.domain, [golden.pk]).get(golden.pk, {})
+    child = CHILD_PATH.match(path)
+    if child is None:
+        return now.get(path)
+    key = DOMAINS[golden.domain].by_name[child["name"]].child_key
+    rows = {str(row[key]): row for row in now.get(child["name"]) or []}
+    return rows.get(child["key"], {}).get(child["field"])
 
 
 def _asked(golden: GoldenRecord, path: str, then: Any) -> bool:

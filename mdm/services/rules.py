@@ -98,12 +98,13 @@ def check_version(request: ChangeRequest) -> None:
 
 
 def activate(change: Change, request: ChangeRequest) -> Policy:
-    """Approved: the new rules take the place of the old ones, and doubtful records are looked at anew."""
+    """Approved: the new rules take the place of the old ones, and records follow: doubtful ones are looked at anew."""
     policy = _proposed(request)
     before = version_in_force(policy.kind, policy.domain)
     Policy.objects.filter(kind=policy.kind, domain=policy.domain, active=True).update(active=False)
     policy.active = True
-    policy.save(update_fields=["active"])
+    policy.followed_to = 0 if policy.kind == Policy.Kind.SURVIVORSHIP else None
+    policy.save(update_fields=["active", "followed_to"])
     change.audit(about=policy, action="policy.activated", before={"version": before}, after={"version": policy.version})
     if policy.kind == Policy.Kind.MATCH:
         _look_again(request, policy.domain)

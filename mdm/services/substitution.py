@@ -19,6 +19,7 @@ from mdm.services import requests
 from mdm.services.change import writable
 
 LARGEST = 1_000_000  # of either part of a factor
+FACTOR = r"[0-9]{1,7}(/[0-9]{1,7})?"  # as people and programs write one
 
 
 @transaction.atomic

@@ -1,6 +1,6 @@
 """Whom to believe: survivorship rules changed by hand, with what they would change in every golden record.
 
-Once a second person has approved them, the records that they change are rebuilt in the background.
+Once a second person has approved them, the records that they may change are rebuilt in the background.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ class TrustDiff:
     changed: int = 0
     fields: Counter[str] = field(default_factory=Counter)  # attribute → records that get another value
     examples: list[dict[str, Any]] = field(default_factory=list)
-    touched: set[int] = field(default_factory=set)  # one source record of each golden record that changes
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -60,36 +59,29 @@ def trust_diff(domain: str, proposed: Survivorship) -> TrustDiff:
             names = [name for name, value in values.items() if after[pk][name] != value]
             if names:
                 _note(diff, goldens[pk], {name: (values[name], after[pk][name]) for name in names})
-    diff.touched = _one_source_each(diff.touched)
     return diff
 
 
 def _note(diff: TrustDiff, golden: GoldenRecord, changes: Mapping[str, tuple[Any, Any]]) -> None:
     diff.changed += 1
     diff.fields.update(changes.keys())
-    diff.touched.add(golden.pk)
     if len(diff.examples) < SHOWN:
         parts = {name: {"before": before, "after": after} for name, (before, after) in changes.items()}
         diff.examples.append({"golden": golden.public_id, "changes": parts})
 
 
-def _one_source_each(goldens: set[int]) -> set[int]:
-    rows = SourceRecord.objects.filter(golden__in=goldens).order_by("golden_id", "pk").distinct("golden_id")
-    return set(rows.values_list("pk", flat=True))
-
-
 def _spoken_for_by_several(domain: str) -> Iterator[list[int]]:
     """Golden records that more than one source record speaks for, a batch at a time: others can't change."""
-    several = SourceRecord.objects.filter(domain=domain, golden__isnull=False).order_by().values("golden")
-    ids = several.annotate(n=Count("pk")).filter(n__gt=1).order_by("golden").values_list("golden", flat=True)
-    batch: list[int] = []
-    for pk in ids.iterator(chunk_size=BATCH):
-        batch.append(pk)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
+    last = 0
+    while batch := _several_after(domain, last, BATCH):
         yield batch
+        last = batch[-1]
+
+
+def _several_after(domain: str, last: int, limit: int) -> list[int]:
+    several = SourceRecord.objects.filter(domain=domain, golden__gt=last).order_by().values("golden")
+    ids = several.annotate(n=Count("pk")).filter(n__gt=1).order_by("golden").values_list("golden", flat=True)
+    return list(ids[:limit])
 
 
 def believe(*, domain: str, trust: Asked, expected_version: int, actor: User, reason: str) -> ChangeRequest:
@@ -107,7 +99,7 @@ def believe(*, domain: str, trust: Asked, expected_version: int, actor: User, re
         domain=domain,
         body={"trust": proposed},
         diff={**_differences(now, proposed), "population": diff.to_json()},
-        touched=diff.touched,
+        touched=(),
         expected_version=expected_version,
         actor=actor,
         reason=reason,
@@ -142,19 +134,18 @@ def _differences(before: Trust, after: Trust) -> dict[str, dict[str, Any]]:
 
 @transaction.atomic
 def follow_trust(*, limit: int = BATCH) -> int:
-    """Rebuild some of the records that approved rules change; returns how many. Call it until it returns 0.
+    """Rebuild some of the records that rules in force may change; returns how many. Call it until it returns 0.
 
-    What is left to rebuild is what the request still names, so a worker that dies loses nothing.
+    All that several sources speak for by now, not only those that the proposal named: others came since. How far it got
+    is kept with the rules, so a worker that dies loses nothing.
     """
-    waiting = ChangeRequest.objects.filter(
-        kind=ChangeRequest.Kind.POLICY, state=ChangeRequest.State.APPROVED, policy__kind=Policy.Kind.SURVIVORSHIP,
-        policy__active=True, touched__isnull=False,
-    )  # fmt: skip
-    request = waiting.select_related("policy").order_by("pk").first()
-    if request is None or request.policy is None:
-        return 0
-    batch = list(request.touched.order_by("pk")[:limit])
-    change = Change.begin(User.objects.system(), "policy.followed", "Other rules are in force")
-    survive.recompute(change, request.policy.domain, {source.golden_id for source in batch if source.golden_id})
-    request.touched.remove(*batch)
-    return len(batch)
+    rules_in_force = Policy.objects.filter(kind=Policy.Kind.SURVIVORSHIP, active=True, followed_to__isnull=False)
+    for policy in rules_in_force.select_for_update(no_key=True, skip_locked=True).order_by("pk"):
+        batch = _several_after(policy.domain, policy.followed_to or 0, limit)
+        policy.followed_to = batch[-1] if batch else None
+        policy.save(update_fields=["followed_to"])
+        if batch:
+            change = Change.begin(User.objects.system(), "policy.followed", "Other rules are in force")
+            survive.recompute(change, policy.domain, batch)
+            return len(batch)
+    return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -10,6 +10,7 @@ from django import forms
 
 from mdm.canonical import Field, Kind
 from mdm.models import CodeSystem, GoldenRecord
+from mdm.services.substitution import FACTOR
 from mdm.ui.readers import children, crosswalk
 
 LONG = 200  # characters; longer text gets a larger box
@@ -183,9 +184,7 @@ class RelationForm(forms.Form):
     site = Reference()
     valid_from = forms.DateField(required=False, widget=forms.DateInput(attrs={"class": "input", "type": "date"}))
     valid_to = forms.DateField(required=False, widget=forms.DateInput(attrs={"class": "input", "type": "date"}))
-    factor = forms.DecimalField(
-        required=False, min_value=Decimal("0.0001"), max_digits=10, widget=forms.NumberInput(attrs={"class": "input"})
-    )
+    factor = forms.CharField(required=False, widget=forms.TextInput(attrs={"class": "input"}))
     reason = forms.CharField(max_length=500, widget=forms.TextInput(attrs={"class": "input"}))
 
     def __init__(self, record: GoldenRecord, *args: Any, **kwargs: Any) -> None:
@@ -202,6 +201,16 @@ class RelationForm(forms.Form):
 
     def clean_other(self) -> GoldenRecord:
         return self._record(self.cleaned_data["other"])
+
+    def clean_factor(self) -> Fraction:
+        """Exact, as a third can't be written as a decimal; written as in the API."""
+        text = self.cleaned_data["factor"] or "1"
+        if not re.fullmatch(FACTOR, text):
+            raise forms.ValidationError("Write a whole number or a fraction, like 2 or 1/3.")
+        try:
+            return Fraction(text)
+        except ZeroDivisionError as error:
+            raise forms.ValidationError("Nothing can be divided by 0.") from error
 
     def clean_site(self) -> GoldenRecord | None:
         return self._record(self.cleaned_data["site"]) if self.cleaned_data["site"] else None
@@ -233,4 +242,4 @@ class RelationForm(forms.Form):
         """The arguments of ``substitution.propose``."""
         substitute, item = self._pair()
         rest = {name: self.cleaned_data[name] for name in ("site", "valid_from", "valid_to", "reason")}
-        return {"item": item, "substitute": substitute, "factor": Fraction(self.cleaned_data["factor"] or 1), **rest}
+        return {"item": item, "substitute": substitute, "factor": self.cleaned_data["factor"], **rest}

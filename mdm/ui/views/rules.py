@@ -49,7 +49,7 @@ def propose(request: Request, domain: str) -> HttpResponse:
     """Match rules with other values, as a proposal with what it would do."""
     values, reason, seen = _changed(request, domain), request.POST.get("reason", ""), _seen(request)
     if _is_large(domain):
-        return _later(request, domain, tasks.revise_rules, domain, values, seen, request.user.pk, reason)
+        return _later(request, Policy.Kind.MATCH, domain, tasks.revise_rules, values, seen, request.user.pk, reason)
     change = revise(domain=domain, values=values, expected_version=seen, actor=request.user, reason=reason)
     messages.success(request, "Proposed. A second person decides.")
     return redirect("change", change.pk)
@@ -60,7 +60,7 @@ def believe(request: Request, domain: str) -> HttpResponse:
     """Survivorship rules with other trust, as a proposal with what it would change."""
     asked, reason, seen = _trust(request, domain), request.POST.get("reason", ""), _seen(request)
     if _is_large(domain):
-        return _later(request, domain, tasks.believe, domain, asked, seen, request.user.pk, reason)
+        return _later(request, Policy.Kind.SURVIVORSHIP, domain, tasks.believe, asked, seen, request.user.pk, reason)
     change = trust.believe(domain=domain, trust=asked, expected_version=seen, actor=request.user, reason=reason)
     messages.success(request, "Proposed. A second person decides.")
     return redirect("change", change.pk)
@@ -71,7 +71,7 @@ def train(request: Request, domain: str) -> HttpResponse:
     """Learn rules from what people decided, as a proposal."""
     reason = request.POST.get("reason", "")
     if _is_large(domain):
-        return _later(request, domain, tasks.train_rules, domain, request.user.pk, reason)
+        return _later(request, Policy.Kind.MATCH, domain, tasks.train_rules, request.user.pk, reason)
     change = learning.train(domain=domain, actor=request.user, reason=reason)
     messages.success(request, f"Learned from the labels of {DOMAINS[domain].plural.lower()}. A second person decides.")
     return redirect("change", change.pk)
@@ -102,15 +102,16 @@ def _is_large(domain: str) -> bool:
     return SourceRecord.objects.filter(domain=domain)[: AT_ONCE + 1].count() > AT_ONCE
 
 
-def _later(request: Request, domain: str, task: Any, *told: Any) -> HttpResponse:
+def _later(request: Request, kind: str, domain: str, task: Any, *told: Any) -> HttpResponse:
+    """A worker proposes these rules; what it is told after the domain is ``told``."""
     if not request.POST.get("reason", "").strip():
         raise NeedsReason
     try:
-        task.delay(*told)
+        task.delay(domain, *told)
     except OperationalError as error:
         raise Refused("No worker can be reached. Try again in a moment.") from error
     messages.success(request, "A worker looks at the whole population. The proposal then appears under Approvals.")
-    return redirect("rules-detail", Policy.Kind.MATCH, domain)
+    return redirect("rules-detail", kind, domain)
 
 
 def _changed(request: Request, domain: str) -> dict[str, float]:

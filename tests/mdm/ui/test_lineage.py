@@ -90,6 +90,26 @@ def test_a_revert_withdraws_an_override_that_was_set_since(steward, catheter):
     assert not Override.objects.filter(withdrawn_at__isnull=True).exists()
 
 
+def test_a_childs_value_comes_back_by_withdrawing_its_override_where_that_is_enough(steward, catheter):
+    before, path = catheter.version, "packaging[BX].quantity"
+    change.override(golden=catheter, path=path, value=20, actor=kit.steward(), reason="Test")
+    form = {"path": [path], "reason": "Wrong", "version": kit.fresh(catheter).version}
+    steward.post(at(catheter, f"versions/{before}/revert/"), form)
+    assert kit.fresh(catheter).attributes.packaging.get(uom="BX").quantity == 12
+    assert not Override.objects.filter(withdrawn_at__isnull=True).exists(), "the ERP speaks again"
+
+
+def test_a_child_that_only_overrides_made_says_again_what_it_said(steward, catheter):
+    for quantity in (100, 120):
+        change.override(
+            golden=catheter, path="packaging[CA].quantity", value=quantity, actor=kit.steward(), reason="Label"
+        )
+        catheter = kit.fresh(catheter)
+    form = {"path": ["packaging[CA].quantity"], "reason": "Misread", "version": catheter.version}
+    steward.post(at(catheter, f"versions/{catheter.version - 1}/revert/"), form)
+    assert kit.fresh(catheter).attributes.packaging.get(uom="CA").quantity == 100
+
+
 def test_a_guarded_value_comes_back_only_with_a_second_person(steward):
     kit.feed("erp", {"E1": kit.CATHETER | {"latex": "contains"}})
     kit.feed("erp", {"E1": kit.CATHETER | {"latex": "contains", "category": "Urology"}})
@@ -154,6 +174,17 @@ def test_a_substitute_is_proposed_and_holds_at_a_site_and_for_a_time_once_approv
     assert steward.post(end, {"reason": ""}).status_code == 422
     assert steward.post(end, {"reason": "Out of stock"}).status_code == 302
     assert "Its substitute" not in text_of(steward.get(at(two, "")))
+
+
+def test_a_third_of_a_unit_stands_in_exactly(steward):
+    one, two = kit.twins()
+    form = {"kind": "substitute", "other": two.public_id, "factor": "1/3", "reason": "Packs of three"}
+    for wrong in ("1/0", "third", "-1", "1 2"):
+        assert steward.post(at(one, "relate/"), form | {"factor": wrong}).status_code == 422
+    assert steward.post(at(one, "relate/"), form).status_code == 302
+    assert ChangeRequest.objects.get().diff["factor"]["after"] == "1/3"
+    change.approve(request=ChangeRequest.objects.get(), actor=kit.approver(), reason="Seen")
+    assert "1/3 for one" in text_of(steward.get(at(two, "")))
 
 
 def test_a_relation_can_be_turned_round_and_ended(steward):

@@ -153,6 +153,24 @@ def test_a_sheet_too_long_for_excel_says_so(viewer, items, django_capture_on_com
     assert "as CSV" in text_of(viewer.get("/exports/"))
 
 
+def test_an_export_that_breaks_off_has_failed_and_is_not_written_again(
+    viewer, items, django_capture_on_commit_callbacks, monkeypatch, tmp_path
+):
+    def torn(table):
+        yield ",".join(next(iter(table)))
+        raise OSError("no space left")
+
+    monkeypatch.setattr(export, "csv_lines", torn)
+    with pytest.raises(OSError, match="no space"):
+        ask(viewer, django_capture_on_commit_callbacks, monkeypatch)
+    found = Export.objects.get()
+    assert (found.state, found.path) == (Export.State.FAILED, "")
+    assert not list((tmp_path / "exports").iterdir()), "what was written of it is gone"
+    assert "OSError. Ask for it again" in text_of(viewer.get("/exports/"))
+    export.expire(now=timezone.now() + export.STALE * 2)
+    assert kit.fresh(found).state == Export.State.FAILED
+
+
 def test_exports_are_their_owners_alone(viewer, items, django_capture_on_commit_callbacks, monkeypatch):
     found = ask(viewer, django_capture_on_commit_callbacks, monkeypatch)
     other = browser("steward")

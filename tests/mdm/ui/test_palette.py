@@ -36,6 +36,13 @@ def test_nobody_is_offered_what_they_may_not_open():
     assert "Blind review" in texts(kit.steward(), "blind")
 
 
+def test_every_place_is_offered_once():
+    for typed in ("data", "rules", "accuracy", "owners", "traces", "exports", "settings"):
+        addresses = [entry.url for entry in palette.entries(kit.steward(), typed)]
+        assert addresses
+        assert len(addresses) == len(set(addresses)), typed
+
+
 def test_records_and_codes_are_found_besides():
     kit.feed("erp", {"E1": kit.CATHETER})
     steward = kit.steward()

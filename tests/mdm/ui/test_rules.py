@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import signal
 from html import unescape
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -85,10 +87,50 @@ def test_a_large_population_is_looked_at_by_a_worker(steward, monkeypatch):
     assert ChangeRequest.objects.get(kind="policy").proposer == kit.steward()
 
 
+def test_whom_to_believe_in_a_large_population_is_proposed_by_a_worker(steward, monkeypatch):
+    kit.code_system("erp", trust=40)
+    kit.doubtful()
+    monkeypatch.setattr("mdm.ui.views.rules.AT_ONCE", 1)
+    told = []
+    monkeypatch.setattr(tasks.believe, "delay", lambda *args: told.append(args))
+    said = {"version": 0, "reason": "The ERP knows brands", "trust.brand.erp": "90"}
+    answer = steward.post("/rules/survivorship/items/propose/", said)
+    assert answer["Location"] == "/rules/survivorship/items/", "where the proposal, or why there is none, will be told"
+    tasks.believe(*told[0])
+    assert ChangeRequest.objects.get(kind="policy").path == "survivorship:item"
+
+
 def test_a_worker_that_is_refused_tells_why_on_the_rules_page(steward):
     tasks.train_rules("item", kit.steward().pk, "Reviews of March")
     assert AuditEntry.objects.get(action="policy.failed").after == {"rules": "match:item"}
     assert "came to nothing: Nothing was decided here yet" in text_of(steward.get("/rules/match/items/"))
+
+
+@pytest.mark.parametrize("task", [tasks.revise_rules, tasks.believe, tasks.train_rules, tasks.measure_quality])
+def test_whoever_looks_at_a_large_population_has_half_an_hour(task):
+    assert (task.soft_time_limit, task.time_limit, task.acks_late) == (1700, 1800, False)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_runs_out_of_time_in_a_query_tells_it_on_the_rules_page(monkeypatch):
+    def out_of_time(*_):
+        raise SoftTimeLimitExceeded
+
+    def train(**_):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(20)")
+
+    steward = browser("steward")
+    monkeypatch.setattr("mdm.tasks.learning.train", train)
+    before = signal.signal(signal.SIGALRM, out_of_time)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    try:
+        with pytest.raises(SoftTimeLimitExceeded):
+            tasks.train_rules("item", kit.steward().pk, "Reviews of March")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert "came to nothing: SoftTimeLimitExceeded" in text_of(steward.get("/rules/match/items/"))
 
 
 def test_accuracy_shows_counts_and_intervals_and_says_what_is_too_little(viewer):
