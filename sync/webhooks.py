@@ -14,6 +14,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -30,6 +31,7 @@ from mdm.code_systems import code_systems
 from mdm.exceptions import InvalidValue
 from mdm.models import ChangeEvent, GoldenRecord, User
 from mdm.services import publish
+from sync import calling
 from sync.backoff import delay
 from sync.models import Webhook
 
@@ -40,7 +42,6 @@ UNMAPPED = "unmapped"
 KINDS = (*ChangeEvent.Kind.values, UNMAPPED)
 BATCH = 100
 LEASE = dt.timedelta(seconds=60)
-TIMEOUT = httpx.Timeout(10.0)
 SECONDS, TOGETHER = 20.0, 50.0  # that one webhook is served at a time, and all of them
 GONE = 410
 
@@ -89,6 +90,9 @@ def _check(url: str, kinds: Sequence[str], codes_of: str | None, codes_in: str |
         parts = httpx.URL()
     if parts.scheme not in schemes or not parts.host or parts.userinfo:
         raise InvalidValue("A webhook's address begins with https:// and names no user.")
+    with suppress(ValueError):  # a name is looked up when something is sent
+        if not calling.allowed(parts.host):
+            raise InvalidValue(" ".join((calling.AddressRefused.__doc__ or "").split()))
     if unknown := sorted(set(kinds) - set(KINDS)):
         raise InvalidValue(f"No kinds of changes: {', '.join(unknown)}. Known are: {', '.join(KINDS)}.")
     if (codes_of is None) != (codes_in is None) or (UNMAPPED in kinds and codes_of is None):
@@ -119,18 +123,18 @@ def sign(secret: bytes, name: str, timestamp: int, body: bytes) -> str:
 
 
 # ------------------------------------------------------------------------------------------------------- delivering
-def deliver_due(client: httpx.Client | None = None) -> int:
+def deliver_due() -> int:
     """Serve every webhook that is due; returns how many messages were accepted."""
     now = timezone.now()
     due = Webhook.objects.filter(Q(due_at=None) | Q(due_at__lte=now), active=True)
     sent = 0
-    with client or httpx.Client(timeout=TIMEOUT) as http:
+    with calling.Caller() as caller:
         until = time.monotonic() + TOGETHER
         for pk in due.order_by("due_at").values_list("pk", flat=True):
             if time.monotonic() > until:
                 break  # the next beat goes on
             if (webhook := _claim(pk)) is not None:
-                sent += _serve(webhook, http)
+                sent += _serve(webhook, caller)
     return sent
 
 
@@ -148,14 +152,14 @@ def _settle(webhook: Webhook, **values: Any) -> bool:
     return bool(Webhook.objects.filter(pk=webhook.pk, lease=webhook.lease).update(**values))
 
 
-def _serve(webhook: Webhook, http: httpx.Client) -> int:
+def _serve(webhook: Webhook, caller: calling.Caller) -> int:
     until, sent = time.monotonic() + SECONDS, 0
     while time.monotonic() < until:
         head = ChangeEvent.objects.aggregate(last=Max("position"))["last"] or 0
         changes, _, more = feed.read(webhook.position, limit=BATCH)
         for change, messages in _messages(webhook, changes):
             for message in messages:
-                if not _send(webhook, http, message):
+                if not _send(webhook, caller, message):
                     return sent
                 sent += 1
             webhook.position = change["position"]
@@ -209,7 +213,7 @@ def event(change: feed.Change, kind: str, data: Mapping[str, Any]) -> dict[str, 
     }
 
 
-def _send(webhook: Webhook, http: httpx.Client, message: Mapping[str, Any]) -> bool:
+def _send(webhook: Webhook, caller: calling.Caller, message: Mapping[str, Any]) -> bool:
     """Send one message; what became of it is stored. No transaction is open meanwhile."""
     body, timestamp = orjson.dumps(message, option=orjson.OPT_UTC_Z), int(time.time())
     headers = {
@@ -219,14 +223,14 @@ def _send(webhook: Webhook, http: httpx.Client, message: Mapping[str, Any]) -> b
         "webhook-signature": sign(webhook.secret, message["id"], timestamp, body),
     }
     try:
-        answer = http.post(webhook.url, content=body, headers=headers)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        status, retry_after = caller.post(webhook.url, body=body, headers=headers)
+    except calling.ERRORS as error:
         _failed(webhook, None, type(error).__name__)
         return False
-    if answer.is_success:
+    if 200 <= status < 300:
         webhook.attempts = 0
-        return _settle(webhook, attempts=0, last_status=answer.status_code, last_error="", accepted_at=timezone.now())
-    _failed(webhook, answer.status_code, f"HTTP {answer.status_code}", answer.headers.get("retry-after"))
+        return _settle(webhook, attempts=0, last_status=status, last_error="", accepted_at=timezone.now())
+    _failed(webhook, status, f"HTTP {status}", retry_after)
     return False
 
 

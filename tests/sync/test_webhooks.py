@@ -8,6 +8,7 @@ import hmac
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -56,7 +57,8 @@ class Receiver:
 
 
 @pytest.fixture
-def receiver():
+def receiver(settings):
+    settings.WEBHOOK_NETWORKS = [ip_network("127.0.0.1")]
     made = Receiver()
     yield made
     made.server.shutdown()
@@ -140,6 +142,29 @@ def test_a_receiver_that_can_not_be_reached_is_tried_again(interface, receiver):
     assert (hook.attempts, hook.last_error) == (1, "ConnectError")
 
 
+def test_nothing_is_sent_to_where_a_name_may_not_lead(interface, receiver, settings):
+    kit.twins()
+    events.sequence()
+    hook, _ = subscribed(interface, receiver)
+    settings.WEBHOOK_NETWORKS = []
+    for host in ("localhost", "127.0.0.1"):
+        Webhook.objects.update(url=receiver.url.replace("127.0.0.1", host), due_at=None)
+        assert webhooks.deliver_due() == 0
+        hook.refresh_from_db()
+        assert hook.last_error == "AddressRefused"
+    assert receiver.got == []
+
+
+def test_a_redirect_is_not_followed(interface, receiver):
+    kit.twins()
+    events.sequence()
+    hook, _ = subscribed(interface, receiver)
+    receiver.answers = [(307, {"Location": receiver.url})]
+    assert webhooks.deliver_due() == 0
+    hook.refresh_from_db()
+    assert (len(receiver.got), hook.last_error) == (1, "HTTP 307")
+
+
 def test_a_merge_is_one_message_that_names_both(interface, receiver):
     one, two = kit.twins()
     events.sequence()
@@ -196,6 +221,8 @@ def test_it_begins_with_what_comes_now_unless_it_says_after_what(interface, rece
     [
         {"url": "ftp://example.org"},
         {"url": "https://user@example.org/"},
+        {"url": "http://169.254.169.254/latest/"},
+        {"url": "http://[::ffff:127.0.0.2]/"},
         {"kinds": ["nonsense"]},
         {"kinds": ["unmapped"]},
         {"codes_of": "erp-item"},
