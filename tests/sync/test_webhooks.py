@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from mdm import permissions
 from mdm.exceptions import Forbidden, InvalidValue
-from mdm.models import ChangeEvent
+from mdm.models import ChangeEvent, StoredAnswer
 from mdm.services import change, events, merge
 from sync import webhooks
 from sync.models import Webhook
@@ -261,6 +261,17 @@ def test_webhooks_are_made_listed_resumed_and_ended_by_their_owner(interface, re
     assert other.get(where).status_code == 404
     assert client.delete(where).status_code == 204
     assert client.get(where).status_code == 404
+
+
+def test_a_request_that_is_sent_again_gets_the_same_secret_which_nowhere_lies_open(interface, receiver):
+    client = world.machine(interface, permissions.SUBSCRIBE)
+    body, key = {"url": receiver.url, "topics": {"item": {}}}, {"Idempotency-Key": "k-1"}
+    first, again = (
+        client.post("/api/v1/webhooks", body, content_type="application/json", headers=key).json() for _ in range(2)
+    )
+    assert first == again
+    assert Webhook.objects.count() == 1
+    assert first["secret"].encode() not in bytes(StoredAnswer.objects.get().body)
 
 
 @pytest.mark.parametrize(
