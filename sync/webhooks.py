@@ -22,7 +22,7 @@ import orjson
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import F, Max, Q
 from django.utils import timezone
 
 from mdm import feed, permissions
@@ -124,13 +124,16 @@ def sign(secret: bytes, name: str, timestamp: int, body: bytes) -> str:
 
 # ------------------------------------------------------------------------------------------------------- delivering
 def deliver_due() -> int:
-    """Serve every webhook that is due; returns how many messages were accepted."""
+    """Serve every webhook that is due; returns how many messages were accepted.
+
+    Those whose time was up before they had heard everything come after those that wait for news, longest waiting first.
+    """
     now = timezone.now()
     due = Webhook.objects.filter(Q(due_at=None) | Q(due_at__lte=now), active=True)
     sent = 0
     with calling.Caller() as caller:
         until = time.monotonic() + TOGETHER
-        for pk in due.order_by("due_at").values_list("pk", flat=True):
+        for pk in due.order_by(F("due_at").asc(nulls_first=True)).values_list("pk", flat=True):
             if time.monotonic() > until:
                 break  # the next beat goes on
             if (webhook := _claim(pk)) is not None:
@@ -153,8 +156,8 @@ def _settle(webhook: Webhook, **values: Any) -> bool:
 
 
 def _serve(webhook: Webhook, caller: calling.Caller) -> int:
-    until, sent = time.monotonic() + SECONDS, 0
-    while time.monotonic() < until:
+    until, sent, more = time.monotonic() + SECONDS, 0, True
+    while more:
         head = ChangeEvent.objects.aggregate(last=Max("position"))["last"] or 0
         changes, _, more = feed.read(webhook.position, limit=BATCH)
         for change, messages in _messages(webhook, changes):
@@ -163,12 +166,12 @@ def _serve(webhook: Webhook, caller: calling.Caller) -> int:
                     return sent
                 sent += 1
             webhook.position = change["position"]
+            if time.monotonic() > until:  # looked at after a change, so that each turn gets at least that far
+                _settle(webhook, position=webhook.position, due_at=timezone.now(), lease=None)
+                return sent
             if not _settle(webhook, position=webhook.position, due_at=timezone.now() + LEASE):
                 return sent
-        if not more:
-            webhook.position = max(webhook.position, head)
-            break
-    _settle(webhook, position=webhook.position, due_at=None, lease=None)
+    _settle(webhook, position=max(webhook.position, head), due_at=None, lease=None)
     return sent
 
 

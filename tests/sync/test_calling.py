@@ -6,6 +6,8 @@ import datetime as dt
 import socket
 import ssl
 import threading
+import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from ipaddress import ip_network
 from pathlib import Path
@@ -148,3 +150,44 @@ def test_the_other_addresses_of_a_name_are_tried(server, names, settings):
     settings.WEBHOOK_NETWORKS = [ip_network("127.0.0.0/8")]
     names[:] = [["127.0.0.77", "127.0.0.1"]]
     assert post(server) == (204, None)
+
+
+# --------------------------------------------------------------------------------------------------- slow receivers
+@pytest.fixture
+def trickle(settings):
+    """Starts a receiver that says ``first``, then ``again`` for ever, a piece each 20 ms. Gives its address."""
+    settings.WEBHOOK_NETWORKS = [ip_network("127.0.0.1")]
+    over, listening = threading.Event(), socket.create_server(("127.0.0.1", 0))
+
+    def start(first: bytes, again: bytes) -> str:
+        def serve() -> None:
+            line, _ = listening.accept()
+            with line, suppress(OSError):
+                line.recv(65_536)
+                line.sendall(first)
+                while not over.wait(0.02):
+                    line.sendall(again)
+
+        threading.Thread(target=serve, daemon=True).start()
+        return f"http://127.0.0.1:{listening.getsockname()[1]}/"
+
+    yield start
+    over.set()
+    listening.close()
+
+
+def test_a_receiver_that_answers_by_the_byte_is_given_up_when_its_time_is_over(trickle, monkeypatch):
+    monkeypatch.setattr(calling, "SECONDS", 0.5)
+    url, begin = trickle(b"HTTP/1.1 200 OK\r\nx: ", b"y"), time.monotonic()
+    with calling.Caller() as caller, pytest.raises(httpcore.ReadTimeout):
+        caller.post(url, body=b"{}", headers={})
+    assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize("again", [b"1\r\nx\r\n", b"4000\r\n" + b"x" * 0x4000 + b"\r\n"])
+def test_an_answer_without_end_counts_by_its_status(trickle, monkeypatch, again):
+    monkeypatch.setattr(calling, "BODY_SECONDS", 0.5)
+    url, begin = trickle(b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n", again), time.monotonic()
+    with calling.Caller() as caller:
+        assert caller.post(url, body=b"{}", headers={}) == (202, None)
+    assert time.monotonic() - begin < 5

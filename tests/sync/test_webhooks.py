@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
 from typing import Any
@@ -32,12 +33,14 @@ class Receiver:
     def __init__(self) -> None:
         self.answers: list[tuple[int, dict[str, str]]] = []
         self.got: list[tuple[dict[str, str], bytes]] = []
+        self.pause = 0.0  # seconds before each answer
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.got.append(({k.lower(): v for k, v in self.headers.items()}, body))
+                time.sleep(receiver.pause)
                 status, headers = receiver.answers.pop(0) if receiver.answers else (204, {})
                 self.send_response(status)
                 for name, value in headers.items():
@@ -56,13 +59,15 @@ class Receiver:
         return [(message["type"], message["subject"]) for message in map(json.loads, (body for _, body in self.got))]
 
 
-@pytest.fixture
-def receiver(settings):
+def running(settings):
     settings.WEBHOOK_NETWORKS = [ip_network("127.0.0.1")]
     made = Receiver()
     yield made
     made.server.shutdown()
     made.server.server_close()
+
+
+receiver, other = pytest.fixture(running, name="receiver"), pytest.fixture(running, name="other")
 
 
 @pytest.fixture
@@ -163,6 +168,21 @@ def test_a_redirect_is_not_followed(interface, receiver):
     assert webhooks.deliver_due() == 0
     hook.refresh_from_db()
     assert (len(receiver.got), hook.last_error) == (1, "HTTP 307")
+
+
+def test_a_slow_receiver_has_its_time_and_goes_on_after_the_others(interface, receiver, other, monkeypatch):
+    kit.twins()
+    events.sequence()
+    slow, _ = subscribed(interface, receiver)
+    receiver.pause = other.pause = 0.2
+    monkeypatch.setattr(webhooks, "SECONDS", 0.1)
+    assert webhooks.deliver_due() == 1
+    slow.refresh_from_db()
+    assert (slow.position, slow.lease) == (last_position() - 1, None)
+    subscribed(interface, other)
+    monkeypatch.setattr(webhooks, "TOGETHER", 0.1)
+    webhooks.deliver_due()
+    assert (len(other.got), len(receiver.got)) == (1, 1)
 
 
 def test_a_merge_is_one_message_that_names_both(interface, receiver):
