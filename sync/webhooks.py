@@ -22,7 +22,7 @@ import orjson
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
 from mdm import feed, permissions
@@ -128,12 +128,10 @@ def deliver_due() -> int:
 
     Those whose time was up before they had heard everything come after those that wait for news, longest waiting first.
     """
-    now = timezone.now()
-    due = Webhook.objects.filter(Q(due_at=None) | Q(due_at__lte=now), active=True)
     sent = 0
     with calling.Caller() as caller:
         until = time.monotonic() + TOGETHER
-        for pk in due.order_by(F("due_at").asc(nulls_first=True)).values_list("pk", flat=True):
+        for pk in _due().order_by(F("due_at").asc(nulls_first=True)).values_list("pk", flat=True):
             if time.monotonic() > until:
                 break  # the next beat goes on
             if (webhook := _claim(pk)) is not None:
@@ -141,11 +139,15 @@ def deliver_due() -> int:
     return sent
 
 
+def _due() -> QuerySet[Webhook]:
+    """Those whose owner still may subscribe; the others go on from their position if that comes back."""
+    owners = User.objects.with_perm(permissions.SUBSCRIBE, backend="django.contrib.auth.backends.ModelBackend")
+    return Webhook.objects.filter(Q(due_at=None) | Q(due_at__lte=timezone.now()), active=True, owner__in=owners)
+
+
 def _claim(pk: uuid.UUID) -> Webhook | None:
     """The webhook, leased; None if another worker has it."""
-    now, lease = timezone.now(), uuid.uuid4()
-    free = Webhook.objects.filter(Q(due_at=None) | Q(due_at__lte=now), pk=pk, active=True)
-    if not free.update(lease=lease, due_at=now + LEASE):
+    if not _due().filter(pk=pk).update(lease=uuid.uuid4(), due_at=timezone.now() + LEASE):
         return None
     return Webhook.objects.select_related("codes_of", "codes_in").get(pk=pk)
 

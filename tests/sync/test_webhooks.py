@@ -13,11 +13,12 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from mdm import permissions
 from mdm.exceptions import Forbidden, InvalidValue
-from mdm.models import ChangeEvent, StoredAnswer
+from mdm.models import ChangeEvent, StoredAnswer, User
 from mdm.services import change, events, merge
 from sync import webhooks
 from sync.models import Webhook
@@ -264,7 +265,37 @@ def test_subscribing_needs_its_permission(receiver):
         subscribed(world.user("vera", "viewer"), receiver)
 
 
+def lock_out(who):
+    User.objects.filter(pk=who.pk).update(is_active=False)
+
+
+def take_roles(who):
+    who.groups.clear()
+
+
+@pytest.mark.parametrize("lose", [lock_out, take_roles])
+def test_nothing_is_sent_while_the_owner_has_lost_the_right_to_it(interface, receiver, lose):
+    kit.twins()
+    events.sequence()
+    subscribed(interface, receiver)
+    lose(interface)
+    assert webhooks.deliver_due() == 0
+    assert receiver.got == []
+    User.objects.filter(pk=interface.pk).update(is_active=True)
+    interface.groups.set(Group.objects.filter(name="integration"))
+    assert webhooks.deliver_due() == 2
+
+
 # -------------------------------------------------------------------------------------------------------- over HTTP
+def test_an_administrator_sees_and_ends_webhooks_of_others(interface, receiver):
+    hook, _ = subscribed(interface, receiver)
+    admin = world.machine(world.user("ada", "administrator"), permissions.SUBSCRIBE, permissions.ADMINISTER)
+    (listed,) = admin.get("/api/v1/webhooks").json()["results"]
+    assert (listed["id"], listed["owner"]) == (str(hook.pk), "erp-interface")
+    assert admin.delete(f"/api/v1/webhooks/{hook.pk}").status_code == 204
+    assert not Webhook.objects.exists()
+
+
 def test_webhooks_are_made_listed_resumed_and_ended_by_their_owner(interface, receiver):
     client = world.machine(interface, permissions.SUBSCRIBE)
     body = {"url": receiver.url, "topics": {"item": {}}}
