@@ -19,5 +19,5 @@ def test_networks_are_read_as_such_and_a_single_address_is_one(monkeypatch):
 @pytest.mark.parametrize("value", ["localhost", "10.20.0.1/16", "10.0.0.0/33"])
 def test_what_is_no_network_is_named(monkeypatch, value):
     monkeypatch.setenv("SOME_NETWORKS", value)
-    with pytest.raises(ImproperlyConfigured, match="SOME_NETWORKS: .*10.20.0.0/16"):
+    with pytest.raises(ImproperlyConfigured, match="SOME_NETWORKS"):
         env.networks("SOME_NETWORKS")
