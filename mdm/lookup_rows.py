@@ -46,7 +46,7 @@ class Row(NamedTuple):
 MERGED = "merged"  # Row.status of a row whose survivor is yet to be read
 
 # What a golden record was at an instant. One whose history begins later is taken as it is.
-_AS_KNOWN = """
+AS_KNOWN = """
 LEFT JOIN LATERAL (
     SELECT status, name, merged_into_id, approved_version FROM mdm_historicalgoldenrecord h
     WHERE h.id = {0}.id AND h.history_date <= %(known_at)s ORDER BY h.history_date DESC, h.history_id DESC LIMIT 1
@@ -65,10 +65,10 @@ _FORMS = {
         "coalesce(s.id, n.id)",
         "coalesce(s.public_id, n.public_id), n.public_id, coalesce(sh.status, s.status, nh.status, n.status), "
         "coalesce(sh.name, s.name, nh.name, n.name)",
-        _AS_KNOWN.format("n")
+        AS_KNOWN.format("n")
         + """LEFT JOIN mdm_goldenrecord s
         ON s.id = CASE WHEN nh.status IS NULL THEN n.merged_into_id ELSE nh.merged_into_id END"""
-        + _AS_KNOWN.format("s"),
+        + AS_KNOWN.format("s"),
         "coalesce(nh.approved_version, n.approved_version) > 0",
     ),
 }

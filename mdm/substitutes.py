@@ -10,10 +10,11 @@ from fractions import Fraction
 
 from mdm.exceptions import InvalidValue
 from mdm.freshness import Remembered, fresh
-from mdm.lookup_rows import Clocks, fetch
+from mdm.lookup_rows import AS_KNOWN, Clocks, fetch
 from mdm.models import GoldenRecord
 
-_IN_FORCE = """
+# One that is retired, or was at the time, stands in for nothing. A retired item may well be replaced.
+_IN_FORCE = f"""
 SELECT i.id, r.id, i.public_id, i.name, r.public_id, r.name, l.public_id,
        u.numerator, u.denominator, u.valid_from, u.valid_to, u.reason, a.username
 FROM mdm_substitution u
@@ -21,13 +22,15 @@ JOIN mdm_goldenrecord i ON i.id = u.item_id
 JOIN mdm_goldenrecord r ON r.id = u.substitute_id
 LEFT JOIN mdm_goldenrecord l ON l.id = u.site_id
 JOIN mdm_user a ON a.id = u.approver_id
+{AS_KNOWN.format("r")}
 WHERE (u.item_id = ANY(%(goldens)s) OR u.substitute_id = ANY(%(goldens)s))
     AND u.valid_from <= %(as_of)s AND (u.valid_to IS NULL OR u.valid_to > %(as_of)s)
     AND (%(known_at)s::timestamptz IS NULL AND u.ended_at IS NULL
          OR u.approved_at <= %(known_at)s AND (u.ended_at IS NULL OR u.ended_at > %(known_at)s))
     AND (%(sites)s::bigint[] IS NULL OR u.site_id IS NULL OR u.site_id = ANY(%(sites)s))
+    AND coalesce(rh.status, r.status) <> 'retired'
 ORDER BY u.site_id IS NULL, u.id
-"""
+"""  # noqa: S608 - put together from the parts above alone
 _WITH_WHAT_IT_IS_PART_OF = """
 WITH RECURSIVE up(id) AS (
     SELECT %(site)s::bigint UNION SELECT l.parent_id FROM up JOIN mdm_location l ON l.golden_id = up.id

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from django.conf import settings
+from cryptography.fernet import InvalidToken
+
+from mdm import sealing
+
+PURPOSE = "target secrets"
 
 
 class SealBroken(Exception):
@@ -22,21 +23,13 @@ class SealBroken(Exception):
 
 
 def close_box(values: Mapping[str, str]) -> bytes:
-    return _cipher().encrypt(json.dumps(dict(values), sort_keys=True).encode())
+    return sealing.cipher(PURPOSE).encrypt(json.dumps(dict(values), sort_keys=True).encode())
 
 
 def open_box(box: bytes) -> dict[str, str]:
     """Raises SealBroken when no known key fits."""
     try:
-        opened: dict[str, str] = json.loads(_cipher().decrypt(box))
+        opened: dict[str, str] = json.loads(sealing.cipher(PURPOSE).decrypt(box))
     except InvalidToken:
         raise SealBroken from None
     return opened
-
-
-def _cipher() -> MultiFernet:
-    return MultiFernet([Fernet(_key(secret)) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
-
-
-def _key(secret: str) -> bytes:
-    return base64.urlsafe_b64encode(hashlib.sha256(b"concord target secrets" + secret.encode()).digest())

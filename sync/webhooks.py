@@ -14,6 +14,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -21,7 +22,7 @@ import orjson
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
 from mdm import feed, permissions
@@ -30,6 +31,7 @@ from mdm.code_systems import code_systems
 from mdm.exceptions import InvalidValue
 from mdm.models import ChangeEvent, GoldenRecord, User
 from mdm.services import publish
+from sync import calling
 from sync.backoff import delay
 from sync.models import Webhook
 
@@ -40,7 +42,6 @@ UNMAPPED = "unmapped"
 KINDS = (*ChangeEvent.Kind.values, UNMAPPED)
 BATCH = 100
 LEASE = dt.timedelta(seconds=60)
-TIMEOUT = httpx.Timeout(10.0)
 SECONDS, TOGETHER = 20.0, 50.0  # that one webhook is served at a time, and all of them
 GONE = 410
 
@@ -89,6 +90,9 @@ def _check(url: str, kinds: Sequence[str], codes_of: str | None, codes_in: str |
         parts = httpx.URL()
     if parts.scheme not in schemes or not parts.host or parts.userinfo:
         raise InvalidValue("A webhook's address begins with https:// and names no user.")
+    with suppress(ValueError):  # a name is looked up when something is sent
+        if not calling.allowed(parts.host):
+            raise InvalidValue(" ".join((calling.AddressRefused.__doc__ or "").split()))
     if unknown := sorted(set(kinds) - set(KINDS)):
         raise InvalidValue(f"No kinds of changes: {', '.join(unknown)}. Known are: {', '.join(KINDS)}.")
     if (codes_of is None) != (codes_in is None) or (UNMAPPED in kinds and codes_of is None):
@@ -119,26 +123,31 @@ def sign(secret: bytes, name: str, timestamp: int, body: bytes) -> str:
 
 
 # ------------------------------------------------------------------------------------------------------- delivering
-def deliver_due(client: httpx.Client | None = None) -> int:
-    """Serve every webhook that is due; returns how many messages were accepted."""
-    now = timezone.now()
-    due = Webhook.objects.filter(Q(due_at=None) | Q(due_at__lte=now), active=True)
+def deliver_due() -> int:
+    """Serve every webhook that is due; returns how many messages were accepted.
+
+    Those whose time was up before they had heard everything come after those that wait for news, longest waiting first.
+    """
     sent = 0
-    with client or httpx.Client(timeout=TIMEOUT) as http:
+    with calling.Caller() as caller:
         until = time.monotonic() + TOGETHER
-        for pk in due.order_by("due_at").values_list("pk", flat=True):
+        for pk in _due().order_by(F("due_at").asc(nulls_first=True)).values_list("pk", flat=True):
             if time.monotonic() > until:
                 break  # the next beat goes on
             if (webhook := _claim(pk)) is not None:
-                sent += _serve(webhook, http)
+                sent += _serve(webhook, caller)
     return sent
+
+
+def _due() -> QuerySet[Webhook]:
+    """Those whose owner still may subscribe; the others go on from their position if that comes back."""
+    owners = User.objects.with_perm(permissions.SUBSCRIBE, backend="django.contrib.auth.backends.ModelBackend")
+    return Webhook.objects.filter(Q(due_at=None) | Q(due_at__lte=timezone.now()), active=True, owner__in=owners)
 
 
 def _claim(pk: uuid.UUID) -> Webhook | None:
     """The webhook, leased; None if another worker has it."""
-    now, lease = timezone.now(), uuid.uuid4()
-    free = Webhook.objects.filter(Q(due_at=None) | Q(due_at__lte=now), pk=pk, active=True)
-    if not free.update(lease=lease, due_at=now + LEASE):
+    if not _due().filter(pk=pk).update(lease=uuid.uuid4(), due_at=timezone.now() + LEASE):
         return None
     return Webhook.objects.select_related("codes_of", "codes_in").get(pk=pk)
 
@@ -148,23 +157,23 @@ def _settle(webhook: Webhook, **values: Any) -> bool:
     return bool(Webhook.objects.filter(pk=webhook.pk, lease=webhook.lease).update(**values))
 
 
-def _serve(webhook: Webhook, http: httpx.Client) -> int:
-    until, sent = time.monotonic() + SECONDS, 0
-    while time.monotonic() < until:
+def _serve(webhook: Webhook, caller: calling.Caller) -> int:
+    until, sent, more = time.monotonic() + SECONDS, 0, True
+    while more:
         head = ChangeEvent.objects.aggregate(last=Max("position"))["last"] or 0
         changes, _, more = feed.read(webhook.position, limit=BATCH)
         for change, messages in _messages(webhook, changes):
             for message in messages:
-                if not _send(webhook, http, message):
+                if not _send(webhook, caller, message):
                     return sent
                 sent += 1
             webhook.position = change["position"]
+            if time.monotonic() > until:  # looked at after a change, so that each turn gets at least that far
+                _settle(webhook, position=webhook.position, due_at=timezone.now(), lease=None)
+                return sent
             if not _settle(webhook, position=webhook.position, due_at=timezone.now() + LEASE):
                 return sent
-        if not more:
-            webhook.position = max(webhook.position, head)
-            break
-    _settle(webhook, position=webhook.position, due_at=None, lease=None)
+    _settle(webhook, position=max(webhook.position, head), due_at=None, lease=None)
     return sent
 
 
@@ -209,7 +218,7 @@ def event(change: feed.Change, kind: str, data: Mapping[str, Any]) -> dict[str, 
     }
 
 
-def _send(webhook: Webhook, http: httpx.Client, message: Mapping[str, Any]) -> bool:
+def _send(webhook: Webhook, caller: calling.Caller, message: Mapping[str, Any]) -> bool:
     """Send one message; what became of it is stored. No transaction is open meanwhile."""
     body, timestamp = orjson.dumps(message, option=orjson.OPT_UTC_Z), int(time.time())
     headers = {
@@ -219,14 +228,14 @@ def _send(webhook: Webhook, http: httpx.Client, message: Mapping[str, Any]) -> b
         "webhook-signature": sign(webhook.secret, message["id"], timestamp, body),
     }
     try:
-        answer = http.post(webhook.url, content=body, headers=headers)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        status, retry_after = caller.post(webhook.url, body=body, headers=headers)
+    except calling.ERRORS as error:
         _failed(webhook, None, type(error).__name__)
         return False
-    if answer.is_success:
+    if 200 <= status < 300:
         webhook.attempts = 0
-        return _settle(webhook, attempts=0, last_status=answer.status_code, last_error="", accepted_at=timezone.now())
-    _failed(webhook, answer.status_code, f"HTTP {answer.status_code}", answer.headers.get("retry-after"))
+        return _settle(webhook, attempts=0, last_status=status, last_error="", accepted_at=timezone.now())
+    _failed(webhook, status, f"HTTP {status}", retry_after)
     return False
 
 

@@ -101,21 +101,36 @@ class ChangeStream(DirectView):
         place = ExitStack()
         place.enter_context(feed.waiting())
         response = StreamingHttpResponse(
-            _events(place, query["after"], query.get("domain")), content_type="text/event-stream"
+            _Held(place, _events(query["after"], query.get("domain"))), content_type="text/event-stream"
         )
         response["X-Accel-Buffering"] = "no"
         return response
 
 
-def _events(place: ExitStack, after: int, domain: str | None) -> Iterator[bytes]:
-    with place:
-        yield b"retry: 2000\n\n"
-        for change in feed.follow(after, seconds=STREAM_SECONDS, domain=domain):
-            if change is None:
-                yield b": still here\n\n"
-            else:
-                kind = f"{change['domain']}.{change['kind']}".encode()
-                yield b"id: %d\nevent: %s\ndata: %s\n\n" % (change["position"], kind, dumps(change))
+class _Held:
+    """Events that give back their place when they are over or the response is closed, though none was ever asked for:
+    a generator that hasn't begun runs no ``finally``.
+    """
+
+    def __init__(self, place: ExitStack, events: Iterator[bytes]) -> None:
+        self._place, self._events = place, events
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self._place:
+            yield from self._events
+
+    def close(self) -> None:
+        self._place.close()
+
+
+def _events(after: int, domain: str | None) -> Iterator[bytes]:
+    yield b"retry: 2000\n\n"
+    for change in feed.follow(after, seconds=STREAM_SECONDS, domain=domain):
+        if change is None:
+            yield b": still here\n\n"
+        else:
+            kind = f"{change['domain']}.{change['kind']}".encode()
+            yield b"id: %d\nevent: %s\ndata: %s\n\n" % (change["position"], kind, dumps(change))
 
 
 ROUTES = [

@@ -1,7 +1,8 @@
 """Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a request that is sent again is not carried out again.
 
 The answer is stored in the transaction that carries the request out, so there is never one without the other. Whoever
-repeats the request within a day gets that answer; while the first still runs, 409; with another body, 422.
+repeats the request within a day gets that answer; while the first still runs, 409; with another body, 422. Answers may
+tell secrets (a new webhook's), so they are sealed.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ import hashlib
 import re
 from collections.abc import Callable
 
+from cryptography.fernet import InvalidToken
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 
+from mdm import sealing
 from mdm.api import problems
 from mdm.exceptions import ConcordError, InvalidValue
 from mdm.models import StoredAnswer
 
+PURPOSE = "stored answers"
 SAFE = ("GET", "HEAD", "OPTIONS")
 KEPT = dt.timedelta(hours=24)
 KEPT_HEADERS = ("Content-Type", "Location", "ETag")
@@ -37,6 +41,13 @@ class KeyReused(ConcordError):
 
     status = 422
     code = "idempotency-key-reused"
+
+
+class AnswerLost(ConcordError):
+    """This request was carried out, but its answer can't be read any more: SECRET_KEY changed. Look at what it did."""
+
+    status = 409
+    code = "answer-lost"
 
 
 def once(request: HttpRequest, respond: Callable[[], HttpResponseBase]) -> HttpResponseBase:
@@ -82,7 +93,11 @@ def _carried_out(request: HttpRequest, respond: Callable[[], HttpResponseBase]) 
 def _again(stored: StoredAnswer, digest: bytes) -> HttpResponse:
     if bytes(stored.request_hash) != digest:
         raise KeyReused
-    response = HttpResponse(bytes(stored.body), status=stored.status, headers=stored.headers)
+    try:
+        body = sealing.cipher(PURPOSE).decrypt(bytes(stored.body))
+    except InvalidToken:
+        raise AnswerLost from None
+    response = HttpResponse(body, status=stored.status, headers=stored.headers)
     response["Idempotency-Replayed"] = "true"
     return response
 
@@ -96,7 +111,7 @@ def _store(request: HttpRequest, key: str, digest: bytes, response: HttpResponse
             "request_hash": digest,
             "status": response.status_code,
             "headers": headers,
-            "body": response.content,
+            "body": sealing.cipher(PURPOSE).encrypt(response.content),
             "began_at": timezone.now(),
         },
     )

@@ -13,7 +13,10 @@ from mdm.models.base import DomainName, listed
 
 
 class StoredAnswer(models.Model):
-    """The answer to a request that carried an Idempotency-Key, given again to whoever repeats it within a day."""
+    """The answer to a request that carried an Idempotency-Key, given again to whoever repeats it within a day.
+
+    The body is sealed (``mdm.sealing``), as it may tell a secret.
+    """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=128)

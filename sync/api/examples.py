@@ -11,6 +11,7 @@ Json = dict[str, Any]
 SUBSCRIPTION: Json = {"url": "https://bus.example.org/concord", "topics": {"item": {}}, "kinds": ["merged", "unmerged"]}
 WEBHOOK: Json = {
     "id": "2b0c6f0e-6f35-4c39-9c43-5c8a0d1f9a11",
+    "owner": "erp-interface",
     "url": "https://bus.example.org/concord",
     "topics": {"item": {}},
     "kinds": ["merged", "unmerged"],

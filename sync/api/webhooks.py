@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.core.exceptions import ValidationError as Misfit
+from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -45,6 +46,7 @@ class Subscription(Strict):
 
 class WebhookShape(serializers.Serializer[Any]):
     id = serializers.UUIDField()
+    owner = serializers.CharField(help_text="While they are locked out or may not subscribe, nothing is sent.")
     url = serializers.CharField()
     topics = serializers.DictField()
     kinds = serializers.ListField(child=serializers.CharField())
@@ -71,14 +73,14 @@ class WebhookList(serializers.Serializer[Any]):
 
 
 class Webhooks(View):
-    """Your webhooks."""
+    """Your webhooks; an administrator's key lists everybody's."""
 
     permission = permissions.SUBSCRIBE
     tag, operation = "Webhooks", "webhooks_list"
     answer, answer_example = WebhookList, {"results": [examples.WEBHOOK]}
 
     def get(self, request: Request) -> Response:
-        return Response({"results": [_show(row) for row in _own(request)]})
+        return Response({"results": [_show(row) for row in _within_reach(request)]})
 
 
 class Subscribe(View):
@@ -109,7 +111,7 @@ class WebhookDetail(View):
 
 
 class Unsubscribe(View):
-    """End it. Nothing more is sent."""
+    """End it. Nothing more is sent. Administrators may end everybody's."""
 
     permission = permissions.SUBSCRIBE
     tag, operation, status = "Webhooks", "webhooks_delete", 204
@@ -133,12 +135,15 @@ class ResumeWebhook(View):
         return Response(_show(webhooks.resume(webhook=_find(request, pk), actor=actor(request))))
 
 
-def _own(request: Request) -> Any:
-    return Webhook.objects.filter(owner=actor(request).pk).select_related("codes_of", "codes_in")
+def _within_reach(request: Request) -> QuerySet[Webhook]:
+    """One's own; an administrator's are all, as owners leave."""
+    who = actor(request)
+    found = Webhook.objects.select_related("codes_of", "codes_in", "owner")
+    return found if who.has_permission(permissions.ADMINISTER) else found.filter(owner=who.pk)
 
 
 def _find(request: Request, pk: UUID) -> Webhook:
-    found: Webhook | None = _own(request).filter(pk=pk).first()
+    found = _within_reach(request).filter(pk=pk).first()
     if found is None:
         raise NotFound(f"You have no webhook {pk}.")
     return found
@@ -152,6 +157,7 @@ _PLAIN = (
 
 def _show(row: Webhook) -> dict[str, Any]:
     return {name: getattr(row, name) for name in _PLAIN} | {
+        "owner": row.owner.username,
         "codes_of": row.codes_of and row.codes_of.slug,
         "codes_in": row.codes_in and row.codes_in.slug,
     }

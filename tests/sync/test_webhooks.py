@@ -7,15 +7,18 @@ import hashlib
 import hmac
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from mdm import permissions
 from mdm.exceptions import Forbidden, InvalidValue
-from mdm.models import ChangeEvent
+from mdm.models import ChangeEvent, StoredAnswer, User
 from mdm.services import change, events, merge
 from sync import webhooks
 from sync.models import Webhook
@@ -31,12 +34,14 @@ class Receiver:
     def __init__(self) -> None:
         self.answers: list[tuple[int, dict[str, str]]] = []
         self.got: list[tuple[dict[str, str], bytes]] = []
+        self.pause = 0.0  # seconds before each answer
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.got.append(({k.lower(): v for k, v in self.headers.items()}, body))
+                time.sleep(receiver.pause)
                 status, headers = receiver.answers.pop(0) if receiver.answers else (204, {})
                 self.send_response(status)
                 for name, value in headers.items():
@@ -55,12 +60,15 @@ class Receiver:
         return [(message["type"], message["subject"]) for message in map(json.loads, (body for _, body in self.got))]
 
 
-@pytest.fixture
-def receiver():
+def running(settings):
+    settings.WEBHOOK_NETWORKS = [ip_network("127.0.0.1")]
     made = Receiver()
     yield made
     made.server.shutdown()
     made.server.server_close()
+
+
+receiver, other = pytest.fixture(running, name="receiver"), pytest.fixture(running, name="other")
 
 
 @pytest.fixture
@@ -140,6 +148,44 @@ def test_a_receiver_that_can_not_be_reached_is_tried_again(interface, receiver):
     assert (hook.attempts, hook.last_error) == (1, "ConnectError")
 
 
+def test_nothing_is_sent_to_where_a_name_may_not_lead(interface, receiver, settings):
+    kit.twins()
+    events.sequence()
+    hook, _ = subscribed(interface, receiver)
+    settings.WEBHOOK_NETWORKS = []
+    for host in ("localhost", "127.0.0.1"):
+        Webhook.objects.update(url=receiver.url.replace("127.0.0.1", host), due_at=None)
+        assert webhooks.deliver_due() == 0
+        hook.refresh_from_db()
+        assert hook.last_error == "AddressRefused"
+    assert receiver.got == []
+
+
+def test_a_redirect_is_not_followed(interface, receiver):
+    kit.twins()
+    events.sequence()
+    hook, _ = subscribed(interface, receiver)
+    receiver.answers = [(307, {"Location": receiver.url})]
+    assert webhooks.deliver_due() == 0
+    hook.refresh_from_db()
+    assert (len(receiver.got), hook.last_error) == (1, "HTTP 307")
+
+
+def test_a_slow_receiver_has_its_time_and_goes_on_after_the_others(interface, receiver, other, monkeypatch):
+    kit.twins()
+    events.sequence()
+    slow, _ = subscribed(interface, receiver)
+    receiver.pause = other.pause = 0.2
+    monkeypatch.setattr(webhooks, "SECONDS", 0.1)
+    assert webhooks.deliver_due() == 1
+    slow.refresh_from_db()
+    assert (slow.position, slow.lease) == (last_position() - 1, None)
+    subscribed(interface, other)
+    monkeypatch.setattr(webhooks, "TOGETHER", 0.1)
+    webhooks.deliver_due()
+    assert (len(other.got), len(receiver.got)) == (1, 1)
+
+
 def test_a_merge_is_one_message_that_names_both(interface, receiver):
     one, two = kit.twins()
     events.sequence()
@@ -196,6 +242,8 @@ def test_it_begins_with_what_comes_now_unless_it_says_after_what(interface, rece
     [
         {"url": "ftp://example.org"},
         {"url": "https://user@example.org/"},
+        {"url": "http://169.254.169.254/latest/"},
+        {"url": "http://[::ffff:127.0.0.2]/"},
         {"kinds": ["nonsense"]},
         {"kinds": ["unmapped"]},
         {"codes_of": "erp-item"},
@@ -217,7 +265,37 @@ def test_subscribing_needs_its_permission(receiver):
         subscribed(world.user("vera", "viewer"), receiver)
 
 
+def lock_out(who):
+    User.objects.filter(pk=who.pk).update(is_active=False)
+
+
+def take_roles(who):
+    who.groups.clear()
+
+
+@pytest.mark.parametrize("lose", [lock_out, take_roles])
+def test_nothing_is_sent_while_the_owner_has_lost_the_right_to_it(interface, receiver, lose):
+    kit.twins()
+    events.sequence()
+    subscribed(interface, receiver)
+    lose(interface)
+    assert webhooks.deliver_due() == 0
+    assert receiver.got == []
+    User.objects.filter(pk=interface.pk).update(is_active=True)
+    interface.groups.set(Group.objects.filter(name="integration"))
+    assert webhooks.deliver_due() == 2
+
+
 # -------------------------------------------------------------------------------------------------------- over HTTP
+def test_an_administrator_sees_and_ends_webhooks_of_others(interface, receiver):
+    hook, _ = subscribed(interface, receiver)
+    admin = world.machine(world.user("ada", "administrator"), permissions.SUBSCRIBE, permissions.ADMINISTER)
+    (listed,) = admin.get("/api/v1/webhooks").json()["results"]
+    assert (listed["id"], listed["owner"]) == (str(hook.pk), "erp-interface")
+    assert admin.delete(f"/api/v1/webhooks/{hook.pk}").status_code == 204
+    assert not Webhook.objects.exists()
+
+
 def test_webhooks_are_made_listed_resumed_and_ended_by_their_owner(interface, receiver):
     client = world.machine(interface, permissions.SUBSCRIBE)
     body = {"url": receiver.url, "topics": {"item": {}}}
@@ -234,6 +312,17 @@ def test_webhooks_are_made_listed_resumed_and_ended_by_their_owner(interface, re
     assert other.get(where).status_code == 404
     assert client.delete(where).status_code == 204
     assert client.get(where).status_code == 404
+
+
+def test_a_request_that_is_sent_again_gets_the_same_secret_which_nowhere_lies_open(interface, receiver):
+    client = world.machine(interface, permissions.SUBSCRIBE)
+    body, key = {"url": receiver.url, "topics": {"item": {}}}, {"Idempotency-Key": "k-1"}
+    first, again = (
+        client.post("/api/v1/webhooks", body, content_type="application/json", headers=key).json() for _ in range(2)
+    )
+    assert first == again
+    assert Webhook.objects.count() == 1
+    assert first["secret"].encode() not in bytes(StoredAnswer.objects.get().body)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,14 @@ import sys
 import threading
 import time
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 from django.db import connections
+from django.test import RequestFactory
 
 from mdm import feed, permissions
+from mdm.api.feed import ChangeStream
 from mdm.models import ApiKey, ChangeEvent, GoldenRecord
 from mdm.services import change, events, merge, split
 from tests.mdm import kit
@@ -190,6 +193,19 @@ def test_the_stream_tells_each_change_with_its_position_and_goes_on_after_the_la
     rest = b"".join(api.get(f"{FEED}/stream", headers={"Last-Event-ID": "1"}).streaming_content).decode()
     assert [line for line in rest.splitlines() if line.startswith("id:")] == ["id: 2"]
     assert api.get(f"{FEED}/stream", headers={"Last-Event-ID": "x"}).status_code == 400
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("read", [0, 1])
+def test_closing_a_stream_gives_back_its_place_whatever_was_read_of_it(monkeypatch, read):
+    place = MagicMock()  # one that no garbage collector gives back by the way
+    monkeypatch.setattr(feed, "waiting", lambda: place)
+    response = ChangeStream.as_view()(RequestFactory().get(f"{FEED}/stream"))
+    for _ in range(read):
+        assert next(iter(response)).startswith(b"retry")
+    assert (place.__enter__.call_count, place.__exit__.call_count) == (1, 0)
+    response.close()
+    assert place.__exit__.call_count == 1
 
 
 @pytest.mark.django_db

@@ -61,6 +61,16 @@ def test_an_error_of_ours_is_not_stored_so_that_sending_again_helps(client, monk
     assert send(client).json()["outcomes"][0]["outcome"] == "created"
 
 
+def test_answers_are_stored_sealed_and_are_lost_with_the_key(client, settings):
+    first = send(client)
+    assert b"outcomes" not in bytes(StoredAnswer.objects.get().body)
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "another" * 8
+    lost = send(client)
+    assert (lost.status_code, lost.json()["type"]) == (409, "urn:concord:problem:answer-lost")
+    settings.SECRET_KEY_FALLBACKS = [old]
+    assert send(client).json() == first.json()
+
+
 def test_after_a_day_a_key_is_free_again_and_forgotten(client):
     send(client)
     StoredAnswer.objects.update(began_at=timezone.now() - dt.timedelta(hours=25))

@@ -11,7 +11,7 @@ from django.utils import timezone
 from mdm import lookup
 from mdm.exceptions import Forbidden, InvalidValue, MergedRecord, NeedsReason, OwnChange, Refused, Stale
 from mdm.models import ChangeRequest, Location, Substitution, User
-from mdm.services import merge, requests, split, substitution
+from mdm.services import change, merge, requests, split, substitution
 from tests.mdm import kit
 from tests.mdm.api import world
 
@@ -69,6 +69,24 @@ def test_ending_it_changes_no_old_answer(pair):
     assert lookup.resolve("erp-item", "E1", known_at=before).substitutes[0].id == pair[1].public_id
     with pytest.raises(Stale):
         substitution.end(substitution=made, actor=kit.steward(), reason="Again")
+
+
+def test_a_retired_substitute_is_told_only_as_known_while_it_was_in_use(pair):
+    catheter, stapler = pair
+    approved(catheter, stapler)
+    before = timezone.now()
+    change.retire(golden=stapler, actor=kit.steward(), reason="No longer made")
+    assert not lookup.resolve("erp-item", "E1").substitutes
+    assert not lookup.resolve("erp-item", "E1", known_at=timezone.now()).substitutes
+    assert not lookup.resolve("scm-item", "S1").replaces
+    assert lookup.resolve("erp-item", "E1", known_at=before).substitutes[0].id == stapler.public_id
+
+
+def test_what_stands_in_for_a_retired_item_is_told(pair):
+    catheter, stapler = pair
+    approved(catheter, stapler)
+    change.retire(golden=catheter, actor=kit.steward(), reason="No longer made")
+    assert lookup.resolve("erp-item", "E1").substitutes[0].id == stapler.public_id
 
 
 def test_it_holds_at_its_site_and_what_is_part_of_it():
