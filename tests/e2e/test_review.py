@@ -18,6 +18,7 @@ from tests.mdm import kit
 
 PASSWORD = "a long enough password"
 
+LOOK = 400  # ms that it takes to look at a pair; keys pressed sooner are taken for a slip
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -74,6 +75,7 @@ def test_a_review_decided_by_keyboard_reaches_the_target(page, live_server, sand
     expect(page.locator(".cmp-why--mine").first).to_be_visible()
     page.keyboard.press("b")  # …no, the incoming one, as the rule has it
     expect(page.locator(".cmp-why--mine")).to_have_count(0)
+    page.wait_for_timeout(LOOK)
     page.keyboard.press("m")
     expect(page.get_by_role("heading", level=1)).to_have_text("Queue is clear")
     expect(page.locator("#messages")).to_contain_text(f"Matched with {golden.public_id}")
@@ -93,6 +95,7 @@ def test_a_decision_is_taken_back_with_one_key(page, live_server):
     item = kit.doubtful()
     sign_in(page, live_server, "steward")
     page.goto(f"{live_server.url}/review/{item.pk}/")
+    page.wait_for_timeout(LOOK)
     page.keyboard.press("n")
     expect(page.get_by_role("heading", level=1)).to_have_text("Queue is clear")
     page.keyboard.press("z")
@@ -113,6 +116,7 @@ def test_keys_rest_while_one_types_and_when_turned_off(page, live_server):
     page.keyboard.press("?")
     page.get_by_role("button", name="Turn single keys off").click()
     page.get_by_role("heading", level=1).focus()
+    page.wait_for_timeout(LOOK)
     page.keyboard.press("m")
     page.wait_for_timeout(300)
     item.refresh_from_db()

@@ -10,13 +10,12 @@ from playwright.sync_api import Page, Route, expect
 
 from mdm.models import Judgement, SourceRecord, WorkItem
 from mdm.services import review
-from tests.e2e.test_review import press, sign_in
+from tests.e2e.test_review import LOOK, press, sign_in
 from tests.mdm import kit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 State = WorkItem.State
-LOOK = 400  # ms that it takes to look at a pair; keys pressed sooner are taken for a slip
 
 
 DECIDE_AND_WAIT = """() => new Promise((resolve) => {
