@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from .agreement import entries
 from .blocking import CAP, search
 from .bulk import settle
-from .columns import Bools, Column, Floats, Ints, Tables
+from .columns import Bools, Floats, Ints, Tables
 from .compare import Finding
 from .model import Policy, Statistics
 from .recipe import Recipe, Scores
@@ -168,7 +169,8 @@ class _Work:
     def _found_without(self, sample: Sequence[Std], mine: Table, table: Table) -> Bools:
         """Field × pair: whether the two share a key that the field has no part in."""
         kinds = np.array([key.partition(":")[0] for std in sample for key in self._recipe.keys(std)])
-        (at, entry), (there, other) = _entries(mine.keys, self._left), _entries(table.keys, self._right)
+        at, entry = entries(mine.keys.offsets, self._left)
+        there, other = entries(table.keys.offsets, self._right)
         keys = np.concatenate([mine.keys.ids[entry], table.keys.ids[other]])
         numbers, places = np.unique(keys, return_inverse=True)
         codes = np.concatenate([at, there]) * len(numbers) + places
@@ -230,15 +232,6 @@ class _Work:
             if mass.sum() > 1.0:
                 return float((self._bits[field, pairs] * mass).sum() / mass.sum())
         return 0.0
-
-
-def _entries(column: Column, rows: Ints) -> tuple[Ints, Ints]:
-    """Every token of every row: (position in ``rows``, number of the entry)."""
-    starts = column.offsets[rows]
-    counts = column.offsets[rows + 1] - starts
-    at = np.repeat(np.arange(len(rows)), counts)
-    within = np.arange(len(at)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return at, np.repeat(starts, counts) + within
 
 
 def _assumed(u: Floats, bits: Floats) -> Floats:

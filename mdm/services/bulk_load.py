@@ -148,15 +148,16 @@ def _prepare(run: BulkRun, beat: Beat) -> None:
         with connection.cursor() as cursor:
             cursor.execute(ANALYZE)  # they have just grown; nothing plans well without
     snapshot = take(run.domain, last_source=run.last_source)
+    pending = snapshot.facts.ids[snapshot.facts.pending]
     beat(run)
+    # not in the transaction below: no event gets its place in the change feed while one that writes is open
+    engine = learned(run.domain, snapshot) if len(pending) else engine_for(run.domain)
     with transaction.atomic():
         if _locked(run, Stage.PREPARING) is None:
             return
-        pending = snapshot.facts.ids[snapshot.facts.pending]
         if not len(pending):
             _end(run, Stage.DONE)
             return
-        engine = learned(run.domain, snapshot)
         _ready[run.pk] = Matcher(engine, snapshot)
         parts = [pending[start : start + COMPARED] for start in range(0, len(pending), COMPARED)]
         BulkPart.objects.bulk_create(

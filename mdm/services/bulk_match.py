@@ -8,18 +8,18 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from matching import Policy, Scores, Statistics
-from matching.bulk import most, settle
+from matching import Scores, Statistics
+from matching.bulk import most
 from matching.calibration import Calibration
 from matching.columns import Tables
 from matching.duplicates import PAIRS, calibrated, cluster
 from mdm.arrays import Array
 from mdm.engine import Engine, engine_for, has_grown, store_frequencies
 from mdm.models import CodeSystem, Frequencies
+from mdm.services import calibrate
 from mdm.snapshot import Snapshot
 
 SAMPLE = 10_000  # records whose candidates tell what scores mean
-ENOUGH = 200  # of them that resemble something
 
 Ints = NDArray[np.int64]
 
@@ -92,28 +92,16 @@ def _learn(matcher: Matcher) -> Calibration | None:
     waiting = np.flatnonzero(facts.pending & (facts.goldens == 0))
     left, right, scores = matcher.compare(waiting[:: max(1, len(waiting) // SAMPLE)])
     known = facts.goldens[right] > 0
-    if len(np.unique(left[known])) >= ENOUGH:
-        return _among_goldens(matcher, left[known], facts.goldens[right[known]], _some(scores, known))
-    if len(np.unique(left)) >= ENOUGH:
+    if len(np.unique(left[known])) >= calibrate.ENOUGH:
+        domain = matcher.engine.domain
+        return calibrate.among_goldens(domain, left[known], facts.goldens[right[known]], _some(scores, known))
+    if len(np.unique(left)) >= calibrate.ENOUGH:
         return _among_all(matcher, left, right, scores)
     return None
 
 
 def _some(scores: Scores, which: NDArray[np.bool_]) -> Scores:
     return Scores(scores.bits[which], scores.vetoed[which])
-
-
-def _among_goldens(matcher: Matcher, left: Ints, goldens: Ints, scores: Scores) -> Calibration:
-    """A record has one golden record at most: each counts with the best score of its records, and any veto."""
-    rows, row = np.unique(left, return_inverse=True)
-    targets, target = np.unique(goldens, return_inverse=True)
-    pairs, place = np.unique(row * len(targets) + target, return_inverse=True)
-    bits = np.full(len(pairs), -np.inf)
-    np.maximum.at(bits, place, scores.bits)
-    vetoed = np.bincount(place, scores.vetoed, len(pairs)) > 0
-    one, two = np.divmod(pairs, len(targets))
-    _, policy = settle(len(rows), one, two, Scores(bits, vetoed), Policy.default(matcher.engine.domain))
-    return policy.calibration
 
 
 def _among_all(matcher: Matcher, left: Ints, right: Ints, scores: Scores) -> Calibration:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from django.db import transaction
 from django.db.models.functions import MD5
+from numpy.typing import NDArray
 
 import matching
 from matching import Scores
@@ -23,7 +24,7 @@ from mdm.services import scoring
 SAMPLE = 2_000  # records
 ENOUGH = 200  # of them that resemble something
 
-Best = dict[tuple[int, int], tuple[float, bool]]
+Ints = NDArray[np.int64]
 
 
 def prepare(domain: str) -> None:
@@ -47,22 +48,8 @@ def _learn(engine: Engine) -> Calibration | None:
         domain=engine.domain, state=SourceRecord.State.PENDING, golden__isnull=True
     ).order_by(MD5("code"))  # by content: the same records give the same sample
     sources = dict(waiting.values_list("pk", "code_system")[:SAMPLE])
-    best = _best(engine, sources)
-    lefts, rights = (sorted({pair[side] for pair in best}) for side in (0, 1))
-    if len(lefts) < ENOUGH:
-        return None
-    left_at, right_at = ({pk: i for i, pk in enumerate(side)} for side in (lefts, rights))
-    left = np.array([left_at[a] for a, _ in best], dtype=np.int64)
-    right = np.array([right_at[b] for _, b in best], dtype=np.int64)
-    scored = Scores(np.array([bits for bits, _ in best.values()]), np.array([veto for _, veto in best.values()]))
-    _, policy = settle(len(lefts), left, right, scored, matching.Policy.default(engine.domain))
-    return policy.calibration
-
-
-def _best(engine: Engine, sources: dict[int, int]) -> Best:
-    """(source, golden record) → the best score of its records, and whether any vetoes."""
-    found = zip(*(side.tolist() for side in pool.find(pool.keys(list(sources)), engine.common)), strict=True)
-    pairs = list(found)
+    found = pool.find(pool.keys(list(sources)), engine.common)
+    pairs = list(zip(*(side.tolist() for side in found), strict=True))
     rows = pool.rows(sorted({*sources, *(b for _, b in pairs)}))
     clean = set(CodeSystem.objects.filter(deduplicated=True).values_list("pk", flat=True))
     pairs = [
@@ -70,12 +57,25 @@ def _best(engine: Engine, sources: dict[int, int]) -> Best:
         for a, b in pairs
         if b in rows and rows[b].golden is not None and not (sources[a] in clean and rows[b].code_system == sources[a])
     ]
-    best: Best = {}
-    if not pairs:
-        return best
+    if len({a for a, _ in pairs}) < ENOUGH:
+        return None
     [scores] = scoring.score_pairs(engine, pairs, rows, engine.policy)
-    for (a, b), bits, veto in zip(pairs, scores.bits.tolist(), scores.vetoed.tolist(), strict=True):
-        pair = a, rows[b].golden or 0
-        before, vetoed = best.get(pair, (bits, False))
-        best[pair] = max(bits, before), veto or vetoed
-    return best
+    goldens = np.array([rows[b].golden for _, b in pairs], dtype=np.int64)
+    return among_goldens(engine.domain, np.array([a for a, _ in pairs], dtype=np.int64), goldens, scores)
+
+
+def among_goldens(domain: str, left: Ints, goldens: Ints, scores: Scores) -> Calibration:
+    """What scores of records against golden records mean. A record has one golden record at most: each counts with the
+    best score of its records, and any veto.
+
+    Args: per pair the number of the left record, the golden record's id, and the score.
+    """
+    rows, row = np.unique(left, return_inverse=True)
+    targets, target = np.unique(goldens, return_inverse=True)
+    pairs, place = np.unique(row * len(targets) + target, return_inverse=True)
+    bits = np.full(len(pairs), -np.inf)
+    np.maximum.at(bits, place, scores.bits)
+    vetoed = np.bincount(place, scores.vetoed, len(pairs)) > 0
+    one, two = np.divmod(pairs, len(targets))
+    _, policy = settle(len(rows), one, two, Scores(bits, vetoed), matching.Policy.default(domain))
+    return policy.calibration

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mdm.canonical import Field
@@ -56,19 +56,3 @@ def _part(part: Child) -> str:
     until = f"to {words.show_date(part['valid_to'])}" if part.get("valid_to") else ""
     named = (part.get("number"), price, part.get("contract"), part.get("tier"), f"{since} {until}".strip())
     return " · ".join(word for word in named if word) or words.EMPTY
-
-
-def in_base_units(packaging: Iterable[Child], base: str = "") -> dict[str, int]:
-    """Base units in one of each packaging unit; a level holds ``quantity`` of the level before it.
-
-    Levels above one whose quantity nobody states are left out: they can't be converted.
-    """
-    factors = {base: 1} if base else {}
-    held = 1
-    for number, level in enumerate(packaging):
-        quantity = level.get("quantity")
-        if quantity is None and (number or level["uom"] != (base or level["uom"])):
-            break
-        held *= quantity or 1
-        factors[level["uom"]] = held
-    return factors

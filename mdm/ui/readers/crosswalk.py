@@ -9,17 +9,20 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any
 
 from django.utils import timezone
 
 from mdm import lookup
+from mdm.conversion import Ladder, NoFactor
 from mdm.exceptions import Ambiguous, ConcordError, InvalidValue, UnknownCode
 from mdm.lookup import Resolution
 from mdm.models import CodeSystem, Crosswalk, GoldenRecord, SourceRecord
 from mdm.ui import words
 from mdm.ui.readers import units
-from mdm.ui.readers.units import Amount, Ladder
+from mdm.ui.readers.units import Amount
+from mdm.units import normalise_uom
 
 MOST = 5_000  # codes at once
 SHOWN = 100  # rows on the page; a file has all
@@ -160,7 +163,7 @@ def _remarks(query: Query, found: Resolution, unclear: str, amount: Amount | Non
 
 def _amount(asked: Asked, found: Resolution, ladder: Ladder | None) -> tuple[Amount | None, str]:
     """The quantity converted, or why it can't be. One of the code's own unit where no quantity was given."""
-    if ladder is None or not ladder.base:
+    if ladder is None:
         return None, ""
     wanted = bool(asked.quantity or asked.unit)
     try:
@@ -168,13 +171,23 @@ def _amount(asked: Asked, found: Resolution, ladder: Ladder | None) -> tuple[Amo
     except InvalidOperation:
         return None, f"{asked.quantity[:20]} is no number"
     text = asked.unit or found.uom
-    unit = units.unit_code(text)
-    factor = ladder.factor(unit) if unit else None
-    if factor is None:
-        why = f"{text[:12]} is not in its packaging" if text else "the unit is not stated"
-        return None, why if wanted else ""
-    there = units.unit_code(found.codes[0].uom) if found.codes else ""
-    return Amount(quantity, unit, factor, ladder.base, there, ladder.factor(there) if there else None), ""
+    unit = normalise_uom(text) if text else None
+    try:
+        if unit is None:
+            raise NoFactor(f"{text[:12]} is no unit that Concord knows" if text else "the unit is not stated")
+        there, target = _there(found, ladder)
+        return Amount(quantity, unit.code, ladder.content(unit), next(iter(ladder.holds)), there, target), ""
+    except NoFactor as error:
+        return None, error.message if wanted else ""
+
+
+def _there(found: Resolution, ladder: Ladder) -> tuple[str, Fraction | None]:
+    """The unit that the other system counts in, and how many of the lowest level it is, where that is known."""
+    unit = normalise_uom(found.codes[0].uom) if found.codes and found.codes[0].uom else None
+    try:
+        return (unit.code, ladder.content(unit)) if unit else ("", None)
+    except NoFactor:
+        return "", None
 
 
 class _Absences:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from mdm.canonical import DOMAINS, Domain, Field, Kind
+from mdm.conversion import Ladder
 from mdm.models import (
     ATTRIBUTES,
     AuditEntry,
@@ -76,7 +78,7 @@ class Attribute:
 @dataclass(frozen=True, slots=True)
 class Code:
     row: Crosswalk
-    factor: int | None  # base units in one of its unit
+    factor: Fraction | None  # base units in one of its unit
 
     @property
     def state(self) -> tuple[str, str]:
@@ -214,8 +216,8 @@ class GoldenView:
     def codes(self) -> list[Code]:
         live = Crosswalk.objects.filter(golden=self.record, known_to__isnull=True).select_related("code_system__system")
         ordered = live.order_by("code_system__system__name", "code_system__slug", "-preferred", "code")
-        factors = children.in_base_units(self.values.get("packaging") or [], self.values.get("base_uom") or "")
-        return [Code(row, factors.get(row.uom)) for row in ordered]
+        ladder = Ladder.of(self.values.get("packaging") or [], self.values.get("base_uom") or "")
+        return [Code(row, ladder.holds.get(row.uom)) for row in ordered]
 
     @cached_property
     def issues(self) -> QuerySet[QualityIssue]:

@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from mdm.conversion import Ladder
 from mdm.models import Item, PackagingLevel
-from mdm.ui.readers import children
-from mdm.units import HOLDS, normalise_uom
 
 DIGITS = 4  # decimals shown of a quantity that doesn't come out even
-
-
-@dataclass(frozen=True, slots=True)
-class Ladder:
-    """The packaging of one item: base units in one of each unit."""
-
-    base: str
-    factors: Mapping[str, int]
-
-    def factor(self, unit: str) -> int | None:
-        """Base units in one of this unit; of a dozen by its meaning. None: its packaging doesn't say."""
-        return self.factors.get(unit) or (HOLDS.get(unit) if self.base else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +22,10 @@ class Amount:
 
     quantity: Decimal
     unit: str
-    factor: int
+    factor: Fraction
     base: str
     target_unit: str = ""
-    target_factor: int | None = None
+    target_factor: Fraction | None = None
 
     @property
     def given(self) -> str:
@@ -76,7 +63,7 @@ def ladders(public_ids: Collection[str], known_at: dt.datetime | None = None) ->
         items = items.order_by("golden_id", "-history_date", "-history_id").distinct("golden_id")
     base = {golden: (public_id, uom) for golden, public_id, uom in items.values_list(*_ITEM)}
     levels = _levels(list(base), known_at)
-    return {pid: Ladder(uom, children.in_base_units(levels[golden], uom)) for golden, (pid, uom) in base.items()}
+    return {pid: Ladder.of(levels[golden], uom) for golden, (pid, uom) in base.items() if uom}
 
 
 _ITEM = ("golden_id", "golden__public_id", "base_uom")
@@ -93,9 +80,3 @@ def _levels(items: list[int], known_at: dt.datetime | None) -> dict[int, list[di
     for row in rows.order_by("position").values("item_id", "uom", "quantity"):
         found[row["item_id"]].append(row)
     return found
-
-
-def unit_code(text: str) -> str:
-    """The unit that a text names, "" when Concord knows no such unit."""
-    unit = normalise_uom(text) if text else None
-    return unit.code if unit else ""

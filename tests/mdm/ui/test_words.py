@@ -47,11 +47,6 @@ def test_a_packaging_level_names_the_unit_it_holds():
     assert children.texts(ITEM["packaging"], ladder) == [("EA", "base"), ("BX", "10 EA · 10614141093165")]
 
 
-def test_factors_multiply_up_the_ladder():
-    ladder = [{"uom": "EA"}, {"uom": "BX", "quantity": 10}, {"uom": "CS", "quantity": 4}]
-    assert children.in_base_units(ladder) == {"EA": 1, "BX": 10, "CS": 40}
-
-
 def test_a_supplier_part_reads_as_an_offer():
     part = {"supplier": "Halden", "number": "H-1", "price": "12.50", "currency": "USD", "uom": "BX", "contract": "C7"}
     assert children.texts(ITEM["supplier_parts"], [part]) == [("Halden", "H-1 · 12.50 USD per BX · C7")]
