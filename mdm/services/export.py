@@ -99,10 +99,13 @@ def _write(export: Export, path: Path) -> int:
             return sum(file.write(line) > 0 for line in csv_lines(table)) - 2  # byte order mark and headings
     book = Workbook(write_only=True)
     sheet = book.create_sheet(DOMAINS[export.domain].plural)
-    for rows, row in enumerate(table):
-        if rows > EXCEL_ROWS:
-            raise Refused(f"Excel holds {EXCEL_ROWS:,} rows; this has more. Export it as CSV.")
-        sheet.append([harmless(cell) for cell in row])
+    try:
+        for rows, row in enumerate(table):
+            if rows > EXCEL_ROWS:
+                raise Refused(f"Excel holds {EXCEL_ROWS:,} rows; this has more. Export it as CSV.")
+            sheet.append([harmless(cell) for cell in row])
+    finally:
+        sheet.close()  # it writes to a file of its own until then
     book.save(path)
     return rows
 

@@ -270,11 +270,13 @@ def relate(*, item: WorkItem, kind: str, actor: User, expected_version: int | No
         two = _candidate(item)
         decided = create_new(item=item, actor=actor, reason=reason)
         one = GoldenRecord.objects.get(pk=decided.details["golden"])
-    relation, _ = Relation.objects.get_or_create(
-        kind=kind, subject=one, object=two, valid_from=None, defaults={"author": actor, "reason": reason[:500]}
-    )
-    decided.details = decided.details | {"relation": relation.pk}
-    decided.save(update_fields=["details"])
+    relation, made = Relation.objects.get_or_create(
+        kind=kind, subject=one, object=two, site=None, valid_from=None,
+        defaults={"author": actor, "reason": reason[:500]},
+    )  # fmt: skip
+    if made:  # what undoing this takes away
+        decided.details = decided.details | {"relation": relation.pk}
+        decided.save(update_fields=["details"])
     Change.begin(actor, "relate", reason).audit(
         about=relation, golden=one, after={"kind": kind, "other": two.public_id}
     )

@@ -231,6 +231,26 @@ def test_relating_duplicates_keeps_both() -> None:
     assert Relation.objects.get().object == two
 
 
+def test_relations_at_sites_stand_beside_one_for_everywhere_and_undo_takes_only_what_the_decision_made() -> None:
+    one, two = kit.twins()
+    sites = [Relation(kind="related", subject=one, object=two, author=kit.steward(), site=site) for site in _sites()]
+    Relation.objects.bulk_create(sites)
+    done = review.relate(item=kit.duplicate(one, two), kind="related", actor=kit.steward(), reason="Same line")
+    assert Relation.objects.count() == 3
+    undo(item=done, actor=kit.steward())
+    assert set(Relation.objects.all()) == set(sites)
+    Relation.objects.create(kind="related", subject=one, object=two, author=kit.steward())
+    done.refresh_from_db()
+    again = review.relate(item=done, kind="related", actor=kit.steward(), reason="Same line")
+    undo(item=again, actor=kit.steward())
+    assert Relation.objects.filter(site=None).exists()
+
+
+def _sites() -> list[GoldenRecord]:
+    kit.feed("erp", {"L1": {"name": "Riverside Campus"}, "L2": {"name": "Harbor Clinic"}}, "location")
+    return [kit.golden("erp", code, "location") for code in ("L1", "L2")]
+
+
 def test_relating_needs_a_reason_and_a_kind_that_there_is() -> None:
     item = kit.doubtful()
     with pytest.raises(NeedsReason):
