@@ -15,7 +15,7 @@ CODE := manage.py matching mdm sync tests
 unexport PYTHONDONTWRITEBYTECODE # a start without cached bytecode takes seconds longer
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo run test lint format screenshots bench bench-lookup bench-matching bench-scale fuzz lock clean
+.PHONY: help demo run test lint format screenshots bench bench-lookup bench-matching bench-scale fuzz interop lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench-scale: .venv/dev ## load a million items into a database of its own and as
 
 fuzz: .venv/dev ## send the API whatever its description allows and much that it doesn't, at length
 	CONCORD_FUZZ=$(or $(EXAMPLES),200) $(BIN)/python -m pytest -q tests/mdm/api/test_fuzz.py $(ARGS)
+
+interop: .venv/dev ## install foreign counterparts (ERP, FHIR, HL7, SFTP …) and show that Concord keeps them in step
+	CONCORD_INTEROP=1 $(BIN)/python -m pytest -v --no-header --create-db tests/interop $(ARGS)
 
 lock: .venv/dev ## renew requirements/ from pyproject.toml, within its bounds (LOCK="--upgrade" moves every version)
 	$(BIN)/uv pip compile pyproject.toml $(UV) -o requirements/lock.txt
