@@ -32,12 +32,12 @@ STOP_SECONDS = 20
 POSTGRES_OPTIONS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "shared_buffers": "256MB",
+    "shared_buffers": f"{min(max(256, psutil.virtual_memory().total >> 24), 2048)}MB",  # a sixteenth of what there is
     "work_mem": "16MB",
     "maintenance_work_mem": "128MB",
     "effective_cache_size": "1GB",
     "random_page_cost": "1.1",
-    "max_wal_size": "2GB",
+    "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "wal_compression": "on",
     "max_locks_per_transaction": "256",

@@ -21,7 +21,12 @@ class ChangeEvent(models.Model):
         MERGED = "merged", "Merged"
         UNMERGED = "unmerged", "Unmerged"
 
-    record = models.ForeignKey(GoldenRecord, on_delete=models.PROTECT, related_name="events")
+    record = models.ForeignKey(
+        GoldenRecord,
+        on_delete=models.PROTECT,
+        related_name="events",
+        db_constraint=False,  # golden records are never deleted, and events are written by the million
+    )
     version = models.PositiveIntegerField()
     kind = models.CharField(max_length=10, choices=Kind.choices)
     published = models.BooleanField(help_text="The record is visible to targets at this version.")

@@ -51,7 +51,7 @@ class GoldenRecord(models.Model):
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
-    history = HistoricalRecords()
+    history = HistoricalRecords(user_db_constraint=False)
 
     class Meta:
         ordering = ["id"]

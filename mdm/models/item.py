@@ -45,7 +45,7 @@ class Item(GoldenAttributes):
         GoldenRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
 
-    history = HistoricalRecords()
+    history = HistoricalRecords(user_db_constraint=False)
 
     class Meta:
         indexes = [
@@ -72,7 +72,7 @@ class PackagingLevel(models.Model):
     orderable = models.BooleanField(null=True)
     chargeable = models.BooleanField(null=True)
 
-    history = HistoricalRecords()
+    history = HistoricalRecords(user_db_constraint=False)
 
     class Meta:
         ordering = ["item", "position"]
@@ -99,7 +99,7 @@ class SupplierPart(models.Model):
     contract = models.CharField(max_length=60, blank=True)
     tier = models.CharField(max_length=20, blank=True)
 
-    history = HistoricalRecords()
+    history = HistoricalRecords(user_db_constraint=False)
 
     class Meta:
         ordering = ["item", "supplier", "number", "uom"]

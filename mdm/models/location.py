@@ -28,7 +28,7 @@ class Location(GoldenAttributes):
     active_from = models.DateField(null=True, blank=True)
     active_to = models.DateField(null=True, blank=True)
 
-    history = HistoricalRecords()
+    history = HistoricalRecords(user_db_constraint=False)
 
     class Meta:
         indexes = [  # a facet of the list

@@ -13,7 +13,9 @@ from mdm.models.golden import GoldenRecord
 class SearchDocument(models.Model):
     """One golden record as search sees it. Of its ``terms`` the first ``own`` are of its name; see ``mdm.terms``."""
 
-    golden = models.OneToOneField(GoldenRecord, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    golden = models.OneToOneField(
+        GoldenRecord, on_delete=models.CASCADE, primary_key=True, related_name="+", db_constraint=False
+    )
     domain = models.CharField(max_length=12, choices=DomainName.choices)
     status = models.CharField(max_length=8, choices=GoldenRecord.Status.choices)
     own = models.PositiveSmallIntegerField()

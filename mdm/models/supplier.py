@@ -27,7 +27,7 @@ class Supplier(GoldenAttributes):
     website = models.CharField(max_length=200, blank=True)
     payment_terms = models.CharField(max_length=40, blank=True)
 
-    history = HistoricalRecords()
+    history = HistoricalRecords(user_db_constraint=False)
 
     class Meta:
         indexes = [  # a facet of the list
@@ -45,7 +45,7 @@ class SupplierAddress(models.Model):
     postcode = models.CharField(max_length=20, blank=True)
     country = models.CharField(max_length=2, blank=True)
 
-    history = HistoricalRecords()
+    history = HistoricalRecords(user_db_constraint=False)
 
     class Meta:
         ordering = ["supplier", "purpose"]

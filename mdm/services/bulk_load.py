@@ -9,6 +9,7 @@ look is decided and written together, as ``mdm.services.resolve`` does with any 
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -196,8 +197,10 @@ def _share(run: BulkRun, beat: Beat) -> None:
 
 
 def _do_parts(run: BulkRun, stage: Stage) -> None:
+    """In a process of its own: garbage is looked for between parts, when little is left to look through."""
+    gc.disable()
     while _do_part(run, stage):
-        pass
+        gc.collect()
 
 
 def _do_part(run: BulkRun, stage: Stage) -> bool:

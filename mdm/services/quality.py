@@ -73,6 +73,9 @@ def _ladder(levels: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, str, str
 
 def size_attributes(values: Mapping[str, Any]) -> list[dict[str, str]]:
     """Sizes parsed from the size text, else from the description, units converted: [{"value": "16", "unit": "fr"}]."""
-    text = values.get("size") or values.get("description") or ""
-    parts = [sizes.split(size) for size in items.describe(text, whole=True).sizes]
+    size, text = values.get("size"), values.get("description") or ""
+    described = (
+        items.describe_term(size) if size else items.describe(text, whole=True)
+    )  # many share a size, none a text
+    parts = [sizes.split(size) for size in described.sizes]
     return [{"value": value, "unit": unit} for value, unit in parts]
