@@ -27,7 +27,7 @@ run: .venv/runtime ## start everything on demo data with reviews left open; prin
 	@$(BIN)/python manage.py up --demo $(ARGS)
 
 test: .venv/dev ## run the tests
-	$(BIN)/python -m pytest --create-db $(ARGS)
+	$(BIN)/python -m pytest --create-db -n auto --dist loadfile $(ARGS)
 
 lint: .venv/dev ## check style, types, migrations, deployment settings and the API schema
 	$(BIN)/ruff check $(CODE)

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connections
+from django.test import TransactionTestCase
 from psycopg.conninfo import make_conninfo
 
-from mdm import embedded
+from mdm import embedded, env
+from tests import emptying
+
+MOST = 8  # processes, each with a PostgreSQL of some 300 MB
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """For ``-n auto``: one process a core, and a single one where the environment names servers, which it needs alone."""
+    if env.text("DATABASE_URL") or env.text("REDIS_URL"):
+        return 1
+    return min(os.cpu_count() or 1, MOST)
 
 
 @pytest.fixture(scope="session")
 def servers() -> None:
-    """PostgreSQL and Redis, running."""
+    """PostgreSQL and Redis, running. Ours need not survive a power cut."""
     embedded.ensure()
+    if not env.text("DATABASE_URL"):
+        with psycopg.connect(settings.DATABASE_URL, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +48,17 @@ def django_db_modify_db_settings(servers: None) -> None:
     apps = ",".join(settings.INSTALLED_APPS).encode()  # those of others have tables, too
     digest = hashlib.sha256(b"".join([apps, *(path.read_bytes() for path in migrations)])).hexdigest()[:10]
     connections["default"].settings_dict["TEST"]["NAME"] = f"test_concord_{digest}"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: pytest.DjangoDbBlocker) -> Iterator[None]:
+    """The test database, emptied without waste. There is none when no test asks for one."""
+    with pytest.MonkeyPatch.context() as patch:
+        if connections["default"].settings_dict["NAME"].startswith("test_"):
+            with django_db_blocker.unblock():
+                emptied = emptying.cheaply(TransactionTestCase._fixture_teardown)
+            patch.setattr(TransactionTestCase, "_fixture_teardown", emptied)
+        yield
 
 
 @pytest.fixture

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import Complaints, watched
 from tests.e2e.hospital import Hospital
 from tests.e2e.screens import NO_PAGES, SCREENS, Screen, page_routes
+
+LATER = 500  # ms; by then a page has asked for what it asks for after a while, as the count of notifications
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])
@@ -18,6 +20,7 @@ def look(request: pytest.FixtureRequest, browser: Browser, hospital: Hospital) -
     """One page of the steward's browser, in this theme."""
     complaints = Complaints()
     context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=request.param)
+    context.clock.install()
     yield watched(context, complaints), complaints
     context.close()
 
@@ -29,7 +32,8 @@ def show(screen: Screen, page: Page, hospital: Hospital) -> None:
         page.context.add_cookies([hospital.cookie])  # type: ignore[list-item]
     page.goto(screen.url(hospital))
     assert screen.signed_in != page.url.startswith(f"{hospital.url}/login/"), "the session has ended"
-    page.wait_for_load_state("networkidle")
+    page.clock.fast_forward(LATER)
+    expect(page.locator(".htmx-request")).to_have_count(0)
     if screen.act:
         screen.act(page)
 
