@@ -21,7 +21,7 @@ MOST = 8  # processes, each with a PostgreSQL of some 300 MB
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """For ``-n auto``: one process a core, and a single one where the environment names servers, which it needs alone."""
+    """For ``-n auto``: a process a core, and a single one where the environment names servers, which it needs alone."""
     if env.text("DATABASE_URL") or env.text("REDIS_URL"):
         return 1
     return min(os.cpu_count() or 1, MOST)

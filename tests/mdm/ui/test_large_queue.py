@@ -21,7 +21,7 @@ def many() -> WorkItem:
     with connection.cursor() as cursor:
         columns = ", ".join(f.column for f in WorkItem._meta.concrete_fields if f.column not in ("id", *DIFFERENT))
         cursor.execute(
-            f"INSERT INTO mdm_workitem ({', '.join(DIFFERENT)}, {columns})"
+            f"INSERT INTO mdm_workitem ({', '.join(DIFFERENT)}, {columns})"  # noqa: S608
             f" SELECT 'made-up:' || n, n::text, now() + n * interval '1 minute', {columns}"
             " FROM mdm_workitem, generate_series(1, %s) n WHERE id = %s",
             [NUMBER, item.pk],
