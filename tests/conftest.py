@@ -29,11 +29,11 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.fixture(scope="session")
 def servers() -> None:
-    """PostgreSQL and Redis, running. Ours need not survive a power cut."""
+    """PostgreSQL and Redis, running. Nobody waits for the disk of ours."""
     embedded.ensure()
     if not env.text("DATABASE_URL"):
         with psycopg.connect(settings.DATABASE_URL, autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("ALTER SYSTEM SET synchronous_commit = off")
             connection.execute("SELECT pg_reload_conf()")
 
 

@@ -11,10 +11,11 @@ os.environ.setdefault("CONCORD_HTTPS", "0")
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 
 # Each process of pytest-xdist has PostgreSQL and Redis to itself: what one leaves open would hold back the change feed
-# and the lookups' memory of another, in whatever database. What the tests start inherits the directory.
-OWN = Path("tests", os.environ.get("PYTEST_XDIST_WORKER", "gw0"))
-if env.var_dir().parts[-2:] != OWN.parts:
-    os.environ["CONCORD_VAR"] = str(env.var_dir() / OWN)
+# and the lookups' memory of another, in whatever database. What a test starts finds itself provided for.
+GIVEN = os.environ.get("CONCORD_TESTS")
+HOME = (Path(GIVEN).parent if GIVEN else env.var_dir() / "tests") / os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+if str(HOME) != GIVEN:
+    os.environ["CONCORD_TESTS"] = os.environ["CONCORD_VAR"] = str(HOME)
 
 from mdm.settings import *
 
