@@ -130,7 +130,7 @@ function show(one, asked, to) {
     make("td", make("span", code.code, code === asked ? "code asked" : "code")),
     make("td", code.uom), factorCell(one, asked, code), make("td", [code.preferred ? "preferred" : "", validity(code)].filter(Boolean).join(", ")),
   ]);
-  if (lines.length) item.append(table(["System", "Code", "Unit", "Factor", ""], lines));
+  if (lines.length) item.append(table(["System", "Code", "Unit", "Factor", "Note"], lines));
   if (to && !codes.some((code) => code.system.id === to)) item.append(make("p", `${systems.get(to).slug} has no code for it.`, "warn"));
   for (const [title, replaces] of [["May be used instead", 0], ["May be used in place of", 1]]) {
     const standing = one.standing.filter((other) => other.replaces === replaces && holds(other));
