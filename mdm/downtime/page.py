@@ -74,7 +74,7 @@ def _hash(text: str) -> str:
 
 def _blocks(file: IO[bytes], name: str, rows: Iterable[Sequence[Any]], size: int, first: Any) -> list[Any]:
     """Write rows as blocks; returns what each begins with."""
-    begins = []
+    begins: list[Any] = []
     left = iter(rows)
     while block := list(islice(left, size)):
         packed = gzip.compress(orjson.dumps(block), compresslevel=9, mtime=0)

@@ -209,4 +209,4 @@ def _batches(rows: Iterable[T]) -> Iterator[list[T]]:
 
 
 def _day(day: dt.date | None) -> str | None:
-    return day and day.isoformat()
+    return day.isoformat() if day else None

@@ -66,9 +66,8 @@ class Command(BaseCommand):
         if (to := options["to"]) is not None:
             where = Path(shutil.copyfile(where, to / downtime.file_name(pack) if to.is_dir() else to))
         self.stdout.write(f"{where}: {pack.codes:,} codes of {pack.records:,} records, {pack.size:,} bytes.")
-        self.stdout.write(
-            f"In date until {pack.expires_at:%Y-%m-%d %H:%M} UTC. Check it with the key {pack.key.public}"
-        )  # type: ignore[union-attr]  # done, so signed
+        key = downtime_keys.current().public
+        self.stdout.write(f"In date until {pack.expires_at:%Y-%m-%d %H:%M} UTC. Check it with the key {key}")
 
 
 def _site(public_id: str) -> GoldenRecord | None:

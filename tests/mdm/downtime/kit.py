@@ -11,9 +11,10 @@ from tests.mdm import kit
 def substituted(item: GoldenRecord, other: GoldenRecord, site: GoldenRecord | None, reason: str) -> Substitution:
     """An approved substitute, in force from today on."""
     now, change = timezone.now(), new_change_id()
+    people = {"proposer": kit.steward(), "approver": kit.approver()}
     request = ChangeRequest.objects.create(
-        expected_version=1, kind=ChangeRequest.Kind.SUBSTITUTE, subject=item, other=other, proposer=kit.steward(),
-        proposed_at=now, state="approved", approver=kit.approver(), decided_at=now, path=site.public_id if site else "", reason=reason,
+        kind=ChangeRequest.Kind.SUBSTITUTE, subject=item, other=other, path=site.public_id if site else "",
+        expected_version=1, state="approved", proposed_at=now, decided_at=now, reason=reason, **people,
     )  # fmt: skip
     return Substitution.objects.create(
         item=item, substitute=other, site=site, valid_from=now.date(), reason=reason, request=request,
