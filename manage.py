@@ -6,7 +6,7 @@ import signal
 import sys
 
 # These say something without a database, or find out for themselves what is wrong with it.
-WITHOUT_SERVERS = {"help", "--help", "-h", "version", "--version", "collectstatic", "doctor"}
+WITHOUT_SERVERS = {"help", "--help", "-h", "version", "--version", "collectstatic", "doctor", "verify_pack"}
 
 
 def main() -> None:

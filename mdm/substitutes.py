@@ -73,7 +73,7 @@ def involved() -> frozenset[int] | None:
 
 def in_force(goldens: Collection[int], clocks: Clocks, site: str | None = None) -> Mapping[int, Substitutes]:
     found: dict[int, Substitutes] = defaultdict(lambda: Substitutes([], []))
-    sites = _around(site) if site else None
+    sites = around(site) if site else None
     if not goldens:
         return found
     query = {"goldens": list(goldens), "as_of": clocks.as_of, "known_at": clocks.known_at, "sites": sites}
@@ -85,7 +85,7 @@ def in_force(goldens: Collection[int], clocks: Clocks, site: str | None = None) 
     return found
 
 
-def _around(site: str) -> list[int]:
+def around(site: str) -> list[int]:
     """The location and all that it is part of."""
     location = GoldenRecord.objects.filter(domain="location", public_id=site).select_related("merged_into").first()
     if location is None:

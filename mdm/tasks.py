@@ -19,6 +19,7 @@ from mdm.services import (
     bulk_load,
     change,
     domain_export,
+    downtime,
     export,
     follow,
     learning,
@@ -36,7 +37,9 @@ READING = 45.0  # seconds that new words are read into what is stored, at a time
 
 @shared_task(name="mdm.upkeep")
 def upkeep() -> None:
-    """Wake snoozed items, end overrides and exports, let records follow merges and rules, take up idle bulk runs."""
+    """Wake snoozed items, end overrides and exports, ask for packs that are due, let records follow merges and rules,
+    take up idle bulk runs.
+    """
     review.wake(now=timezone.now())
     change.expire_overrides(now=timezone.now())
     forget_old_notes()
@@ -45,6 +48,10 @@ def upkeep() -> None:
     for pk in domain_export.idle():
         export_domain.delay(str(pk))
     export.expire(now=timezone.now())
+    downtime.ask_for_due(now=timezone.now())
+    downtime.tidy()
+    for pk in downtime.idle():
+        make_pack.delay(pk)
     for _ in range(FOLLOWED):
         if not follow.follow_merges():
             break
@@ -67,6 +74,13 @@ def export_domain(pk: str) -> None:
 def write_export(export_id: int) -> None:
     """Write the file of an export that somebody asked for."""
     export.run(export_id)
+
+
+# Not acks_late: as above.
+@shared_task(name="mdm.make_pack", soft_time_limit=1700, time_limit=1800, acks_late=False)
+def make_pack(pk: int) -> None:
+    """Make a downtime pack that is due or that somebody asked for."""
+    downtime.make(pk)
 
 
 # These four aren't acks_late: looking at a large population takes longer than the broker waits before it gives a task

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from django.urls import include, path, re_path
 
-from mdm.api import actions, changes, crosswalk, docs, exports, feed, match, records, search, sources, systems, work
+from mdm.api import (
+    actions,
+    changes,
+    crosswalk,
+    docs,
+    downtime,
+    exports,
+    feed,
+    match,
+    records,
+    search,
+    sources,
+    systems,
+    work,
+)
 
 # match before golden records and periods before codes: they answer under what would else be read as an id or a code
 v1 = [
     *systems.ROUTES, *crosswalk.ROUTES, *records.ROUTES, *search.ROUTES, *match.ROUTES, *actions.ROUTES,
     *feed.ROUTES, *changes.ROUTES, *work.ROUTES, *sources.ROUTES, *exports.ROUTES,
+    *downtime.ROUTES,
 ]  # fmt: skip
 
 urlpatterns = [

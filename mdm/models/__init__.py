@@ -9,6 +9,7 @@ from mdm.models.change_request import ChangeRequest, new_change_id
 from mdm.models.code_system import PRIMARY, CodeSystem, SourceSystem
 from mdm.models.cost_center import CostCenter, GLAccount
 from mdm.models.crosswalk import BEGINNING, Crosswalk
+from mdm.models.downtime import DowntimeKey, DowntimePack, DowntimePlan
 from mdm.models.event import ChangeEvent, Delivered
 from mdm.models.export import Export
 from mdm.models.golden import GoldenAttributes, GoldenRecord
@@ -57,6 +58,9 @@ __all__ = [
     "DomainExport",
     "DomainName",
     "DomainOwnership",
+    "DowntimeKey",
+    "DowntimePack",
+    "DowntimePlan",
     "Export",
     "Frequencies",
     "GLAccount",

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,7 +15,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
@@ -23,6 +23,7 @@ from mdm import permissions
 from mdm.canonical import DOMAINS, Field, Kind
 from mdm.changes import Change
 from mdm.models import ChangeEvent, DomainExport, GoldenRecord, User
+from mdm.moment import one_moment
 from mdm.services import publish
 
 BATCH = 500
@@ -89,22 +90,12 @@ def _write(export: DomainExport) -> None:
     path = place(export)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".part")
-    with draft.open("wb") as file, _one_moment():
+    with draft.open("wb") as file, one_moment():
         export.position = ChangeEvent.objects.aggregate(last=Max("position"))["last"] or 0
         writer = _ndjson if export.format == DomainExport.Format.NDJSON else _parquet
         export.records = writer(file, export.domain)
     export.size, export.sha256 = draft.stat().st_size, _digest(draft)
     os.replace(draft, path)
-
-
-@contextmanager
-def _one_moment() -> Iterator[None]:
-    """All queries see the same state, unless a transaction of the caller's is open already."""
-    outermost = not connection.in_atomic_block
-    with transaction.atomic(), connection.cursor() as cursor:
-        if outermost:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield
 
 
 def _digest(path: Path) -> str:

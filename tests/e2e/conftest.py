@@ -15,7 +15,7 @@ from tests.e2e.hospital import Hospital
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 expect.set_options(timeout=20_000)  # ms; a busy machine is no reason to fail
-LOCAL = re.compile(r"(https?://(localhost|127\.0\.0\.1)(:\d+)?/|data:|blob:|about:)")
+LOCAL = re.compile(r"(https?://(localhost|127\.0\.0\.1)(:\d+)?/|data:|blob:|about:|file:)")
 WATCH_POLICY = """
   document.addEventListener("securitypolicyviolation", (event) =>
     console.error(`content security policy: ${event.violatedDirective} refused ${event.blockedURI}`));

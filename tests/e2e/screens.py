@@ -140,6 +140,7 @@ SCREENS = [
     Screen("hierarchy", "tree", lambda h: ["location"], act=open_branch),
     Screen("hierarchy-moves", "tree-moves", lambda h: ["cost_center"], drawn=False),
     Screen("exports", "exports", drawn=False),
+    Screen("downtime", "downtime"),
     Screen("palette", "home", act=open_palette),
     Screen("palette-page", "palette", query={"q": "cath"}, drawn=False),
     Screen("notifications", "notices"),
@@ -160,7 +161,7 @@ SCREENS = [
 # Answers that are no pages: parts that a page asks for, and files.
 NO_PAGES = {
     *("sync:live", "sync:dead", "sync:import-quarantine", "sync:import-template", "sync:import-template-xlsx"),
-    *("notice-count", "export", "audit-export"),
+    *("notice-count", "export", "audit-export", "downtime-file"),
 }
 
 

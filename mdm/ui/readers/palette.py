@@ -57,6 +57,7 @@ def _places(user: User) -> Iterable[Entry]:
     yield Entry("scale", "Rules: matching, survivorship, publishing", "", reverse("rules"))
     yield Entry("target", "Accuracy and labels", "", reverse("accuracy"))
     yield Entry("book-open", "Owners and dictionary", "", reverse("governance"))
+    yield Entry("hard-drive-download", "Downtime packs", "", reverse("downtime"))
     yield Entry("download", "My exports", "", reverse("exports"))
     yield Entry("bell", "Notifications", "", reverse("notices"))
     yield Entry("settings", "Settings: theme, density, keys", "", reverse("settings"))
