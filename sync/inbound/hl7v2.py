@@ -92,9 +92,7 @@ class Reader:
     def domain(self, file: str, event: str) -> str:
         found = self.files.get(file) or FILES.get(file) or EVENTS.get(event)
         if found is None:
-            text = (
-                f"MFI-1 names the master file {file[:40]!r}. Say in the source's profile, under files, what it holds."
-            )
+            text = f"MFI-1 names the master file {file[:40]!r}. Say in the source's profile (files) what it holds."
             raise UnreadableMessage(text)
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import TypeVar
 
 from mdm.exceptions import InvalidValue
@@ -92,7 +93,20 @@ CONFIGS = {"api": ApiConfig, "webhook": WebhookConfig, "mllp": MllpConfig, "sftp
 
 def check(source: InboundSource) -> None:
     """Raises ``InvalidValue`` for settings that its way doesn't have."""
-    config_of(source, CONFIGS[source.way])
+    config: object = config_of(source, CONFIGS[source.way])
+    if isinstance(config, MllpConfig):
+        _check_mllp(config)
+
+
+def _check_mllp(config: MllpConfig) -> None:
+    if unknown := sorted(set(config.acks) - set(ACKS)):
+        raise InvalidValue(f"acks: unknown outcomes {', '.join(unknown)}; known are {', '.join(ACKS)}.")
+    if strange := sorted(set(config.acks.values()) - set(ACKS.values())):
+        raise InvalidValue(f"acks: {', '.join(strange)} is no code; they are AA, AE and AR.")
+    try:
+        _ = [ip_network(network) for network in config.networks]
+    except ValueError as error:
+        raise InvalidValue(f"networks: {error}. Write them like 10.1.0.0/16.") from None
 
 
 def config_of(source: InboundSource, kind: type[T]) -> T:
