@@ -9,6 +9,7 @@ from typing import TypeVar
 from mdm.exceptions import InvalidValue
 from sync.adapters.base import ConfigError
 from sync.adapters.options import load
+from sync.inbound.signatures import key_of
 from sync.models.inbound import InboundSource
 
 T = TypeVar("T")
@@ -96,6 +97,11 @@ def check(source: InboundSource) -> None:
     config: object = config_of(source, CONFIGS[source.way])
     if isinstance(config, MllpConfig):
         _check_mllp(config)
+    if isinstance(config, WebhookConfig):
+        if not source.secrets:
+            raise InvalidValue("A webhook has a secret that signs it: --secret now=VARIABLE.")
+        for secret in source.secrets.values():
+            key_of(secret)
 
 
 def _check_mllp(config: MllpConfig) -> None:
