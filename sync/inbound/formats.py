@@ -16,6 +16,7 @@ from sync.inbound.errors import FeedError
 
 FORMATS = {
     "hl7v2": ("HL7 v2 master files (MFN)", "sync.inbound.hl7v2"),
+    "x12": ("X12 832 price and sales catalogue", "sync.inbound.x12"),
     "json": ("JSON with a mapping", "sync.inbound.mapped_json"),
 }
 

@@ -82,3 +82,19 @@ def deliver(source: InboundSource, body: bytes, **options: Any) -> InboundMessag
 
 def outcomes(message: InboundMessage) -> list[str]:
     return list(message.records.order_by("position").values_list("outcome", flat=True))
+
+
+def catalogue(sets: int = 1) -> bytes:
+    """A vendor's 832: an item with price and pack, and one that is cancelled."""
+    isa = f"ISA*00*{'':10}*00*{'':10}*ZZ*{'ACME':15}*ZZ*{'GENHOSP':15}*261126*1200*^*00501*000000905*0*P*>"
+    body = [
+        "BCT*RC*905", "DTM*007*20261126", "CUR*SE*USD", "N1*SE*ACME SURGICAL*92*SUP-42",
+        "LIN*1*VC*ACM-0165*MG*HM-0165-S16*UK*00380740000011*IN*10442", "G53*001", "PID*F****CATHETER FOLEY 16FR 5CC",
+        "PID*F****SILICONE COATED", "PO4*12*1*EA", "N1*MF*HALDEN MEDICAL INC", "CTP**CON*120.00*1*CA",
+        "LIN*2*VC*ACM-0999", "G53*024", "PID*F****WITHDRAWN", "PO4*1**EA", "CTP**CON*1.00*1*EA", "CTT*2",
+    ]  # fmt: skip
+    lines = [isa, "GS*SC*ACME*GENHOSP*20261126*1200*77*X*005010"]
+    for number in range(1, sets + 1):
+        lines += [f"ST*832*{number:04d}", *body, f"SE*{len(body) + 2}*{number:04d}"]
+    lines += [f"GE*{sets}*77", "IEA*1*000000905"]
+    return "".join(f"{line}~\n" for line in lines).encode()
