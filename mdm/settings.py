@@ -210,6 +210,8 @@ API_RATE = env.number("API_RATE", 60_000)
 API_RATE_SHARES = env.number("CONCORD_WEB_PROCESSES", 1)
 # Where webhooks may go besides everywhere but this machine, link-local networks and metadata services of clouds.
 WEBHOOK_NETWORKS = env.networks("WEBHOOK_NETWORKS")
+# Days for which messages that came in are kept as they were received.
+INBOUND_KEEP_DAYS = env.number("INBOUND_KEEP_DAYS", 90)
 SPECTACULAR_SETTINGS = {
     "TITLE": "Concord API",
     "DESCRIPTION": "Golden records of a hospital network, and any system's code for them. Guide: docs/api.md.",
@@ -266,12 +268,14 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "extend the change feed": _every("sync.sequence", 2.0),
     "tell webhooks": _every("sync.webhooks", 2.0),
     "take up idle feed runs": _every("sync.sweep_feeds", 30.0),
+    "take messages that wait": _every("sync.sweep_messages", 15.0),
     "resolve what is pending": _every("sync.resolve_pending", 60.0),
     "wake, expire and follow": _every("mdm.upkeep", 60.0),
     "read new words": _every("mdm.restandardise", 60.0),
     "check lanes": _every("sync.check_lanes", 300.0),
     "full sync": {"task": "sync.full_sync", "schedule": crontab(hour="1", minute="30")},
     "measure quality": {"task": "mdm.measure_quality", "schedule": crontab(hour="4", minute="30")},
+    "forget old messages": {"task": "sync.prune_messages", "schedule": crontab(hour="2", minute="15")},
     "reconcile": {"task": "sync.reconcile", "schedule": crontab(hour="3", minute="0")},
 }
 

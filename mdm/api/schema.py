@@ -75,9 +75,12 @@ class Schema(AutoSchema):
     def get_examples(self) -> list[OpenApiExample]:
         sent, answered = self.declared("body_example"), self.declared("answer_example")
         return [
-            *([OpenApiExample("Request", sent, request_only=True)] if sent is not None else []),
+            *([self._sent(sent)] if sent is not None else []),
             *([self._answered(answered)] if answered is not None else []),
         ]
+
+    def _sent(self, example: Any) -> OpenApiExample:
+        return OpenApiExample("Request", example, request_only=True, media_type=self.map_parsers()[0])
 
     def _answered(self, example: Any) -> OpenApiExample:
         status = str(self.declared("status") or 200)

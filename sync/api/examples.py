@@ -27,3 +27,40 @@ WEBHOOK: Json = {
     "created_at": "2026-11-01T08:00:00Z",
 }
 CHANGE: Json = FEED["changes"][0]
+INBOUND = (
+    "MSH|^~\\&|ERP|GENHOSP|CONCORD|MDM|20261126140000||MFN^M16^MFN_M16|8812|P|2.6\r"
+    "MFI|INV||UPD|||NE\rMFE|MUP|8812.1||10442|CE\rITM|10442|NEEDLE SPINAL 22GA|A\r"
+)
+SIGNED = '{"id": "evt-1", "type": "item.changed", "data": {"sku": "10442", "title": "Needle, spinal, 22 G"}}'
+RECEIVED: Json = {
+    "message": 1907,
+    "source": "erp-items",
+    "id": "8812",
+    "kind": "MFN^M16",
+    "state": "received",
+    "reason": "",
+    "repeated": False,
+    "received_at": "2026-11-26T14:00:00Z",
+    "done_at": None,
+    "landed": 0,
+    "refused": 0,
+    "superseded": 0,
+}
+TAKEN: Json = {
+    **RECEIVED,
+    "state": "done",
+    "done_at": "2026-11-26T14:00:01Z",
+    "landed": 1,
+    "reply": "",
+    "records": [
+        {
+            "position": 1,
+            "domain": "item",
+            "code": "10442",
+            "outcome": "new",
+            "golden": "MDM-IT-000812",
+            "problems": [],
+        }
+    ],
+    "next": None,
+}

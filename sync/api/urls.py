@@ -1,6 +1,6 @@
 from django.urls import path
 
-from sync.api import events, webhooks
+from sync.api import events, inbound, webhooks
 
 app_name = "sync-api"
 
@@ -12,5 +12,8 @@ urlpatterns = [
         name="webhook",
     ),
     path("webhooks/<uuid:pk>/resume", webhooks.ResumeWebhook.as_view(), name="webhook-resume"),
+    path("inbound/messages/<int:pk>", inbound.InboundMessageDetail.as_view(), name="inbound-message"),
+    path("inbound/<slug:source>/webhook", inbound.SignedWebhook.as_view(), name="inbound-webhook"),
+    path("inbound/<slug:source>/<slug:message_format>", inbound.SendMessage.as_view(), name="inbound"),
     path("events", events.Events.as_view(), name="events"),
 ]

@@ -23,6 +23,7 @@ from sync.inbound.domains import domain_of
 from sync.inbound.mapping import Plan, pairs, plan
 from sync.inbound.table import Table, TableRow
 from sync.inbound.tabular import open_table
+from sync.inbound.text import storable
 from sync.models.feed import FeedOptions
 
 BATCH = 1000
@@ -195,6 +196,4 @@ def _storable(cell: Cell) -> str:
         text = cell if isinstance(cell, str) else scalars.typed_text(cell)
     except Unreadable:
         text = str(cell)
-    if "\0" in text or not text.isascii():
-        text = text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
-    return text
+    return storable(text)

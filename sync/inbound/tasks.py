@@ -6,8 +6,9 @@ from celery import shared_task
 from django.db.models import Q
 from django.utils import timezone
 
-from sync.inbound import lease, runner
+from sync.inbound import lease, runner, taking
 from sync.models.feed import FeedRun
+from sync.models.inbound import InboundMessage, InboundSource
 
 SECONDS = 40.0  # of work per task, so that other tasks get their turn; a large file takes many
 LIMIT = 900  # seconds, as the survey of a huge file comes on top; the sweep finds what a dead worker left
@@ -31,3 +32,27 @@ def sweep_feeds() -> None:
     )
     for run in idle.order_by("system_id", "domain", "pk").distinct("system_id", "domain"):
         import_feed.delay(run.pk)
+
+
+@shared_task(name="sync.take_messages", acks_late=False, soft_time_limit=LIMIT, time_limit=LIMIT + 60)
+def take_messages(source_id: int) -> None:
+    """Take what waits of one inbound source; what fails, the sweep tries again."""
+    source = InboundSource.objects.select_related("system").get(pk=source_id)
+    if taking.take(source, seconds=SECONDS):
+        take_messages.delay(source_id)
+
+
+@shared_task(name="sync.sweep_messages")
+def sweep_messages() -> None:
+    """Find messages whose wake-up was lost, or whose worker died."""
+    waiting = InboundMessage.objects.filter(state=InboundMessage.State.RECEIVED)
+    for source_id in waiting.order_by("source_id").values_list("source_id", flat=True).distinct():
+        take_messages.delay(source_id)
+
+
+@shared_task(name="sync.prune_messages")
+def prune_messages() -> None:
+    """Nightly: forget what has been kept long enough."""
+    from sync.inbound import messages  # wakes workers by this module
+
+    messages.prune()

@@ -3,6 +3,7 @@
 from sync.models.attempt import Attempt
 from sync.models.breaker import Breaker
 from sync.models.feed import Feed, FeedRun, QuarantinedRow
+from sync.models.inbound import InboundMessage, InboundRecord, InboundSource, PickedUp
 from sync.models.lane import Lane
 from sync.models.letter import Letter
 from sync.models.reconciliation import Drift, Reconciliation
@@ -15,8 +16,12 @@ __all__ = [
     "Drift",
     "Feed",
     "FeedRun",
+    "InboundMessage",
+    "InboundRecord",
+    "InboundSource",
     "Lane",
     "Letter",
+    "PickedUp",
     "QuarantinedRow",
     "Reconciliation",
     "Target",

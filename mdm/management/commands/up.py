@@ -40,6 +40,10 @@ def beat() -> Program:
     )
 
 
+def listener() -> Program:
+    return Program("listen", [*MANAGE, "listen"], _plain_http())
+
+
 def sandbox() -> Program:
     return Program("sandbox", [sys.executable, "-m", "sync.sandbox", "--dir", str(settings.VAR_DIR / "sandbox")])
 
@@ -49,7 +53,14 @@ def demo() -> Program:
 
 
 def programs(
-    *, host: str, port: int, web_processes: int, workers: int, with_sandbox: bool, with_demo: bool
+    *,
+    host: str,
+    port: int,
+    web_processes: int,
+    workers: int,
+    with_listener: bool,
+    with_sandbox: bool,
+    with_demo: bool,
 ) -> list[Program]:
     """What is to run, in the order in which it starts."""
     wanted = [
@@ -57,6 +68,7 @@ def programs(
         (web_processes, lambda: web(host, port, web_processes)),
         (workers, lambda: worker(workers)),
         (workers, beat),
+        (with_listener, listener),
         (with_demo, demo),
     ]
     return [make() for want, make in wanted if want]
@@ -68,13 +80,18 @@ def _plain_http() -> dict[str, str]:
 
 
 class Command(BaseCommand):
-    help = "Start web, worker, beat and, on request, the sandbox targets; restart what dies; stop all on Ctrl-C."
+    help = "Start web, worker, beat, the HL7 listener and sandbox targets; restart what dies; stop all on Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address the web server listens on (%(default)s)")
         parser.add_argument("--port", type=int, default=8000, help="port of the web server (%(default)s)")
         parser.add_argument("--web", type=int, default=2, help="web processes; 0 for none (%(default)s)")
         parser.add_argument("--workers", type=int, default=2, help="worker processes; 0 for none (%(default)s)")
+        parser.add_argument(
+            "--no-listen",
+            action="store_true",
+            help="without the HL7 listener (ports: those of inbound sources)",
+        )
         parser.add_argument("--sandbox", action="store_true", help="start the sandbox EHR, ERP and supply chain too")
         parser.add_argument("--demo", action="store_true", help="with the sandbox, and demo data where there is none")
 
@@ -89,11 +106,12 @@ class Command(BaseCommand):
             port=port,
             web_processes=options["web"],
             workers=options["workers"],
+            with_listener=not options["no_listen"],
             with_sandbox=options["sandbox"],
             with_demo=options["demo"],
         )
         if not chosen:
-            raise CommandError("Nothing to start: --web 0 and --workers 0.")
+            raise CommandError("Nothing to start: --web 0, --workers 0 and --no-listen.")
         Supervisor(
             chosen, on_ready=lambda: self.stdout.write(f"\nConcord: http://{host}:{port}/ (Ctrl-C stops it)\n\n")
         ).run()

@@ -13,6 +13,7 @@ from .config import Hl7Config
 
 START, END = b"\x0b", b"\x1c\x0d"
 CHUNK = 65_536
+HEAD = 4096  # bytes
 
 
 class Framer:
@@ -36,6 +37,12 @@ class Framer:
         if len(self._buffer) > self._limit:
             raise PeerError(f"The reply is larger than {self._limit} bytes.", ErrorClass.PROTOCOL, maybe_applied=True)
         return payloads
+
+    @property
+    def begun(self) -> bytes:
+        """The beginning of what is not complete yet; empty between frames."""
+        start = self._buffer.find(START)
+        return bytes(self._buffer[start + 1 : start + 1 + HEAD]) if start >= 0 else b""
 
 
 def frame(payload: bytes) -> bytes:

@@ -33,6 +33,14 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return calls
 
 
+@pytest.fixture(autouse=True)
+def told(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sources that workers were woken for."""
+    calls: list[int] = []
+    monkeypatch.setattr(tasks.take_messages, "delay", calls.append)
+    return calls
+
+
 @pytest.fixture
 def erp(db: None, woken: list[int]) -> Sender:
     """A system that sends cost centers."""

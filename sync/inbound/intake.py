@@ -1,0 +1,106 @@
+"""Receiving: a message is stored as it came, in a transaction of its own, before its sender hears anything.
+
+It is known by (source, message id, hash of the payload): sent again it is the same message and nothing happens. An id
+that was used for another payload is a conflict, and a person decides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import structlog
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from mdm import permissions
+from mdm.changes import Change
+from mdm.exceptions import Forbidden, NotFound
+from mdm.locks import lock_name
+from mdm.models import User
+from sync.inbound import tasks
+from sync.inbound.formats import Identity, UnreadableMessage, format_of
+from sync.inbound.questions import ask
+from sync.models.inbound import InboundMessage, InboundSource
+
+log = structlog.get_logger(__name__)
+
+MESSAGE_ID = 200  # characters
+State = InboundMessage.State
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The stored message, and whether it had come before."""
+
+    message: InboundMessage
+    repeated: bool
+
+
+class Conflict(UnreadableMessage):
+    """Another message of this source has the same id. It was put aside; a person decides which one is right."""
+
+    code = "message-id-reused"
+
+
+def source_of(code: str, *ways: str) -> InboundSource:
+    """The active source of this name, that messages come from in one of these ways. Raises ``NotFound``."""
+    found = InboundSource.objects.select_related("system").filter(code=code, active=True, way__in=ways).first()
+    if found is None:
+        raise NotFound(f"There is no inbound source {code[:40]!r} to send to. manage.py set_source makes one.")
+    return found
+
+
+@transaction.atomic
+def receive(*, source: InboundSource, body: bytes, actor: User, message_id: str = "") -> Received:
+    """Keep a message. Whatever is wrong with it, it is kept; look at its state. Workers are woken once it is committed.
+
+    ``message_id`` is the transport's, where it has one; else the message's own counts, or its hash.
+    """
+    if not any(actor.has_permission(name) for name in (permissions.IMPORT, permissions.SUBMIT)):
+        raise Forbidden(permissions.SUBMIT)
+    digest = hashlib.sha256(body).digest()
+    identity, reason = _identify(source, body)
+    name = (message_id or identity.id or digest.hex()[:32])[:MESSAGE_ID]
+    lock_name("feed", f"inbound:{source.pk}:{name}")  # two that come at once are told apart
+    alike = InboundMessage.objects.filter(source=source, message_id=name).order_by("pk")
+    if known := alike.filter(digest=digest).first():
+        return Received(known, repeated=True)
+    first = alike.first()
+    if first is not None:
+        reason = f"Message {first.pk} has the same id, but says something else. Process this one if it is right."
+    message = InboundMessage.objects.create(
+        source=source,
+        message_id=name,
+        digest=digest,
+        kind=identity.kind[:40],
+        payload=body,
+        size=len(body),
+        actor=actor,
+        state=State.QUARANTINED if reason else State.RECEIVED,
+        reason=reason,
+        conflicts_with=first,
+    )
+    after = {"source": source.code, "id": name, "sha256": digest.hex(), "state": message.state}
+    Change.begin(actor, "inbound.received", reason).audit(about=message, after=after)
+    if reason:
+        ask(source)
+    else:
+        transaction.on_commit(lambda: wake(source.pk))
+    return Received(message, repeated=False)
+
+
+def _identify(source: InboundSource, body: bytes) -> tuple[Identity, str]:
+    """What the message calls itself, or why that can't be told."""
+    try:
+        return format_of(source.format).identify(body, profile=source.profile), ""
+    except UnreadableMessage as error:
+        return Identity(), error.message
+
+
+def wake(source_id: int) -> None:
+    """Tell a worker. If the broker is away, the sweep finds what waits."""
+    try:
+        tasks.take_messages.delay(source_id)
+    except (OperationalError, ConnectionError):
+        log.warning("broker away, the sweep will take this source's messages", source=source_id)

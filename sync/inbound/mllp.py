@@ -1,0 +1,227 @@
+"""The HL7 listener: one port for each source of this way; a message is stored, then acknowledged.
+
+Messages on a connection are dealt with one after the other, as MLLP has it. Whoever sends too slowly, too much or
+something that is no frame loses the connection, and nothing else does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from ipaddress import ip_address, ip_network
+from typing import TypeVar
+
+import structlog
+from django.db import DatabaseError, InterfaceError, close_old_connections
+
+from mdm.models import User
+from sync.adapters.base import PeerError
+from sync.adapters.hl7v2_mllp.mllp import CHUNK, Framer, frame
+from sync.inbound import intake
+from sync.inbound.formats import UnreadableMessage
+from sync.inbound.hl7_answers import answer
+from sync.inbound.hl7_text import header
+from sync.inbound.ways import MllpConfig, config_of
+from sync.models.inbound import InboundMessage, InboundSource
+
+log = structlog.get_logger(__name__)
+
+THREADS = 4  # that store messages: each has a database connection
+GOODBYE = 5.0  # seconds for what is being stored when the listener stops
+T = TypeVar("T")
+Respond = Callable[[bytes], Awaitable[bytes]]
+
+
+def respond(source: InboundSource, config: MllpConfig, body: bytes) -> bytes:
+    """Store a message and say what to answer. Never raises for what a sender does or when the database is away."""
+    if why := _why_refused(config, body):
+        return answer(body, "refused", acks=config.acks, text=why)
+    try:
+        received = intake.receive(source=source, body=body, actor=User.objects.system())
+    except (DatabaseError, InterfaceError):
+        log.exception("a message could not be stored; its sender is asked to send it again", source=source.code)
+        return answer(body, "busy", acks=config.acks, text="It could not be stored just now. Send it again.")
+    message = received.message
+    outcome = "repeated" if received.repeated else "kept"
+    text = ""
+    if message.state == InboundMessage.State.QUARANTINED and not message.taken:
+        outcome, text = "conflict" if message.conflicts_with_id else "unreadable", message.reason
+    return answer(body, outcome, acks=config.acks, text=text)
+
+
+def _why_refused(config: MllpConfig, body: bytes) -> str:
+    """Why a message isn't even kept: it is of another kind, or of somebody else. Empty for all others."""
+    try:
+        msh = header(body)
+    except UnreadableMessage:
+        return ""
+    if msh.get(9) not in ("MFN", ""):
+        return f"Master files (MFN) are taken here, not {msh.get(9)[:10]}"
+    sender = f"{msh.get(3)}^{msh.get(4)}"
+    return "" if not config.senders or sender in config.senders else f"{sender[:60]} may not send here"
+
+
+class Port:
+    """Connections to one port. ``respond`` gets each message and gives the bytes to answer, none for no answer."""
+
+    def __init__(self, config: MllpConfig, respond: Respond) -> None:
+        self._config, self._respond = config, respond
+        self._networks = [ip_network(network) for network in config.networks]
+        self._server: asyncio.Server | None = None
+        self._lines: set[asyncio.Task[None]] = set()
+        self._storing: set[asyncio.Task[None]] = set()  # those of the lines whose message is being stored
+        self._closing = False
+
+    async def open(self) -> int:
+        """Listen; returns the port. Raises OSError (ssl.SSLError among them)."""
+        tls = _tls(self._config)
+        self._server = await asyncio.start_server(
+            self._connected, self._config.host, self._config.port, ssl=tls, ssl_handshake_timeout=10 if tls else None
+        )
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Accept nobody; messages that are being stored are still answered."""
+        if self._server:
+            self._server.close()
+        self._closing = True
+        for line in self._lines - self._storing:
+            line.cancel()
+        if self._lines:
+            await asyncio.wait(self._lines, timeout=GOODBYE)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None or not self._may_connect(writer) or len(self._lines) >= self._config.connections:
+            writer.transport.abort()
+            return
+        self._lines.add(task)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        try:
+            await self._serve(reader, writer, task)
+        except (OSError, TimeoutError, PeerError, asyncio.CancelledError):
+            pass
+        finally:
+            self._lines.discard(task)
+            self._storing.discard(task)
+            writer.close()
+            with suppress(OSError, TimeoutError, asyncio.CancelledError):
+                await asyncio.wait_for(writer.wait_closed(), 1)
+
+    def _may_connect(self, writer: asyncio.StreamWriter) -> bool:
+        peer = ip_address(writer.get_extra_info("peername")[0].partition("%")[0])
+        peer = getattr(peer, "ipv4_mapped", None) or peer
+        return not self._networks or any(peer in network for network in self._networks)
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, task: asyncio.Task[None]
+    ) -> None:
+        framer, clock = Framer(self._config.largest), asyncio.get_running_loop().time
+        until: float | None = None  # when the message that has begun must be complete
+        while not self._closing:
+            async with asyncio.timeout_at(until):
+                data = await reader.read(CHUNK)
+            if not data:
+                return
+            try:
+                bodies = framer.feed(data)
+            except PeerError:
+                text = f"It is larger than {self._config.largest} bytes. Send it in several messages."
+                await self._send(writer, answer(framer.begun, "refused", acks=self._config.acks, text=text))
+                return
+            self._storing.add(task)
+            for body in bodies:
+                await self._send(writer, await self._respond(body))
+            self._storing.discard(task)
+            if not framer.begun:
+                until = None
+            elif until is None or bodies:
+                until = clock() + self._config.timeout
+
+    async def _send(self, writer: asyncio.StreamWriter, reply: bytes) -> None:
+        if reply:
+            writer.write(frame(reply))
+            async with asyncio.timeout(self._config.timeout):
+                await writer.drain()
+
+
+def _tls(config: MllpConfig) -> ssl.SSLContext | None:
+    if not config.certificate:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=config.client_ca or None)
+    context.load_cert_chain(config.certificate)
+    if config.client_ca:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+class Listener:
+    """Every port that there is a source for; looks now and then whether that has changed."""
+
+    def __init__(self, every: float = 5.0) -> None:
+        self._every = every
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="inbound")
+        self._open: dict[int, tuple[str, Port]] = {}
+        self.ports: dict[str, int] = {}  # by code of the source
+        self.stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until ``stopping`` is set."""
+        try:
+            while not self.stopping.is_set():
+                await self._follow()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.stopping.wait(), self._every)
+        finally:
+            for _, port in self._open.values():
+                await port.close()
+            self._threads.shutdown()
+
+    async def _follow(self) -> None:
+        """Open and close ports, so that they are those of the active sources."""
+        try:
+            sources = await asyncio.get_running_loop().run_in_executor(self._threads, _fresh, _sources)
+        except (DatabaseError, InterfaceError):
+            log.warning("the database is away; ports stay as they are")
+            return
+        wanted = {source.pk: (repr((source.config, source.profile, source.format)), source) for source in sources}
+        for pk, (stated, port) in list(self._open.items()):
+            if pk not in wanted or wanted[pk][0] != stated:
+                await port.close()
+                del self._open[pk]
+        for pk, (stated, source) in wanted.items():
+            if pk not in self._open:
+                await self._start(pk, stated, source)
+
+    async def _start(self, pk: int, stated: str, source: InboundSource) -> None:
+        config = config_of(source, MllpConfig)
+        loop = asyncio.get_running_loop()
+
+        async def store(body: bytes) -> bytes:
+            return await loop.run_in_executor(self._threads, _fresh, respond, source, config, body)
+
+        port = Port(config, store)
+        try:
+            self.ports[source.code] = await port.open()
+        except (OSError, ValueError) as error:
+            log.error("can't listen", source=source.code, host=config.host, port=config.port, error=str(error))
+            return
+        self._open[pk] = (stated, port)
+        log.info("listening", source=source.code, host=config.host, port=self.ports[source.code])
+
+
+def _sources() -> list[InboundSource]:
+    return list(InboundSource.objects.select_related("system").filter(way="mllp", active=True))
+
+
+def _fresh(work: Callable[..., T], *args: object) -> T:
+    """Do it on a connection that is still of use: nobody else looks after those of these threads."""
+    close_old_connections()
+    try:
+        return work(*args)
+    finally:
+        close_old_connections()

@@ -1,0 +1,71 @@
+"""What is received is kept, once, whatever is wrong with it."""
+
+from __future__ import annotations
+
+import pytest
+
+from mdm.exceptions import Forbidden, NotFound
+from mdm.models import AuditEntry, WorkItem
+from sync.inbound import intake, messages, taking
+from sync.models import InboundMessage
+from tests.mdm import kit
+from tests.sync.inbound.messages import M16, hl7, item, send, source
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_message_is_kept_as_it_came_and_a_worker_is_told(told, django_capture_on_commit_callbacks):
+    ehr = source()
+    with django_capture_on_commit_callbacks(execute=True):
+        message = send(ehr, hl7(M16))
+    assert (message.state, message.message_id, message.kind) == ("received", "01J0X1", "MFN^M16")
+    assert bytes(message.payload) == hl7(M16)
+    assert told == [ehr.pk]
+    assert AuditEntry.objects.get(action="inbound.received").after["id"] == "01J0X1"
+
+
+def test_the_same_message_sent_again_is_the_same_message():
+    ehr = source()
+    first = send(ehr, hl7(M16))
+    again = intake.receive(source=ehr, body=hl7(M16), actor=kit.person("if", "integration"))
+    assert (again.message, again.repeated) == (first, True)
+    assert InboundMessage.objects.count() == 1
+
+
+def test_an_id_used_for_something_else_is_a_conflict_that_a_person_decides():
+    ehr = source()
+    first = send(ehr, item("7", description="NEEDLE SPINAL 22GA"))
+    other = send(ehr, item("7", description="NEEDLE SPINAL 25GA"))
+    assert (other.state, other.conflicts_with) == ("quarantined", first)
+    assert f"Message {first.pk} has the same id" in other.reason
+    assert WorkItem.objects.get(kind="feed_problem").subject == "inbound:ehr"
+    assert send(ehr, item("7", description="NEEDLE SPINAL 25GA")) == other
+    messages.process_again(messages=[other], actor=kit.steward())
+    taking.take(ehr)
+    assert kit.source("ehr", "IT-9").values["description"] == "NEEDLE SPINAL 25GA"
+    assert WorkItem.objects.get(kind="feed_problem").state == "cancelled"
+
+
+def test_the_same_id_of_two_sources_is_two_messages():
+    assert send(source("ehr"), hl7(M16)) != send(source("lab"), hl7(M16))
+
+
+@pytest.mark.parametrize("body", [b"", b"\x00\xff\xfe", b"<html>", b"MSH", b"MSH|||||", b"MSHAAAAAAA", b"PID|1"])
+def test_what_is_no_message_is_kept_and_put_aside(body):
+    message = send(source(), body)
+    assert message.state == "quarantined"
+    assert message.reason
+    assert bytes(message.payload) == body
+
+
+def test_who_may_neither_submit_nor_import_is_refused():
+    with pytest.raises(Forbidden):
+        intake.receive(source=source(), body=hl7(M16), actor=kit.person("v", "viewer"))
+
+
+def test_a_source_that_is_off_or_of_another_way_takes_nothing():
+    source("ehr", active=False)
+    source("lab", way="mllp")
+    for code in ("ehr", "lab", "none"):
+        with pytest.raises(NotFound, match="no inbound source"):
+            intake.source_of(code, "api")
