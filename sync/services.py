@@ -19,7 +19,7 @@ from mdm.services import change as golden_values
 from mdm.services import work
 from sync import receivers
 from sync.locking import with_lanes
-from sync.models import Attempt, Breaker, Drift, Lane, Reconciliation, Target
+from sync.models import Attempt, Breaker, Lane, Target
 from sync.settle import subject
 
 CHUNK = 500
@@ -98,17 +98,6 @@ def full_sync(*, target: Target, actor: User, reason: str = "", domains: Iterabl
     receivers.backfill(target)
     lanes = _in_domains(Lane.objects.filter(target=target, active=True), domains)
     return _again(target, lanes, actor, "delivery.full_sync", reason)
-
-
-def push(*, run: Reconciliation, actor: User, reason: str, drifts: Collection[Drift] | None = None) -> int:
-    """Settle drift in Concord's favour: send our version of the drifted records again; returns how many."""
-    chosen = run.drifts.filter(record__isnull=False)
-    if drifts is not None:
-        chosen = chosen.filter(pk__in=[drift.pk for drift in drifts])
-    records = GoldenRecord.objects.filter(pk__in=chosen.values("record"))
-    pushed = replay(target=run.target, records=records, actor=actor, reason=reason)
-    chosen.update(resolution="pushed")
-    return pushed
 
 
 @transaction.atomic

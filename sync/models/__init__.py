@@ -5,6 +5,7 @@ from sync.models.breaker import Breaker
 from sync.models.feed import Feed, FeedRun, QuarantinedRow
 from sync.models.lane import Lane
 from sync.models.letter import Letter
+from sync.models.local_exception import LocalException
 from sync.models.reconciliation import Drift, Reconciliation
 from sync.models.target import Target
 from sync.models.webhook import Webhook
@@ -17,6 +18,7 @@ __all__ = [
     "FeedRun",
     "Lane",
     "Letter",
+    "LocalException",
     "QuarantinedRow",
     "Reconciliation",
     "Target",
