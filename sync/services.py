@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from mdm.changes import Change, audit_all
 from mdm.exceptions import NeedsReason, Refused
-from mdm.models import AuditEntry, DomainName, GoldenRecord, User, WorkItem
-from mdm.permissions import ADMINISTER, MANAGE_SYNC, require
+from mdm.models import AuditEntry, GoldenRecord, User, WorkItem
+from mdm.permissions import MANAGE_SYNC, require
 from mdm.services import change as golden_values
 from mdm.services import work
 from sync import receivers
@@ -136,23 +136,6 @@ def ask_to_compare(*, target: Target, actor: User) -> None:
         raise Refused(f"{target.name} is paused or off. Let it go on first.")
     Change.begin(actor, "target.compare").audit(about=target)
     transaction.on_commit(lambda: tasks.compare.delay(target.pk, actor.pk), robust=True)
-
-
-@transaction.atomic
-def subscribe(*, target: Target, subscriptions: dict[str, dict[str, list[Any]]], actor: User, reason: str) -> Target:
-    """Change what a target gets: new records are sent, those that no longer belong to it are deactivated there."""
-    require(actor, ADMINISTER)
-    row = Target.objects.select_for_update().get(pk=target.pk)
-    before, row.subscriptions = row.subscriptions, subscriptions
-    row.full_clean(exclude=["system"])
-    row.save(update_fields=["subscriptions"])
-    changed = [d for d in DomainName.values if before.get(d) != subscriptions.get(d)]
-    receivers.readdress(row, [d for d in changed if d in before])
-    receivers.wake_after_commit([row.pk])
-    Change.begin(actor, "target.subscribe", reason).audit(
-        about=row, before={"subscriptions": before}, after={"subscriptions": subscriptions}
-    )
-    return row
 
 
 def _switch(target: Target, actor: User, action: str, reason: str = "", **values: Any) -> Target:

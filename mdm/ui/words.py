@@ -177,6 +177,8 @@ ACTIONS = {
     "drift.take": "asked to take over a target's value of",
     "drift.pin": "let a target keep its own value of",
     "exception.ended": "ended a local exception of",
+    "target.set": "set up a target",
+    "target.changed": "changed a target",
     "target.pause": "paused a target",
     "target.resume": "resumed a target",
     "user.create": "created a user",

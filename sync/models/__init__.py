@@ -8,6 +8,7 @@ from sync.models.letter import Letter
 from sync.models.local_exception import LocalException
 from sync.models.reconciliation import Drift, Reconciliation
 from sync.models.target import Target
+from sync.models.target_version import TargetVersion
 from sync.models.webhook import Webhook
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "QuarantinedRow",
     "Reconciliation",
     "Target",
+    "TargetVersion",
     "Webhook",
 ]
