@@ -272,6 +272,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "resolve what is pending": _every("sync.resolve_pending", 60.0),
     "wake, expire and follow": _every("mdm.upkeep", 60.0),
     "read new words": _every("mdm.restandardise", 60.0),
+    "watch targets": _every("sync.watch", 60.0),
     "check lanes": _every("sync.check_lanes", 300.0),
     "full sync": {"task": "sync.full_sync", "schedule": crontab(hour="1", minute="30")},
     "measure quality": {"task": "mdm.measure_quality", "schedule": crontab(hour="4", minute="30")},

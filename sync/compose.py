@@ -16,7 +16,7 @@ from django.utils import timezone
 from mdm.canonical import DOMAINS
 from mdm.models import ChangeEvent, GoldenRecord
 from mdm.services import publish
-from sync import gates, verdicts
+from sync import gates, pins, verdicts
 from sync.adapters.base import Adapter, InvalidForTarget, Message
 from sync.models import Letter, Target
 from sync.steps import TRANSITIONS, Claim, Event, Payload, Shipment, Step, addressed, next_step
@@ -95,11 +95,12 @@ def _render(
     out: Composed,
 ) -> None:
     ready: list[Shipment] = []
+    kept = pins.of(target, [claim.record for claim, _, _ in steps])
     for claim, step, payload in steps:
         letter = letters.get(claim.lane)
         wanted = (step.version, claim.generation, step.kind)
         if letter is None or (letter.version, letter.generation, letter.kind) != wanted:
-            written = _write(target, adapter, claim, step, payload)
+            written = _write(target, adapter, claim, step, payload, kept.get(claim.record, {}))
             if isinstance(written, Verdict):
                 out.verdicts.append(written)
                 continue
@@ -113,9 +114,11 @@ def _render(
     )
 
 
-def _write(target: Target, adapter: Adapter, claim: Claim, step: Step, payload: Payload) -> Letter | Verdict:
+def _write(
+    target: Target, adapter: Adapter, claim: Claim, step: Step, payload: Payload, kept: pins.Kept
+) -> Letter | Verdict:
     """The letter, not yet stored; or the verdict on a record that this target can't hold."""
-    told = addressed(payload, step, target.system.code)
+    told = pins.keep(addressed(payload, step, target.system.code), kept)
     key = idempotency_key(target, told["id"], step.version, claim.generation)
     message = Message(str(key), told["id"], told["domain"], step.version, claim.generation, str(step.kind), told)
     try:

@@ -19,7 +19,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from sync import breaker, gates
+from sync import breaker, gates, schedule
 from sync.adapters.base import Adapter, Kind, Outcome, PeerError, Receipt, State
 from sync.breaker import Admission
 from sync.compose import compose
@@ -37,10 +37,10 @@ ANSWERING = (
 )
 DELIVERY_LOCKS = 7_211_002  # the space of advisory locks, one per target
 
-CLAIM_SQL = """
+_CLAIM = """
 WITH c AS (
     SELECT l.id FROM sync_lane l JOIN sync_target t ON t.id = l.target_id AND t.active AND NOT t.paused
-    WHERE l.target_id = %s AND l.due_at <= clock_timestamp()
+    WHERE l.target_id = %s AND l.due_at <= least(clock_timestamp(), %s){urgent}
     ORDER BY l.due_at LIMIT %s FOR UPDATE OF l SKIP LOCKED
 )
 UPDATE sync_lane l SET due_at = clock_timestamp() + %s * interval '1 second', fence = l.fence + 1,
@@ -48,6 +48,7 @@ UPDATE sync_lane l SET due_at = clock_timestamp() + %s * interval '1 second', fe
 FROM c WHERE l.id = c.id
 RETURNING l.id, l.record_id, l.head, l.acked, l.generation, l.acked_generation, l.active, l.attempts, l.fence
 """
+CLAIM_SQL, CLAIM_URGENT_SQL = _CLAIM.format(urgent=""), _CLAIM.format(urgent=" AND l.urgent")
 
 
 @dataclass(slots=True)
@@ -99,14 +100,21 @@ def deliver_batch(target: Target, adapter: Adapter) -> Tally:
 
 @transaction.atomic
 def claim(target: Target) -> list[Claim]:
-    """Take a lease on due lanes, oldest first: a batch, one lane while the breaker is open, or none."""
-    admitted = breaker.admission(target)
+    """Take a lease on due lanes, critical ones first, then oldest: a batch, one lane while the breaker is open, none.
+
+    What the target's schedule and throttle don't allow now stays due.
+    """
+    allowed = schedule.allowance(target)
+    admitted = breaker.admission(target) if allowed.most else Admission.NONE
     if admitted is Admission.NONE:
         return []
     probe = admitted is Admission.PROBE
+    most, claims = 1 if probe else allowed.most, list[Claim]()
     with connection.cursor() as cursor:
-        cursor.execute(CLAIM_SQL, [target.pk, 1 if probe else target.batch_size, target.lease_seconds])
-        claims = [replace(Claim(*row), probe=probe) for row in cursor.fetchall()]
+        for statement in (CLAIM_URGENT_SQL, CLAIM_SQL) if target.critical_first else (CLAIM_SQL,):
+            if most > len(claims):
+                cursor.execute(statement, [target.pk, allowed.cutoff, most - len(claims), target.lease_seconds])
+                claims += [replace(Claim(*row), probe=probe) for row in cursor.fetchall()]
     if probe and not claims:
         transaction.set_rollback(True)  # nothing to try with: leave the breaker as it was
     return claims
@@ -205,9 +213,11 @@ def due_targets() -> list[int]:
 
 def claimable(target: Target) -> bool:
     """A lane could be claimed now."""
-    return Lane.objects.filter(
-        ANSWERING, target=target, due_at__lte=Now(), target__active=True, target__paused=False
-    ).exists()
+    allowed = schedule.allowance(target)
+    due = Lane.objects.filter(ANSWERING, target=target, due_at__lte=Now(), target__active=True, target__paused=False)
+    if allowed.cutoff:
+        due = due.filter(due_at__lte=allowed.cutoff)
+    return allowed.most > 0 and due.exists()
 
 
 def next_due(target: Target) -> dt.datetime | None:

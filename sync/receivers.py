@@ -10,20 +10,24 @@ from django.db import connection, transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
+from mdm.models import GoldenRecord
 from mdm.signals import GoldenChange, golden_changed
 from sync import wakeups
 from sync.models import Target
 
+HIGH = GoldenRecord.Criticality.HIGH
+
 # In target order, then record order: writers who meet on the same lanes take them in the same order. A write never
 # shortens a lease or a backoff; it opens what was held or failed, because a new version may not have that problem.
 BUMP_SQL = """
-INSERT INTO sync_lane (target_id, record_id, head, due_at)
-SELECT t.id, c.record, max(c.version), clock_timestamp()
-FROM unnest(%s::bigint[], %s::int[], %s::text[]) AS c(record, version, domain)
+INSERT INTO sync_lane (target_id, record_id, head, urgent, due_at)
+SELECT t.id, c.record, max(c.version), bool_or(c.urgent), clock_timestamp()
+FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::bool[]) AS c(record, version, domain, urgent)
 JOIN sync_target t ON t.active AND jsonb_exists(t.subscriptions, c.domain)
 GROUP BY t.id, c.record ORDER BY t.id, c.record
 ON CONFLICT (target_id, record_id) DO UPDATE SET
     head = greatest(sync_lane.head, excluded.head),
+    urgent = excluded.urgent,
     due_at = coalesce(sync_lane.due_at, excluded.due_at),
     attempts = CASE WHEN sync_lane.state = 'dead' THEN 0 ELSE sync_lane.attempts END,
     state = CASE WHEN sync_lane.state IN ('held', 'dead') THEN 'open' ELSE sync_lane.state END,
@@ -33,8 +37,8 @@ RETURNING target_id
 
 # Records that were published before the target subscribed. Lanes that exist are left as they are.
 BACKFILL_SQL = """
-INSERT INTO sync_lane (target_id, record_id, head, due_at)
-SELECT %s, g.id, g.version, clock_timestamp() FROM mdm_goldenrecord g
+INSERT INTO sync_lane (target_id, record_id, head, urgent, due_at)
+SELECT %s, g.id, g.version, g.criticality = 'high', clock_timestamp() FROM mdm_goldenrecord g
 WHERE g.domain = ANY(%s) AND g.status = 'live' AND g.approved_version > 0 ORDER BY g.id
 ON CONFLICT (target_id, record_id) DO NOTHING
 """
@@ -60,6 +64,7 @@ def bump_lanes(sender: Any, changes: Sequence[GoldenChange], **kwargs: Any) -> N
                 [change.golden.pk for change in published],
                 [change.version for change in published],
                 [change.golden.domain for change in published],
+                [change.golden.criticality == HIGH for change in published],
             ],
         )
         targets = {row[0] for row in cursor.fetchall()}

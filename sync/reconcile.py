@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from django.db import connection
 from django.utils import timezone
 
 from mdm.models import User
-from sync import receivers, targets
+from sync import pins, receivers, targets
 from sync.adapters.base import Adapter, AdapterError, TargetRecord
 from sync.models import Drift, Lane, Letter, Reconciliation, Target
 from sync.sealed import SealBroken
@@ -81,7 +82,8 @@ def _compare_domain(run: Reconciliation, target: Target, adapter: Adapter, domai
     for theirs in _chunks(adapter.read(domain)):
         seen |= {record.id for record in theirs}
         lanes = _lanes(target, [record.id for record in theirs])
-        _store(run, domain, [difference(adapter, record, lanes.get(record.id)) for record in theirs])
+        kept = pins.of(target, [lane.record_id for lane in lanes.values()])
+        _store(run, domain, [difference(adapter, record, lanes.get(record.id), kept) for record in theirs])
     ours = Lane.objects.filter(target=target, record__domain=domain, active=True, due_at__isnull=True)
     missing = [
         Difference(public_id, Drift.Kind.MISSING, record)
@@ -94,14 +96,17 @@ def _compare_domain(run: Reconciliation, target: Target, adapter: Adapter, domai
 IN_FLIGHT = Difference("", "")
 
 
-def difference(adapter: Adapter, theirs: TargetRecord, lane: Lane | None) -> Difference | None:
-    """None when the target holds what it acknowledged; IN_FLIGHT when that can't be said now."""
+def difference(
+    adapter: Adapter, theirs: TargetRecord, lane: Lane | None, kept: Mapping[int, pins.Kept] = MappingProxyType({})
+) -> Difference | None:
+    """None when the target holds what it acknowledged, or may keep; IN_FLIGHT when that can't be said now."""
     if lane is None:
         return Difference(theirs.id, Drift.Kind.UNEXPECTED)
     letter: Letter | None = getattr(lane, "letter", None)
     if letter is None or lane.due_at or (letter.version, letter.generation) != (lane.acked, lane.acked_generation):
         return IN_FLIGHT
-    fields = _fields(adapter.expected(letter.message), theirs.values) if lane.active else {}
+    message = pins.should_hold(letter, kept.get(lane.record_id, {}))
+    fields = _fields(adapter.expected(message), theirs.values) if lane.active else {}
     if theirs.active != lane.active:
         return Difference(theirs.id, Drift.Kind.STATUS, lane.record_id, fields)
     if (theirs.version, theirs.generation) != (letter.version, letter.generation):

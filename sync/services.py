@@ -13,13 +13,13 @@ from django.utils import timezone
 
 from mdm.changes import Change, audit_all
 from mdm.exceptions import NeedsReason, Refused
-from mdm.models import AuditEntry, DomainName, GoldenRecord, User, WorkItem
-from mdm.permissions import ADMINISTER, MANAGE_SYNC, require
+from mdm.models import AuditEntry, GoldenRecord, User, WorkItem
+from mdm.permissions import MANAGE_SYNC, require
 from mdm.services import change as golden_values
 from mdm.services import work
 from sync import receivers
 from sync.locking import with_lanes
-from sync.models import Attempt, Breaker, Drift, Lane, Reconciliation, Target
+from sync.models import Attempt, Breaker, Lane, Target
 from sync.settle import subject
 
 CHUNK = 500
@@ -100,17 +100,6 @@ def full_sync(*, target: Target, actor: User, reason: str = "", domains: Iterabl
     return _again(target, lanes, actor, "delivery.full_sync", reason)
 
 
-def push(*, run: Reconciliation, actor: User, reason: str, drifts: Collection[Drift] | None = None) -> int:
-    """Settle drift in Concord's favour: send our version of the drifted records again; returns how many."""
-    chosen = run.drifts.filter(record__isnull=False)
-    if drifts is not None:
-        chosen = chosen.filter(pk__in=[drift.pk for drift in drifts])
-    records = GoldenRecord.objects.filter(pk__in=chosen.values("record"))
-    pushed = replay(target=run.target, records=records, actor=actor, reason=reason)
-    chosen.update(resolution="pushed")
-    return pushed
-
-
 @transaction.atomic
 def pause(*, target: Target, actor: User, reason: str) -> Target:
     """Stop sending to a target; its lanes fill up meanwhile."""
@@ -147,23 +136,6 @@ def ask_to_compare(*, target: Target, actor: User) -> None:
         raise Refused(f"{target.name} is paused or off. Let it go on first.")
     Change.begin(actor, "target.compare").audit(about=target)
     transaction.on_commit(lambda: tasks.compare.delay(target.pk, actor.pk), robust=True)
-
-
-@transaction.atomic
-def subscribe(*, target: Target, subscriptions: dict[str, dict[str, list[Any]]], actor: User, reason: str) -> Target:
-    """Change what a target gets: new records are sent, those that no longer belong to it are deactivated there."""
-    require(actor, ADMINISTER)
-    row = Target.objects.select_for_update().get(pk=target.pk)
-    before, row.subscriptions = row.subscriptions, subscriptions
-    row.full_clean(exclude=["system"])
-    row.save(update_fields=["subscriptions"])
-    changed = [d for d in DomainName.values if before.get(d) != subscriptions.get(d)]
-    receivers.readdress(row, [d for d in changed if d in before])
-    receivers.wake_after_commit([row.pk])
-    Change.begin(actor, "target.subscribe", reason).audit(
-        about=row, before={"subscriptions": before}, after={"subscriptions": subscriptions}
-    )
-    return row
 
 
 def _switch(target: Target, actor: User, action: str, reason: str = "", **values: Any) -> Target:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import structlog
 from celery import shared_task
+from django.utils import timezone
 
 from mdm.models import DomainName, User
 from mdm.services import events, resolve
-from sync import outbox, reconcile, services, targets, wakeups, webhooks
+from sync import outbox, pins, reconcile, services, targets, wakeups, webhooks
 from sync.adapters.base import AdapterError
 from sync.models import Target
 from sync.sealed import SealBroken
@@ -44,6 +45,12 @@ def tick() -> None:
     """The beat: whatever wake-up was lost, its target is found here."""
     for target_id in outbox.due_targets():
         wakeups.wake(target_id)
+
+
+@shared_task(name="sync.watch")
+def watch() -> None:
+    """What falls due at targets by itself: local exceptions that end."""
+    pins.expire(now=timezone.now())
 
 
 @shared_task(name="sync.sequence")

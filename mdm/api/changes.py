@@ -24,7 +24,7 @@ class RequestQuery(paging.PageQuery):
 
 class ChangeRequestShape(serializers.Serializer[Any]):
     id = serializers.IntegerField()
-    kind = serializers.CharField(help_text="merge, retire, guarded_value, policy or substitute.")
+    kind = serializers.CharField(help_text="merge, retire, guarded_value, policy, substitute or target_value.")
     state = serializers.CharField()
     subject = serializers.CharField(allow_null=True, help_text="The golden record it is about.")
     other = serializers.CharField(allow_null=True)

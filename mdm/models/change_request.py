@@ -20,6 +20,7 @@ class ChangeRequest(models.Model):
         GUARDED_VALUE = "guarded_value", "Change a guarded value"
         POLICY = "policy", "Change a policy"
         SUBSTITUTE = "substitute", "Allow a substitute"
+        TARGET_VALUE = "target_value", "Take over a target's value"
 
     class State(models.TextChoices):
         OPEN = "open", "Waiting for approval"

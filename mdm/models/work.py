@@ -21,6 +21,7 @@ class WorkItem(models.Model):
         FEED_PROBLEM = "feed_problem", "Feed problem"
         CHANGE_REQUEST = "change_request", "Change to approve"
         FAILED_DELIVERY = "failed_delivery", "Failed delivery"
+        LOCAL_EXCEPTION = "local_exception", "Local exception ended"
 
     class State(models.TextChoices):
         OPEN = "open", "Open"

@@ -152,8 +152,8 @@ def _decidable(request: ChangeRequest, actor: User) -> ChangeRequest:
 
 
 def _check_versions(request: ChangeRequest) -> None:
-    if request.kind == ChangeRequest.Kind.GUARDED_VALUE:
-        return  # the held value can't have changed: that is what the hold is for
+    if request.kind in (ChangeRequest.Kind.GUARDED_VALUE, ChangeRequest.Kind.TARGET_VALUE):
+        return  # a held value can't have changed, that is what the hold is for; `adopt` compares a target's itself
     for golden, expected in (
         (request.subject, request.expected_version),
         (request.other, request.expected_other_version),
@@ -174,8 +174,8 @@ def _decide(change: Change, request: ChangeRequest, state: str, reason: str) -> 
 
 
 def _carry_out(change: Change, request: ChangeRequest) -> None:
+    from mdm.services import adopt, merge, substitution
     from mdm.services import change as values
-    from mdm.services import merge, substitution
 
     if request.kind == ChangeRequest.Kind.POLICY:
         rules.activate(change, request)
@@ -192,3 +192,5 @@ def _carry_out(change: Change, request: ChangeRequest) -> None:
         values.apply_retirement(change, request.subject)
     elif request.kind == ChangeRequest.Kind.GUARDED_VALUE:
         values.release_hold(change, request)
+    elif request.kind == ChangeRequest.Kind.TARGET_VALUE:
+        adopt.apply(change, request)

@@ -15,7 +15,7 @@ from mdm.exceptions import NeedsReason, Refused, Stale
 from mdm.models import DomainOwnership, User, WorkItem
 
 DEFAULT_HOURS = 24
-PROBLEMS = (WorkItem.Kind.INVALID_DATA, WorkItem.Kind.FEED_PROBLEM)
+PROBLEMS = (WorkItem.Kind.INVALID_DATA, WorkItem.Kind.FEED_PROBLEM, WorkItem.Kind.LOCAL_EXCEPTION)
 
 
 def due(domain: str, start: dt.datetime) -> dt.datetime:

@@ -102,6 +102,7 @@ KINDS = {
     "workitem": "work item",
     "changerequest": "change request",
     "feedrun": "import",
+    "localexception": "local exception",
 }
 
 RULES = {
@@ -177,6 +178,12 @@ ACTIONS = {
     "target.probe": "tried a target at once",
     "target.compare": "had a target compared",
     "relation.ended": "ended a relation of",
+    "drift.push": "sent ours again to a target of",
+    "drift.take": "asked to take over a target's value of",
+    "drift.pin": "let a target keep its own value of",
+    "exception.ended": "ended a local exception of",
+    "target.set": "set up a target",
+    "target.changed": "changed a target",
     "target.pause": "paused a target",
     "target.resume": "resumed a target",
     "user.create": "created a user",

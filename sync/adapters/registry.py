@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from importlib import import_module
 from typing import Any
 
@@ -19,6 +20,17 @@ ADAPTERS = {
 def choices() -> list[tuple[str, str]]:
     """(name, label) of every adapter, for a form."""
     return [(name, label) for name, (label, _) in ADAPTERS.items()]
+
+
+def config_class(name: str) -> type[Any] | None:
+    """The dataclass that an adapter's settings are read into: the one in the ``config`` module of its folder."""
+    package = ADAPTERS[name][1].partition(":")[0].rpartition(".")[0] if name in ADAPTERS else ""
+    try:
+        module = import_module(f"{package}.config") if package else None
+    except ModuleNotFoundError:
+        return None
+    found = [one for one in vars(module).values() if is_dataclass(one) and one.__module__ == f"{package}.config"]
+    return next((one for one in found if isinstance(one, type) and one.__name__.endswith("Config")), None)
 
 
 def build(name: str, config: Mapping[str, Any], secrets: Mapping[str, str] | None = None) -> Adapter:

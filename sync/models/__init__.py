@@ -6,8 +6,10 @@ from sync.models.feed import Feed, FeedRun, QuarantinedRow
 from sync.models.inbound import InboundMessage, InboundRecord, InboundSource, PickedUp
 from sync.models.lane import Lane
 from sync.models.letter import Letter
+from sync.models.local_exception import LocalException
 from sync.models.reconciliation import Drift, Reconciliation
 from sync.models.target import Target
+from sync.models.target_version import TargetVersion
 from sync.models.webhook import Webhook
 
 __all__ = [
@@ -21,9 +23,11 @@ __all__ = [
     "InboundSource",
     "Lane",
     "Letter",
+    "LocalException",
     "PickedUp",
     "QuarantinedRow",
     "Reconciliation",
     "Target",
+    "TargetVersion",
     "Webhook",
 ]

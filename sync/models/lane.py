@@ -37,6 +37,7 @@ class Lane(models.Model):
     )
     generation = models.PositiveIntegerField(db_default=1)
     acked_generation = models.PositiveIntegerField(db_default=0)
+    urgent = models.BooleanField(db_default=False, help_text="Its record is of high criticality.")
     active = models.BooleanField(db_default=False, help_text="The target may hold the record as a live one.")
     due_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(db_default=0, help_text="Since the last success.")
@@ -79,6 +80,9 @@ class Lane(models.Model):
         ]
         indexes = [
             models.Index(fields=["target", "due_at"], name="lane_due", condition=Q(due_at__isnull=False)),
+            models.Index(
+                fields=["target", "due_at"], name="lane_urgent", condition=Q(due_at__isnull=False, urgent=True)
+            ),
             models.Index(fields=["target", "waits_for"], name="lane_held", condition=Q(state="held")),
             models.Index(fields=["target"], name="lane_sent", condition=Q(state="sent")),
             models.Index(fields=["target", "error_class"], name="lane_dead", condition=Q(state="dead")),

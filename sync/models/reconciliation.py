@@ -43,7 +43,8 @@ class Drift(models.Model):
     domain = models.CharField(max_length=12)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     fields = models.JSONField(default=dict, help_text="{field: [ours, theirs]}")
-    resolution = models.CharField(max_length=20, blank=True, help_text="pushed, once ours has been sent again.")
+    answers = models.JSONField(default=dict, blank=True, help_text="{field: pushed, proposed or pinned}")
+    resolution = models.CharField(max_length=20, blank=True, help_text="Once nothing of it is open: the last answer.")
 
     class Meta:
         ordering = ["id"]
@@ -53,3 +54,8 @@ class Drift(models.Model):
 
     def __str__(self) -> str:
         return f"drift {self.pk}"
+
+    @property
+    def open_fields(self) -> tuple[str, ...]:
+        """Those that nobody has answered yet."""
+        return () if self.resolution else tuple(name for name in self.fields if name not in self.answers)

@@ -10,9 +10,11 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
-from mdm.canonical import DOMAINS
+from mdm.canonical import DOMAINS, Kind
 from mdm.models import SourceSystem
 from sync import sealed
+
+MANY = (Kind.LIST, Kind.CHILDREN)
 
 
 def check_subscriptions(value: Any) -> None:
@@ -26,6 +28,8 @@ def check_subscriptions(value: Any) -> None:
             raise ValidationError(f"The filter of {domain} names a list of values for each attribute.")
         if unknown := sorted(set(wanted) - set(DOMAINS[domain].by_name)):
             raise ValidationError(f"{domain} has no attribute {', '.join(unknown)}.")
+        if parts := sorted(n for n in wanted if DOMAINS[domain].by_name[n].kind in (Kind.REFERENCE, *MANY)):
+            raise ValidationError(f"A filter asks for plain values; {', '.join(parts)} of {domain} has none.")
 
 
 class Target(models.Model):
@@ -57,15 +61,22 @@ class Target(models.Model):
     )
     ack_seconds = models.PositiveIntegerField(default=4 * 3600, help_text="How long a late acknowledgement may take.")
     pace = models.FloatField(default=1.0, help_text="Factor on every wait between attempts; tests and demos hurry.")
+    schedule = models.JSONField(default=dict, blank=True, help_text="See sync.schedule; empty: at once, at any time.")
+    per_minute = models.PositiveIntegerField(null=True, blank=True, help_text="Messages at most; empty: no limit.")
+    critical_first = models.BooleanField(
+        default=True, help_text="Records of high criticality overtake the others that wait."
+    )
     full_sync = models.BooleanField(default=True, help_text="Every live record is sent again each night.")
     collect_at = models.DateTimeField(
         null=True, blank=True, help_text="When late acknowledgements may next be collected."
     )
+    version = models.PositiveIntegerField(default=0, help_text="Of its settings: the number of the newest one kept.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["code"]
         constraints = [
+            models.CheckConstraint(condition=Q(per_minute__gte=1), name="target_throttle_lets_something_through"),
             models.CheckConstraint(condition=Q(pace__gt=0), name="target_pace_is_positive"),
             models.CheckConstraint(condition=Q(batch_size__gte=1), name="target_batch_has_records"),
             models.CheckConstraint(condition=Q(lease_seconds__gte=1), name="target_lease_lasts"),

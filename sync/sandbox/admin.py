@@ -37,6 +37,7 @@ class Admin:
             web.get("/health", self._health),
             web.get("/state/{target}", self._counts),
             web.get("/state/{target}/{domain}", self._state),
+            web.patch("/state/{target}/{domain}/{id}", self._edit),
             web.get("/aliases/{target}/{domain}", self._aliases),
             web.get("/effects/{target}", self._effects),
             web.get("/log/{target}", self._log),
@@ -76,6 +77,13 @@ class Admin:
             return web.json_response({"records": store.named(domain, ids)})
         limit = min(int(request.query.get("limit", MOST)), MOST)
         return web.json_response({"records": store.page(domain, request.query.get("after", ""), limit)})
+
+    async def _edit(self, request: web.Request) -> web.Response:
+        """Somebody changes fields of a record by hand: the version stays, which is how drift begins."""
+        domain, public_id = request.match_info["domain"], request.match_info["id"]
+        if not self._of(request).store.edit(domain, public_id, await request.json()):
+            raise web.HTTPNotFound(text=f"No {domain} {public_id} is held here.")
+        return web.json_response({"ok": True})
 
     async def _aliases(self, request: web.Request) -> web.Response:
         return web.json_response(self._of(request).store.aliases(request.match_info["domain"]))

@@ -50,6 +50,10 @@ class SandboxClient:
         counts: dict[str, dict[str, int]] = self._get(f"/state/{target}")
         return counts
 
+    def edit(self, target: str, domain: str, public_id: str, **fields: Any) -> None:
+        """Change a record at the counterpart by hand, in its own field names."""
+        self._http.patch(f"/state/{target}/{domain}/{public_id}", json=fields).raise_for_status()
+
     def aliases(self, target: str, domain: str) -> dict[str, str]:
         """Own code -> public id."""
         aliases: dict[str, str] = self._get(f"/aliases/{target}/{domain}")

@@ -99,6 +99,17 @@ class Store:
             self.log(done.result, change.id, f"{done.code} v{change.version}.{change.generation}")
             return done
 
+    def edit(self, domain: str, public_id: str, fields: Row) -> bool:
+        """Change fields by hand, as their users do; False when there is no such record."""
+        with self.together():
+            held = self._one("SELECT fields FROM record WHERE domain = ? AND id = ?", domain, public_id)
+            if held is None:
+                return False
+            mended = json.dumps(json.loads(held["fields"]) | fields)
+            self._db.execute("UPDATE record SET fields = ? WHERE domain = ? AND id = ?", (mended, domain, public_id))
+            self.log("edited by hand", public_id, ", ".join(fields))
+            return True
+
     def _seen(self, key: str) -> Applied | None:
         row = self._one("SELECT result, code FROM seen WHERE key = ?", key)
         return Applied(row["result"], row["code"]) if row else None

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from mdm.models import GoldenRecord, WorkItem
 from mdm.ui.readers.compare import Comparison
-from sync.models import FeedRun
+from sync.models import FeedRun, Reconciliation
 from sync.ui import impact, readers
 
 register = template.Library()
@@ -45,6 +45,9 @@ def work_links(item: WorkItem) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     if item.kind == WorkItem.Kind.FAILED_DELIVERY:
         found.append(("Dead letters", reverse("sync:console") + "#dead"))
+    if item.kind == WorkItem.Kind.LOCAL_EXCEPTION:
+        compared = Reconciliation.objects.filter(target__code=item.details.get("target", "")).first()
+        found += [("Drift", reverse("sync:drift", args=[compared.pk]))] if compared else []
     run: Any = FeedRun.objects.filter(ingest=item.ingest_id).first() if item.ingest_id else None
     if run is not None:
         found.append(("Import", reverse("sync:import", args=[run.pk])))

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from django.db.models import Count
+from django.contrib.auth.models import Permission
+from django.db.models import Count, Q, QuerySet
+from django.http import QueryDict
 
-from sync.models import Drift, Reconciliation, Target
+from mdm.canonical import DOMAINS
+from mdm.exceptions import ConcordError
+from mdm.models import User
+from mdm.permissions import MANAGE_SYNC
+from mdm.services.change import checked
+from mdm.ui import words
+from sync import drift
+from sync.drift import Point
+from sync.models import Drift, LocalException, Reconciliation, Target
 
 SHOWN = 50
 DIFFERS = (Drift.Kind.VERSION, Drift.Kind.VALUES, Drift.Kind.STATUS)
@@ -53,17 +62,40 @@ def board() -> list[Compared]:
 
 
 @dataclass(frozen=True, slots=True)
+class Departure:
+    """One field of a record, or with ``field`` "" the record as a whole, and what was answered."""
+
+    point: Point
+    label: str
+    ours: str
+    theirs: str
+    answer: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.point.drift.pk}:{self.point.field}"
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     drift: Drift
 
     @property
-    def fields(self) -> list[tuple[str, Any, Any]]:
-        """Field of the target, ours, theirs."""
-        return [(name, *pair) for name, pair in self.drift.fields.items()]
+    def departures(self) -> list[Departure]:
+        return [_departure(Point(self.drift, name)) for name in self.drift.fields or ("",)]
 
     @property
     def mendable(self) -> bool:
         return self.drift.record_id is not None and not self.drift.resolution
+
+
+def _departure(point: Point) -> Departure:
+    answer = point.drift.answers.get(point.field) or point.drift.resolution
+    if not point.field:
+        return Departure(point, "", "", "", answer)
+    spec = DOMAINS[point.drift.domain].by_name.get(point.field)
+    label = spec.label if spec else point.field
+    return Departure(point, label, words.display(spec, point.ours), words.display(spec, point.theirs), answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +105,69 @@ class Page:
 
 
 def page_of(run: Reconciliation, kind: str = "", after: int = 0) -> Page:
-    rows = run.drifts.filter(pk__gt=after).select_related("record")
-    if kind in Drift.Kind.values:
-        rows = rows.filter(kind=kind)
-    found = list(rows.order_by("pk")[: SHOWN + 1])
+    found = list(_of_kind(run, kind).filter(pk__gt=after)[: SHOWN + 1])
     return Page([Row(drift) for drift in found[:SHOWN]], found[SHOWN - 1].pk if len(found) > SHOWN else None)
+
+
+def _of_kind(run: Reconciliation, kind: str) -> QuerySet[Drift]:
+    rows = run.drifts.select_related("record", "reconciliation__target").order_by("pk")
+    return rows.filter(kind=kind) if kind in Drift.Kind.values else rows
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an answer would do to the points it was asked for."""
+
+    answer: str
+    points: Sequence[Point]
+    rows: Sequence[tuple[Departure, str]]  # the first of them, each with what becomes of it
+
+    @property
+    def records(self) -> int:
+        return len({point.drift.pk for point in self.points})
+
+
+def chosen(run: Reconciliation, asked: QueryDict) -> list[Point]:
+    """The ticked points that are still open; with ``scope=all``, every open one of the kind that is shown."""
+    if asked.get("scope") == "all":
+        return drift.open_points(_of_kind(run, asked.get("kind", "")).filter(resolution=""))
+    ticked = asked.getlist("point")
+    pks = {int(pk) for pk in (one.partition(":")[0] for one in ticked) if pk.isdecimal()}
+    return drift.open_points(_of_kind(run, "").filter(pk__in=pks), set(ticked))
+
+
+def preview(answer: str, points: Sequence[Point]) -> Preview:
+    asked = {(point.drift.pk, point.field) for point in points}
+    rows = [(_departure(point), _effect(answer, point, asked)) for point in points[:SHOWN]]
+    return Preview(answer, points, rows)
+
+
+def _effect(answer: str, point: Point, asked: Collection[tuple[int, str]]) -> str:
+    if answer == "push" and point.drift.record:
+        specs = DOMAINS[point.drift.domain].by_name
+        others = [f for f in point.drift.open_fields if (point.drift.pk, f) not in asked]
+        besides = ", ".join(specs[name].label if name in specs else name for name in others)
+        text = f"Version {point.drift.record.approved_version} is sent again"
+        return f"{text}, as a whole: it replaces {besides}, too" if besides else text
+    if not point.field:
+        return "Can’t be answered so: the record as a whole departs"
+    if answer == "pin":
+        return "The target is sent its own value, and holding it is no drift"
+    try:
+        checked(point.drift.domain, point.field, point.theirs)
+    except ConcordError as error:
+        return f"Can’t be taken over: {error.message}"
+    return "A second person approves it; then every target is told"
+
+
+def exceptions_of(target: Target) -> list[LocalException]:
+    """What the target may keep now, what ends first before the others."""
+    rows = LocalException.objects.filter(target=target, ended_at__isnull=True)
+    return list(rows.select_related("record", "owner", "author").order_by("until", "pk"))
+
+
+def owners() -> list[User]:
+    """Who can answer for a local exception: everybody who may decide about deliveries."""
+    wanted = Permission.objects.filter(codename=MANAGE_SYNC.removeprefix("mdm."), content_type__app_label="mdm")
+    holds = Q(groups__permissions__in=wanted) | Q(user_permissions__in=wanted) | Q(is_superuser=True)
+    return list(User.objects.filter(holds, is_active=True).distinct().order_by("first_name", "username"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sync.ui.views import console, drift, imports, lanes, trace
+from sync.ui.views import console, drift, imports, lanes, targets, trace
 
 app_name = "sync"
 
@@ -18,7 +18,12 @@ urlpatterns = [
     path("sync/lanes/<int:pk>/", lanes.lane, name="lane"),
     path("sync/lanes/<int:pk>/again/", lanes.again, name="lane-again"),
     path("sync/drift/<int:pk>/", drift.board, name="drift"),
-    path("sync/drift/<int:pk>/push/", drift.push, name="drift-push"),
+    path("sync/drift/<int:pk>/answer/", drift.answer, name="drift-answer"),
+    path("sync/exceptions/<int:pk>/end/", drift.end, name="exception-end"),
+    path("sync/targets/new/", targets.new, name="target-new"),
+    path("sync/targets/<slug:code>/", targets.target, name="target"),
+    path("sync/targets/<slug:code>/edit/", targets.edit, name="target-edit"),
+    path("sync/targets/<slug:code>/versions/<int:number>/", targets.revert, name="target-revert"),
     path("sync/targets/<slug:code>/compare/", drift.compare, name="compare"),
     path("sync/targets/<slug:code>/probe/", console.probe, name="probe"),
     path("sync/targets/<slug:code>/switch/", console.switch, name="switch"),

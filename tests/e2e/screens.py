@@ -153,7 +153,11 @@ SCREENS = [
     Screen("sync", "sync:console", dark=True),
     Screen("lanes", "sync:lanes", query={"state": "dead"}),
     Screen("lane", "sync:lane", lane, drawn=False),
-    Screen("drift", "sync:drift", drift, drawn=False),
+    Screen("target", "sync:target", lambda h: ["erp"]),
+    Screen("target-edit", "sync:target-edit", lambda h: ["erp"]),
+    Screen("target-new", "sync:target-new", drawn=False),
+    Screen("drift", "sync:drift", drift),
+    Screen("drift-answer", "sync:drift-answer", drift, query={"answer": "pin", "scope": "all"}, drawn=False),
     Screen("traces", "sync:traces", drawn=False),
     Screen("trace", "sync:trace", lambda h: [h.item.public_id], dark=True),
 ]

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from mdm.models import GoldenRecord, User
-from sync import reconcile, services, targets
+from sync import drift, reconcile, targets
 from sync.models import Breaker, Drift, Lane, Reconciliation, Target
 from tests.sync import kit
 from tests.sync.peers import Peer, spoil
@@ -88,7 +88,7 @@ def test_pushing_ours_mends_the_drift(target: Target, peer: Peer) -> None:
     spoil(peer, golden.public_id, name="ACME Inc.")
     run = compare(target)
     steward = kit.make_user("mdm.manage_sync")
-    assert services.push(run=run, actor=steward, reason="ours is right") == 1
+    assert drift.push(run=run, actor=steward, reason="ours is right") == 1
     kit.deliver(target)
     assert peer.records[golden.public_id].values["name"] == "Acme"
     assert Drift.objects.get().resolution == "pushed"

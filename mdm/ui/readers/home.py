@@ -71,6 +71,16 @@ def todos(user: User, *, team: bool) -> list[Todo]:
             "work",
             "Open",
         ),
+        _kind(
+            groups,
+            Kind.LOCAL_EXCEPTION,
+            "pin-off",
+            "warn",
+            "local exceptions ended",
+            "A target holds its own values; decide anew",
+            "work",
+            "Open",
+        ),
         _approvals(user),
     ]
     return [todo for todo in found if todo]

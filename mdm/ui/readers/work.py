@@ -18,7 +18,7 @@ Kind = WorkItem.Kind
 REVIEWS = (Kind.POSSIBLE_MATCH, Kind.POSSIBLE_DUPLICATE, Kind.NEW_RECORD, Kind.WEAK_LINK)
 ENOUGH = 999
 # looked at one by one
-OTHERS = (Kind.INVALID_DATA, Kind.FEED_PROBLEM, Kind.FAILED_DELIVERY)
+OTHERS = (Kind.INVALID_DATA, Kind.FEED_PROBLEM, Kind.FAILED_DELIVERY, Kind.LOCAL_EXCEPTION)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from typing import Any
 import structlog
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
+from django.utils import timezone
 
-from sync import outbox, targets
+from sync import outbox, schedule, targets
 from sync.adapters.base import AdapterError
 from sync.models import Target
 from sync.sealed import SealBroken
@@ -86,6 +87,7 @@ def run(target: Target, patience: str, stop: threading.Event, end: float) -> Rep
 def _round(target: Target, patience: str, stop: threading.Event, end: float, total: outbox.Tally) -> bool:
     """Deliver, and look for late answers; True when that was all."""
     try:
+        target.refresh_from_db()  # somebody may have changed its settings
         adapter = targets.adapter_of(target)
         total += outbox.deliver(target, adapter, seconds=end - time.monotonic(), stop=stop.is_set)
         if collected := outbox.collect(target, adapter):
@@ -102,6 +104,6 @@ def _round(target: Target, patience: str, stop: threading.Event, end: float, tot
 
 def _finished(target: Target, patience: str) -> bool:
     if patience == "idle":
-        paused = Target.objects.filter(pk=target.pk, paused=True).exists()
-        return paused or outbox.next_due(target) is None
+        closed = target.paused or schedule.in_blackout(target.schedule, timezone.now())
+        return closed or outbox.next_due(target) is None
     return patience == "once"

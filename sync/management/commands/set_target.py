@@ -6,18 +6,16 @@ import json
 import os
 import sys
 from argparse import ArgumentParser, FileType
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 
 from mdm.canonical import DOMAINS
-from mdm.changes import Change
-from mdm.models import SourceSystem, User
-from sync import receivers, targets
+from mdm.exceptions import ConcordError
+from mdm.models import User
+from sync import configuring
 from sync.adapters import registry
-from sync.adapters.base import AdapterError
 from sync.models import Target
 
 
@@ -42,21 +40,13 @@ class Command(BaseCommand):
         parser.add_argument("--no-check", action="store_true", help="don't try to reach it first")
 
     def handle(self, *, code: str, **options: Any) -> None:
-        target = Target.objects.filter(code=code).first() or Target(code=code)
-        target.name = options["name"] or target.name or code
-        target.adapter, target.config = options["adapter"], self._config(options["config"])
-        target.system = self._system(options["system"])
-        target.subscriptions = {domain: target.subscriptions.get(domain, {}) for domain in options["subscribe"]}
-        if options["secret"]:
-            target.secrets = dict(target.secrets) | dict(self._secret(pair) for pair in options["secret"])
-        self._try(target, reach=not options["no_check"])
-        with transaction.atomic():
-            target.save()
-            made = receivers.backfill(target)
-            change = Change.begin(User.objects.system(), "target.set")
-            change.audit(about=target, after={"adapter": target.adapter, "subscriptions": target.subscriptions})
-            receivers.wake_after_commit([target.pk])
-        self.stdout.write(f"{code} is set up; {made} records will be sent to it.")
+        standing = Target.objects.filter(code=code).first()
+        filters = standing.subscriptions if standing else {}
+        settings = {name: options[name] for name in ("system", "adapter")} | {"config": self._config(options["config"])}
+        settings["subscriptions"] = {domain: filters.get(domain, {}) for domain in options["subscribe"]}
+        if options["name"]:
+            settings["name"] = options["name"]
+        self.stdout.write(set_up(code, settings, options["secret"], check=not options["no_check"]))
 
     def _config(self, file: Any) -> dict[str, Any]:
         try:
@@ -67,35 +57,24 @@ class Command(BaseCommand):
             raise CommandError("The configuration is a JSON object: setting to value.")
         return config
 
-    def _system(self, code: str) -> SourceSystem:
-        system = SourceSystem.objects.filter(code=code).first()
-        if system is None:
-            known = ", ".join(SourceSystem.objects.values_list("code", flat=True)) or "none yet"
-            raise CommandError(f"There is no system {code} (known: {known}). import_file --create-system makes one.")
-        return system
 
-    def _secret(self, pair: str) -> tuple[str, str]:
-        name, _, variable = pair.partition("=")
-        value = os.environ.get(variable or name, "")
-        if not value:
-            raise CommandError(
-                f"The environment variable {variable or name} is empty; it should hold the secret {name}."
-            )
-        return name, value
+def set_up(code: str, settings: Mapping[str, Any], secrets: Iterable[str], *, check: bool) -> str:
+    """Reach for the target, then store it; what a person is told. ``secrets``: NAME=VARIABLE of the environment."""
+    given, said = dict(secret(pair) for pair in secrets), ""
+    try:
+        target = configuring.draft(code=code, settings=settings, secrets=given)
+        if check:
+            said = f"{configuring.reach(target)}\n"
+        done = configuring.configure(code=code, settings=settings, secrets=given, actor=User.objects.system())
+    except ConcordError as error:
+        hint = " (--no-check sets it up all the same)" if "can't be reached" in error.message else ""
+        raise CommandError(f"{error.message}{hint}") from None
+    return f"{said}{code} is set up, version {done.target.version}; {done.lanes} records will be sent to it."
 
-    def _try(self, target: Target, *, reach: bool) -> None:
-        try:
-            target.full_clean(exclude=["namespace"])
-            adapter = registry.build(target.adapter, target.config, target.secrets)
-        except (ValidationError, AdapterError) as error:
-            raise CommandError(str(error)) from None
-        try:
-            if reach:
-                self.stdout.write(adapter.check())
-        except AdapterError as error:
-            raise CommandError(
-                f"{target.code} can't be reached: {error} (--no-check sets it up all the same)"
-            ) from None
-        finally:
-            adapter.close()
-            targets.forget(target)
+
+def secret(pair: str) -> tuple[str, str]:
+    name, _, variable = pair.partition("=")
+    value = os.environ.get(variable or name, "")
+    if not value:
+        raise CommandError(f"The environment variable {variable or name} is empty; it should hold the secret {name}.")
+    return name, value

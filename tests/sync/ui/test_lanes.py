@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from html import unescape
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from mdm.models import AuditEntry, GoldenRecord, Override
+from mdm.models import AuditEntry, GoldenRecord, Override, User
 from sync import reconcile, targets, tasks
 from sync.adapters.base import Outcome, State
-from sync.models import Breaker, Drift, Lane, Reconciliation, Target
+from sync.models import Breaker, Drift, Lane, LocalException, Reconciliation, Target
 from sync.ui import drifts, letters
 from tests.sync import kit
 from tests.sync.peers import Peer
@@ -161,7 +163,7 @@ def test_the_board_counts_what_differs_what_is_missing_and_what_is_extra(viewer,
     row = drifts.board()[0]
     assert (row.differs, row.missing, row.extra) == (1, 1, 1)
     text = text_of(viewer.get(f"/sync/drift/{adrift.pk}/"))
-    assert "Changed ≠ Chanced" in text
+    assert "Changed Chanced" in text
     assert "The target lacks it" in text
     assert "MDM-SU-777777" in text
     assert (
@@ -170,21 +172,51 @@ def test_the_board_counts_what_differs_what_is_missing_and_what_is_extra(viewer,
     )
 
 
+def answer(client, run, kind, *points, **said):
+    data = {"answer": kind, "point": points} | said
+    return client.post(f"/sync/drift/{run.pk}/answer/", data)
+
+
 def test_repairing_sends_our_version_again(steward, target, peer, adrift):
     drift = Drift.objects.get(kind="missing")
-    steward.post(f"/sync/drift/{adrift.pk}/push/", {"drift": [drift.pk], "reason": "They restored a backup"})
+    answer(steward, adrift, "push", f"{drift.pk}:", reason="They restored a backup")
     kit.deliver(target)
     assert drift.record.public_id in peer.records
     assert (drifts.board()[0].missing, drifts.board()[0].differs) == (0, 1)
-    steward.post(f"/sync/drift/{adrift.pk}/push/", {"all": "1", "reason": "The rest"})
+    answer(steward, adrift, "push", scope="all", reason="The rest")
     kit.deliver(target)
     assert drifts.board()[0].mendable == 0
     assert peer.records[GoldenRecord.objects.get(name="Changed").public_id].values["name"] == "Changed"
 
 
-def test_repairing_needs_a_reason_and_the_permission(steward, viewer, adrift):
-    assert steward.post(f"/sync/drift/{adrift.pk}/push/", {"all": "1"}).status_code == 422
-    assert viewer.post(f"/sync/drift/{adrift.pk}/push/", {"all": "1", "reason": "x"}).status_code == 403
+def test_an_answer_needs_a_reason_and_the_permission(steward, viewer, adrift):
+    assert answer(steward, adrift, "push", scope="all").status_code == 422
+    assert answer(viewer, adrift, "push", scope="all", reason="x").status_code == 403
+    assert Drift.objects.exclude(resolution="").count() == 0
+
+
+def test_the_preview_says_what_an_answer_does_and_does_nothing(steward, adrift):
+    changed = Drift.objects.get(kind="values")
+    asked = {"answer": "take", "point": f"{changed.pk}:name"}
+    text = text_of(steward.get(f"/sync/drift/{adrift.pk}/answer/", asked))
+    assert "1 in 1 record" in text
+    assert "A second person approves it" in text
+    text = text_of(steward.get(f"/sync/drift/{adrift.pk}/answer/", {"answer": "pin", "scope": "all"}))
+    assert "the record as a whole departs" in text
+    assert Drift.objects.exclude(resolution="").count() == 0
+
+
+def test_a_value_left_to_the_target_is_listed_until_somebody_ends_it(steward, target, peer, adrift):
+    changed = Drift.objects.get(kind="values")
+    me = User.objects.get(username="steward")
+    said = {"reason": "They count it so", "owner": me.pk, "until": timezone.localdate() + dt.timedelta(days=9)}
+    answer(steward, adrift, "pin", f"{changed.pk}:name", **said)
+    text = text_of(steward.get(f"/sync/drift/{adrift.pk}/"))
+    assert "They count it so" in text
+    assert "Pinned" in text
+    pinned = LocalException.objects.get()
+    steward.post(f"/sync/exceptions/{pinned.pk}/end/", {"reason": "They mended it"})
+    assert "They count it so" not in text_of(steward.get(f"/sync/drift/{adrift.pk}/"))
 
 
 def test_a_comparison_is_asked_for_and_done_by_a_worker(

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("mdm", "0013_followed_rules"),
+        ("mdm", "0014_lighter_writes"),
     ]
 
     operations = [

@@ -1,0 +1,100 @@
+"""When a target is sent something, and how much."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from mdm.models import GoldenRecord
+from sync import outbox, schedule
+from sync.models import Target
+from tests.sync import kit
+from tests.sync.peers import Peer
+
+NIGHT = {"from": "22:00", "to": "02:00", "days": ["sat"]}
+
+
+def at(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(f"{text}+00:00")
+
+
+@pytest.mark.parametrize(
+    ("moment", "shut"),
+    [
+        ("2026-11-28 21:59", False),
+        ("2026-11-28 22:00", True),  # a Saturday
+        ("2026-11-29 01:59", True),
+        ("2026-11-29 02:00", False),
+        ("2026-11-29 22:30", False),
+    ],
+)
+def test_a_blackout_past_midnight_ends_on_the_next_day(moment: str, shut: bool) -> None:
+    assert schedule.in_blackout({"blackout": [NIGHT]}, at(moment)) is shut
+
+
+def test_a_blackout_without_days_is_on_every_day() -> None:
+    assert schedule.in_blackout({"blackout": [{"from": "12:00", "to": "13:00"}]}, at("2026-11-25 12:30"))
+
+
+def test_a_delta_takes_what_came_due_before_it_began() -> None:
+    assert schedule.cutoff({"every": 15}, at("2026-11-25 10:44:59")) == at("2026-11-25 10:30")
+    assert schedule.cutoff({}, at("2026-11-25 10:44:59")) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [], {"at": 1}, {"every": 0}, {"every": True}, {"every": "15"}, {"every": 2000}, {"blackout": NIGHT},
+        {"blackout": [{"from": "22:00"}]}, {"blackout": [{"from": "late", "to": "02:00"}]},
+        {"blackout": [{"from": "02:00", "to": "02:00"}]}, {"blackout": [NIGHT | {"days": ["someday"]}]},
+        {"blackout": [{"from": 1, "to": 2}]},
+    ],
+)  # fmt: skip
+def test_what_is_no_schedule_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValidationError):
+        schedule.check(wrong)
+
+
+def test_in_a_blackout_lanes_fill_and_nothing_is_sent(target: Target, peer: Peer) -> None:
+    kit.create()
+    target.schedule = {"blackout": [{"from": "00:00", "to": "12:00"}, {"from": "12:00", "to": "00:00"}]}
+    assert kit.deliver(target).claimed == 0
+    assert not outbox.claimable(target)
+    target.schedule = {}
+    assert kit.deliver(target).claimed == 1
+
+
+def test_what_came_due_during_a_delta_waits_for_the_next(target: Target, peer: Peer) -> None:
+    target.schedule = {"every": 24 * 60}
+    kit.create()
+    assert kit.deliver(target).claimed == 0
+    assert not outbox.claimable(target)
+
+
+def test_a_throttle_lets_so_many_through_in_a_minute(target: Target, peer: Peer) -> None:
+    kit.create_many("supplier", 5)
+    target.per_minute = 3
+    assert kit.deliver(target).claimed == 3
+    assert not outbox.claimable(target)
+    target.per_minute = 4
+    assert kit.deliver(target).claimed == 1
+
+
+def test_critical_records_overtake_what_waits(target: Target, peer: Peer) -> None:
+    target.batch_size = 1
+    plain = [kit.create(name=f"plain {n}") for n in range(2)]
+    critical = kit.create(name="critical")
+    GoldenRecord.objects.filter(pk=critical.pk).update(criticality="high")
+    kit.update(GoldenRecord.objects.get(pk=critical.pk))
+    for _ in range(3):
+        outbox.deliver_batch(target, outbox_adapter(target))
+    assert [m.record for m in peer.received] == [critical.public_id, *(one.public_id for one in plain)]
+
+
+def outbox_adapter(target: Target) -> Any:
+    from sync import targets
+
+    return targets.adapter_of(target)
