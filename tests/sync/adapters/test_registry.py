@@ -14,6 +14,7 @@ from sync.adapters.registry import ADAPTERS, build, choices
 
 COMPLETE = {
     "hl7v2_mllp": {"host": "h", "port": 1},
+    "tryton": {"base_url": "b", "database": "d", "username": "u", "password": "S"},
     "rest_json": {"base_url": "b", "token_url": "t", "client_id": "c", "client_secret": "S"},
 }
 
