@@ -26,11 +26,12 @@ from sync.adapters.base import (
     not_sent,
     own_codes,
 )
+from sync.adapters.http import Reply
 from sync.adapters.options import Secrets, load
 from sync.adapters.values import checked, comparable
 
 from .config import RestConfig
-from .http import Http, Reply
+from .http import Http
 from .mapping import RESOURCES, TABLES, to_canonical, to_target
 
 BUSY = {408, 425, 429, 503}  # the peer did not take it; ask again later

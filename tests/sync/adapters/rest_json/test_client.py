@@ -12,8 +12,8 @@ import orjson
 import pytest
 
 from sync.adapters.base import Adapter, ConfigError, ErrorClass, InvalidForTarget, Outcome, PeerError, State
+from sync.adapters.oauth import TokenCache
 from sync.adapters.registry import build
-from sync.adapters.rest_json.http import TokenCache
 from sync.sandbox.launch import Sandbox
 from tests.sync.adapters import factory
 from tests.sync.adapters.conftest import Make, deliver

@@ -1,0 +1,76 @@
+"""OAuth2 client credentials (RFC 6749 section 4.4): one token for all adapters of a process, renewed once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Lock
+from typing import ClassVar, Protocol
+
+import httpx
+
+from sync.adapters.base import ErrorClass, PeerError
+from sync.adapters.http import Reply
+from sync.adapters.options import Secrets
+
+EARLY = 30.0  # seconds before its expiry that a token is renewed
+Send = Callable[..., Reply]
+
+
+class Client(Protocol):
+    """What a target's settings say about logging in. ``client_secret`` is the name of the secret."""
+
+    @property
+    def token_url(self) -> str: ...
+
+    @property
+    def client_id(self) -> str: ...
+
+    @property
+    def client_secret(self) -> str: ...
+
+    @property
+    def scope(self) -> str: ...
+
+
+class TokenCache:
+    """One access token for all adapters of a process that log in as the same client: one renewal among many."""
+
+    _caches: ClassVar[dict[tuple[str, str], TokenCache]] = {}
+
+    @classmethod
+    def shared(cls, config: Client, secrets: Secrets) -> TokenCache:
+        credentials = (config.client_id, secrets.get(config.client_secret))
+        cache = cls._caches.setdefault((config.token_url, credentials[0]), cls(config))
+        cache._credentials = credentials
+        return cache
+
+    def __init__(self, config: Client) -> None:
+        self._config = config
+        self._credentials = ("", "")
+        self._lock = Lock()
+        self._token = ""
+        self._expires = 0.0
+
+    def get(self, send: Send, stale: str = "") -> str:
+        """The token; a new one when it is about to expire or is the ``stale`` one that was refused."""
+        with self._lock:
+            if not self._token or self._token == stale or time.monotonic() > self._expires:
+                self._renew(send)
+            return self._token
+
+    def _renew(self, send: Send) -> None:
+        form = {"grant_type": "client_credentials", "scope": self._config.scope}
+        self._token = ""
+        try:
+            reply = send("POST", self._config.token_url, data=form, auth=self._credentials)
+        except PeerError as error:  # nothing of the message went out yet
+            raise PeerError(f"No token: {error}", error.error_class) from error
+        if reply.status != httpx.codes.OK:
+            kind = ErrorClass.AUTH if reply.status < httpx.codes.INTERNAL_SERVER_ERROR else ErrorClass.SERVER
+            raise PeerError(f"No token: HTTP {reply.status}; check the client id and its secret.", kind)
+        answer = reply.json()
+        if not isinstance(answer, dict) or not answer.get("access_token"):
+            raise PeerError("No token: the answer holds none.", ErrorClass.AUTH)
+        self._token = str(answer["access_token"])
+        self._expires = time.monotonic() + float(answer.get("expires_in", 300)) - EARLY
