@@ -210,6 +210,8 @@ API_RATE = env.number("API_RATE", 60_000)
 API_RATE_SHARES = env.number("CONCORD_WEB_PROCESSES", 1)
 # Where webhooks may go besides everywhere but this machine, link-local networks and metadata services of clouds.
 WEBHOOK_NETWORKS = env.networks("WEBHOOK_NETWORKS")
+# Where targets may be. Empty: everywhere but link-local networks and metadata services of clouds.
+TARGET_NETWORKS = env.networks("TARGET_NETWORKS")
 SPECTACULAR_SETTINGS = {
     "TITLE": "Concord API",
     "DESCRIPTION": "Golden records of a hospital network, and any system's code for them. Guide: docs/api.md.",

@@ -56,6 +56,7 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         self.refuse()
+        self._do(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -79,10 +80,16 @@ class Proxy:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:
+        """Nobody listens any more, and every connection breaks."""
         if self._server:
             self._server.close()
         self._server = None
         await self._drop()
+
+    async def _end(self) -> None:
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.sleep(0)
 
     async def _drop(self) -> None:
         for writer in list(self._open):
@@ -195,6 +202,6 @@ def _pieces(data: bytes, size: int) -> list[bytes]:
 
 def _reset(writer: asyncio.StreamWriter) -> None:
     """RST instead of FIN."""
-    opened = writer.get_extra_info("socket")
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    with suppress(OSError):  # it is closed already
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()

@@ -191,7 +191,7 @@ SAID = {
     "200 with an error body": (reply("200 OK", b'{"error": "not really"}'), State.UNKNOWN, ErrorClass.PROTOCOL, None),
     "200 with a page": (reply("200 OK", b"<html>Maintenance</html>"), State.UNKNOWN, ErrorClass.PROTOCOL, None),
     "200 with a list": (reply("200 OK", b"[1]"), State.UNKNOWN, ErrorClass.PROTOCOL, None),
-    "no HTTP": (b"220 mail.example.org ESMTP\r\n", State.UNKNOWN, ErrorClass.CONNECTION, None),
+    "no HTTP": (b"220 mail.example.org ESMTP\r\n\r\n", State.UNKNOWN, ErrorClass.CONNECTION, None),
 }  # fmt: skip
 
 
