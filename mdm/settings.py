@@ -264,7 +264,7 @@ def _every(task: str, schedule: float) -> dict[str, object]:
 
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "heartbeat": _every("mdm.heartbeat", heartbeat.EVERY),
-    "deliver what is due": _every("sync.tick", 2.0),
+    "deliver what is due": _every("sync.tick", 1.0),
     "extend the change feed": _every("sync.sequence", 2.0),
     "tell webhooks": _every("sync.webhooks", 2.0),
     "take up idle feed runs": _every("sync.sweep_feeds", 30.0),

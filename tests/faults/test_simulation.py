@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import pytest
 from django.db import transaction
 from django.db.models import Max
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
@@ -30,13 +30,16 @@ from tests.sync import kit
 from tests.sync.kit import Kind
 from tests.sync.peers import DOWN, PEERS, Peer
 
-EXAMPLES = int(os.environ.get("CONCORD_FAULTS_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("CONCORD_FAULTS_EXAMPLES", "25"))
+PHASES = (Phase.generate, Phase.shrink) if "CONCORD_FAULTS_SHRINK" in os.environ else (Phase.generate,)
 LEASE = 60
 HOUR = 3600.0
 LONGEST = 15 * HOUR  # more than any backoff with its jitter
 LIVE, RETIRED, MERGED = GoldenRecord.Status.LIVE, GoldenRecord.Status.RETIRED, GoldenRecord.Status.MERGED
 
 ANSWERS = ("acknowledged", "applied and lost", "lost", "busy", "refused", "later", "down")
+WRITES = ("create_supplier", "create_item", "update", "update", "roll_back", "retire", "merge", "unmerge")
+STEWARDS = ("retry", "retry", "skip", "replay", "pause")
 usually_fine = st.sampled_from(("acknowledged", "acknowledged", *ANSWERS))
 
 
@@ -69,6 +72,8 @@ class Lanes(RuleBasedStateMachine):
         self.claimed: set[tuple[int, int]] = set()
         self.acked: dict[int, int] = {}
         self.skipped: set[int] = set()
+        for number in range(3):
+            kit.create("supplier", f"supplier {number}")
 
     def teardown(self) -> None:
         try:
@@ -79,38 +84,41 @@ class Lanes(RuleBasedStateMachine):
             self.around.__exit__(None, None, None)
 
     # ------------------------------------------------------------------------------------------------------- writers
-    @rule(refers=st.booleans())
-    def create(self, refers: bool) -> None:
-        supplier = self._some(LIVE, "supplier", 0)
-        if refers and supplier:
+    @rule(what=st.sampled_from(WRITES), which=st.integers(0, 9), other=st.integers(0, 9))
+    def write(self, what: str, which: int, other: int) -> None:
+        getattr(self, what)(which, other)
+
+    def create_supplier(self, which: int, other: int) -> None:
+        kit.create("supplier", f"supplier {self._count()}")
+
+    def create_item(self, which: int, other: int) -> None:
+        if supplier := self._some(LIVE, "supplier", which):
             kit.create("item", f"item {self._count()}", preferred_supplier=supplier)
-        else:
-            kit.create("supplier", f"supplier {self._count()}")
 
-    @rule(which=st.integers(0, 9), comes_to_nothing=st.booleans())
-    def update(self, which: int, comes_to_nothing: bool) -> None:
+    def update(self, which: int, other: int) -> None:
         if golden := self._some(LIVE, None, which):
-            with transaction.atomic():
-                kit.update(golden, **{"description" if golden.domain == "item" else "name": f"name {self._count()}"})
-                transaction.set_rollback(comes_to_nothing)
+            kit.update(golden, **{"description" if golden.domain == "item" else "name": f"name {other}"})
 
-    @rule(which=st.integers(0, 9))
-    def retire(self, which: int) -> None:
+    def roll_back(self, which: int, other: int) -> None:
+        with transaction.atomic():
+            self.update(which, other)
+            transaction.set_rollback(True)
+
+    def retire(self, which: int, other: int) -> None:
         if golden := self._some(LIVE, None, which):
             kit.update(golden, Kind.RETIRED)
 
-    @rule(loser=st.integers(0, 9), survivor=st.integers(0, 9))
-    def merge(self, loser: int, survivor: int) -> None:
-        one, other = self._some(LIVE, "supplier", loser), self._some(LIVE, "supplier", survivor)
-        if one and other and one != other:
-            kit.merge(one, other)
+    def merge(self, which: int, other: int) -> None:
+        loser, survivor = self._some(LIVE, "supplier", which), self._some(LIVE, "supplier", other)
+        if loser and survivor and loser != survivor:
+            kit.merge(loser, survivor)
 
-    @rule(which=st.integers(0, 9))
-    def unmerge(self, which: int) -> None:
+    def unmerge(self, which: int, other: int) -> None:
         if golden := self._some(MERGED, "supplier", which):
             kit.update(golden, Kind.UNMERGED)
 
     # ------------------------------------------------------------------------------------------------------- workers
+    @precondition(lambda self: outbox.claimable(self.target))
     @rule()
     def claim(self) -> None:
         claims = outbox.claim(self._target())
@@ -121,9 +129,19 @@ class Lanes(RuleBasedStateMachine):
             self.workers.append(Worker(claims))
 
     @precondition(lambda self: self.workers)
-    @rule(which=st.integers(0, 9), answers=st.lists(usually_fine, min_size=3, max_size=3))
-    def step(self, which: int, answers: list[str]) -> None:
-        self._step(self.workers[which % len(self.workers)], answers)
+    @rule()
+    def overtake(self) -> None:
+        """Whoever is under way has stalled past the lease."""
+        self.clock.forward(LEASE + 1.0)
+        self.claim()
+
+    @precondition(lambda self: self.workers)
+    @rule(which=st.integers(0, 9), steps=st.integers(1, 3), answers=st.lists(usually_fine, min_size=3, max_size=3))
+    def step(self, which: int, steps: int, answers: list[str]) -> None:
+        worker = self.workers[which % len(self.workers)]
+        for _ in range(steps):
+            if worker in self.workers:
+                self._step(worker, answers)
 
     def _step(self, worker: Worker, answers: list[str]) -> None:
         target = self._target()
@@ -140,7 +158,13 @@ class Lanes(RuleBasedStateMachine):
                 self.workers.remove(worker)
                 pairs = zip(worker.shipments, worker.outcomes, strict=True)
                 now = self.clock.now
-                settle.settle(target, [judge(target, s.claim, s.step, s.letter, o, now) for s, o in pairs])
+                mine = self._still_mine(worker)
+                done = settle.settle(target, [judge(target, s.claim, s.step, s.letter, o, now) for s, o in pairs])
+                assert done <= mine, "a worker settled what another one had claimed"
+
+    def _still_mine(self, worker: Worker) -> set[int]:
+        fences = dict(Lane.objects.values_list("pk", "fence"))
+        return {claim.lane for claim in worker.claims if fences[claim.lane] == claim.fence}
 
     def _answer(self, shipment: Shipment, answer: str) -> Outcome:
         message = shipment.letter.message
@@ -160,6 +184,7 @@ class Lanes(RuleBasedStateMachine):
                 return Outcome(State.REJECTED, error="no such unit", error_class=ErrorClass.VALIDATION)
         return not_sent(DOWN)
 
+    @precondition(lambda self: self.peer.receipts)
     @rule()
     def collect(self) -> None:
         Target.objects.update(collect_at=None)
@@ -181,25 +206,33 @@ class Lanes(RuleBasedStateMachine):
         assert not found & {"behind", "missing"}
 
     # ------------------------------------------------------------------------------------------------------ stewards
-    @rule(which=st.integers(0, 9))
+    @precondition(lambda self: self.acked)
+    @rule(what=st.sampled_from(STEWARDS), which=st.integers(0, 9))
+    def decide(self, what: str, which: int) -> None:
+        getattr(self, what)(which)
+
     def retry(self, which: int) -> None:
         if lane := self._dead(which):
             services.retry(lanes=[lane], actor=self.steward)
 
-    @rule(which=st.integers(0, 9))
     def skip(self, which: int) -> None:
         lane = self._dead(which)
         if lane and services.skip(lanes=[lane], actor=self.steward, reason="not worth it"):
             self.skipped.add(lane.record_id)
 
-    @rule()
-    def replay(self) -> None:
+    def replay(self, which: int) -> None:
         services.replay(target=self.target, actor=self.steward, reason="once more")
 
-    @rule()
-    def pause_or_resume(self) -> None:
-        change = services.resume if self._target().paused else services.pause
-        change(target=self.target, actor=self.steward, reason="maintenance")
+    def pause(self, which: int) -> None:
+        services.pause(target=self.target, actor=self.steward, reason="maintenance")
+        self.workers_go_on(which)
+        services.resume(target=self.target, actor=self.steward)
+
+    def workers_go_on(self, which: int) -> None:
+        """While the target is paused nothing is claimed; what is under way arrives."""
+        assert outbox.claim(self._target()) == []
+        if self.workers:
+            self._step(self.workers[which % len(self.workers)], ["acknowledged"] * 3)
 
     # ---------------------------------------------------------------------------------------------------- invariants
     @invariant()
@@ -292,13 +325,15 @@ class Lanes(RuleBasedStateMachine):
 
 
 def simulate(patch: pytest.MonkeyPatch, examples: int = EXAMPLES) -> None:
+    """Raises what the first example that fails raises; CONCORD_FAULTS_SHRINK has it made smaller, in minutes."""
     machine = type("Lanes", (Lanes,), {"patch": patch})
     run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=examples,
-            stateful_step_count=30,
+            stateful_step_count=40,
             deadline=None,
+            phases=PHASES,
             database=None,
             derandomize="CONCORD_FAULTS_EXAMPLES" not in os.environ,
             suppress_health_check=list(HealthCheck),
