@@ -15,7 +15,7 @@ CODE := manage.py matching mdm sync tests
 unexport PYTHONDONTWRITEBYTECODE # a start without cached bytecode takes seconds longer
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo run test lint format screenshots bench bench-lookup bench-matching bench-scale fuzz interop lock clean
+.PHONY: help demo run test lint format screenshots bench bench-delivery bench-lookup bench-matching bench-scale faults soak fuzz interop lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,16 @@ bench-matching: .venv/dev ## measure matching side by side with other tools (TAS
 
 bench-scale: .venv/dev ## load a million items into a database of its own and ask about them one by one (ARGS="--size N")
 	$(BIN)/python -m tests.bench.scale $(ARGS)
+
+bench-delivery: .venv/dev ## measure delivery: latency, hot records, a dead target, HTTP and MLLP against bare clients
+	$(BIN)/python -m tests.bench.delivery $(ARGS)
+
+faults: .venv/dev ## harm a Concord of its own in every way of docs/delivery.md and look for loss and repetition (5 seeds)
+	CONCORD_FAULTS_EXAMPLES=100 $(BIN)/python -m pytest -q --no-header tests/faults
+	$(BIN)/python -m tests.faults $(ARGS)
+
+soak: .venv/dev ## the same at length: 20 seeds of 25 seconds (ARGS="--seeds 100 --seconds 60")
+	$(BIN)/python -m tests.faults --seeds 20 $(ARGS)
 
 fuzz: .venv/dev ## send the API whatever its description allows and much that it doesn't, at length
 	CONCORD_FUZZ=$(or $(EXAMPLES),200) $(BIN)/python -m pytest -q tests/mdm/api/test_fuzz.py $(ARGS)

@@ -1,13 +1,31 @@
 """The Celery application. Celery carries wake-ups, never the truth: a lost task costs latency, not data."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.app.amqp import AMQP
 from celery.signals import setup_logging
+from kombu import Connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mdm.settings")
 
-app = Celery("concord")
+SOON = {"interval_start": 0.2, "interval_step": 0.2, "interval_max": 1.0}  # seconds
+
+
+class Broker(Connection):
+    """One that comes back is found within a second, however long it was away: kombu's own waits grow to 30 s."""
+
+    def ensure_connection(self, *args: Any, **kwargs: Any) -> Connection:
+        found: Connection = super().ensure_connection(*args, **(SOON | kwargs))
+        return found
+
+
+class Messages(AMQP):
+    Connection = Broker
+
+
+app = Celery("concord", amqp=Messages)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

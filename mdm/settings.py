@@ -212,6 +212,8 @@ API_RATE_SHARES = env.number("CONCORD_WEB_PROCESSES", 1)
 WEBHOOK_NETWORKS = env.networks("WEBHOOK_NETWORKS")
 # Days for which messages that came in are kept as they were received.
 INBOUND_KEEP_DAYS = env.number("INBOUND_KEEP_DAYS", 90)
+# Where targets may be. Empty: everywhere but link-local networks and metadata services of clouds.
+TARGET_NETWORKS = env.networks("TARGET_NETWORKS")
 SPECTACULAR_SETTINGS = {
     "TITLE": "Concord API",
     "DESCRIPTION": "Golden records of a hospital network, and any system's code for them. Guide: docs/api.md.",
@@ -264,7 +266,7 @@ def _every(task: str, schedule: float) -> dict[str, object]:
 
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "heartbeat": _every("mdm.heartbeat", heartbeat.EVERY),
-    "deliver what is due": _every("sync.tick", 2.0),
+    "deliver what is due": _every("sync.tick", 1.0),
     "extend the change feed": _every("sync.sequence", 2.0),
     "tell webhooks": _every("sync.webhooks", 2.0),
     "take up idle feed runs": _every("sync.sweep_feeds", 30.0),

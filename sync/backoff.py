@@ -14,6 +14,6 @@ LEAST_RETRY_AFTER, MOST_RETRY_AFTER = 1.0, 24 * 3600.0
 def delay(attempts: int, *, pace: float, retry_after: float | None = None) -> float:
     """Seconds until the next attempt, after ``attempts`` failed ones. What the peer asks for goes before the table."""
     if retry_after is not None:
-        return min(max(retry_after, LEAST_RETRY_AFTER), MOST_RETRY_AFTER)
+        return float(min(max(retry_after, LEAST_RETRY_AFTER), MOST_RETRY_AFTER))  # an adapter may say 90 for 90.0
     base = DELAYS[min(max(attempts, 1), len(DELAYS)) - 1]
     return base * pace * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load, guards nothing

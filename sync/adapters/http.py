@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
+import httpcore
 import httpx
 import orjson
 
 from sync.adapters.base import ErrorClass, PeerError
+from sync.network import Network, TargetRefused, target_may
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +32,15 @@ class Reply:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait, where the peer says so in seconds (RFC 9110 section 10.2.3)."""
+        """Seconds to wait, which the peer says in seconds or as a date (RFC 9110 section 10.2.3)."""
         text = self.headers.get("retry-after", "")
-        return float(text) if text.isdigit() else None
+        if text.isdecimal():
+            return float(text)
+        try:
+            until = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        return max((until - dt.datetime.now(until.tzinfo)).total_seconds(), 0.0)
 
 
 class Limits(Protocol):
@@ -46,16 +56,26 @@ class Limits(Protocol):
     def verify(self) -> bool | str: ...
 
 
+class Transport(httpx.HTTPTransport):
+    """httpx's own, on sockets that lead where targets may be and that one deadline holds for."""
+
+    def __init__(self, verify: bool | str, network: Network) -> None:
+        super().__init__(verify=False, trust_env=False)  # of its own pool, which is replaced
+        context = httpx.create_ssl_context(verify=verify, trust_env=False)
+        self._pool = httpcore.ConnectionPool(ssl_context=context, keepalive_expiry=5.0, network_backend=network)
+
+
 class Pool:
     """Connections to one peer. ``cookies``: keep those that it sets; else none is ever sent back."""
 
     def __init__(self, limits: Limits, *, cookies: bool = False, encoding: str = "identity") -> None:
         self._limits, self._cookies, self._encoding = limits, cookies, encoding
+        self._network = Network(target_may, TargetRefused)
         self._client: httpx.Client | None = None
 
     def send(self, method: str, url: str, **request: Any) -> Reply:
         """A reply, whatever its status. Raises PeerError; ``maybe_applied`` unless no connection came about."""
-        deadline = time.monotonic() + self._limits.timeout
+        deadline = self._network.until = time.monotonic() + self._limits.timeout
         try:
             with self._open().stream(method, url, **request) as response:
                 return Reply(response.status_code, response.headers, self._body(response, deadline))
@@ -86,7 +106,7 @@ class Pool:
         if self._client is None:
             self._client = httpx.Client(
                 timeout=self._limits.timeout,
-                verify=self._limits.verify,
+                transport=Transport(self._limits.verify, self._network),
                 follow_redirects=False,
                 trust_env=False,
                 headers={"Accept": "application/json", "Accept-Encoding": self._encoding},

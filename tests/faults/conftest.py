@@ -17,7 +17,9 @@ from sync import wakeups
 from sync.models import Target
 from sync.sandbox.launch import Sandbox
 from tests.sync import kit
+from tests.sync.conftest import peer, peers, target, woken
 
+__all__ = ["peer", "peers", "target", "woken"]  # fixtures of those tests, for these
 Worker = Callable[..., subprocess.Popen[bytes]]
 ROOT = Path(__file__).resolve().parents[2]
 

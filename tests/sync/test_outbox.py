@@ -292,6 +292,13 @@ def test_the_wait_that_a_target_asks_for_is_kept(target: Target, peer: Peer) -> 
     assert dt.timedelta(seconds=89) < due - before < dt.timedelta(seconds=100)
 
 
+def test_a_wait_in_whole_seconds_settles_beside_one_that_is_not(target: Target, peer: Peer) -> None:
+    """PostgreSQL's driver refuses arrays of both, and with one verdict it would refuse the whole batch."""
+    busy, lost = kit.create(name="busy"), kit.create(name="lost")
+    peer.answers |= {busy.public_id: BUSY, lost.public_id: LOST}
+    assert kit.deliver(target).outcomes == {"retry": 1, "unknown": 1}
+
+
 def test_messages_behind_a_broken_connection_are_not_counted_as_attempts(target: Target, peer: Peer) -> None:
     first, second = kit.create(name="first"), kit.create(name="second")
     peer.down = True

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from mdm.models import ChangeEvent
 from sync import outbox, tasks
@@ -75,6 +76,38 @@ def test_one_process_at_a_time_delivers_to_a_target(target: Target, peer: Peer, 
     thread.join()
     tasks.deliver(target.pk)
     assert kit.lane(target, golden).in_step
+
+
+def test_a_worker_that_hangs_past_its_lease_loses_the_target_to_another(
+    target: Target, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped, or on a machine that is gone without a word: its connection stands, and with it the lock."""
+    golden = kit.create()
+    Target.objects.update(lease_seconds=1)
+    target.refresh_from_db()
+    entered, leave, ended = threading.Event(), threading.Event(), []
+
+    def hanging_worker() -> None:
+        try:
+            with outbox.alone(target):
+                outbox.claim(target)
+                entered.set()
+                leave.wait(10)
+        except DatabaseError as error:
+            ended.append(type(error).__name__)
+        connection.close()
+
+    thread = threading.Thread(target=hanging_worker)
+    thread.start()
+    entered.wait(10)
+    tasks.deliver(target.pk)
+    assert peer.received == []
+    time.sleep(1.1)
+    tasks.deliver(target.pk)
+    assert kit.lane(target, golden).in_step
+    leave.set()
+    thread.join()
+    assert ended == ["OperationalError"]
 
 
 def test_a_task_whose_time_is_up_wakes_the_next(

@@ -8,6 +8,7 @@ import ssl
 import time
 
 from sync.adapters.base import ErrorClass, PeerError
+from sync.network import target_socket
 
 from .config import Hl7Config
 
@@ -114,7 +115,7 @@ class Connection:
         return not self._awaited and bool(self._ready or select.select([open_socket], [], [], 0)[0])
 
     def _connect(self) -> socket.socket:
-        plain = socket.create_connection((self._config.host, self._config.port), timeout=self._config.timeout)
+        plain = target_socket(self._config.host, self._config.port, self._config.timeout)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not self._config.tls:
             return plain

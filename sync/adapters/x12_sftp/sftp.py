@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ import asyncssh
 
 from sync.adapters.base import ConfigError, ErrorClass, PeerError
 from sync.adapters.options import Secrets
+from sync.network import target_socket
 
 from .config import X12Config
 
@@ -108,7 +110,7 @@ class Sftp:
         self._forget()
         try:
             async with asyncio.timeout(self._config.timeout):
-                self._ssh = await asyncssh.connect(**self._options)
+                self._ssh = await asyncssh.connect(sock=self._socket(), **self._options)
                 self._client = await self._ssh.start_sftp_client()
         except asyncssh.HostKeyNotVerifiable as error:
             text = "The server shows another host key than the pinned one; ask its owner before you change host_key."
@@ -118,6 +120,11 @@ class Sftp:
         except (asyncssh.Error, OSError) as error:
             raise PeerError(f"No connection: {error or 'no answer'}", *_kind(error)) from error
         return self._client
+
+    def _socket(self) -> socket.socket:
+        opened = target_socket(self._config.host, self._config.port, self._config.timeout)
+        opened.setblocking(False)
+        return opened
 
     async def _alive(self, sftp: asyncssh.SFTPClient) -> bool:
         """Nobody listens to the connection between calls, so one that rested is asked before it is trusted."""
@@ -158,7 +165,6 @@ def _options(config: X12Config, secrets: Secrets) -> dict[str, Any]:
         raise ConfigError(f"host_key or the secret {config.private_key} is not a key: {error}") from error
     return {
         "host": config.host,
-        "port": config.port,
         "username": config.username,
         "client_keys": [key],
         "known_hosts": ([pinned], [], []),
