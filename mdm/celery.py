@@ -1,7 +1,7 @@
 """The Celery application. Celery carries wake-ups, never the truth: a lost task costs latency, not data."""
 
 import os
-from typing import Any
+from typing import Any, Self
 
 from celery import Celery
 from celery.app.amqp import AMQP
@@ -16,9 +16,8 @@ SOON = {"interval_start": 0.2, "interval_step": 0.2, "interval_max": 1.0}  # sec
 class Broker(Connection):
     """One that comes back is found within a second, however long it was away: kombu's own waits grow to 30 s."""
 
-    def ensure_connection(self, *args: Any, **kwargs: Any) -> Connection:
-        found: Connection = super().ensure_connection(*args, **(SOON | kwargs))
-        return found
+    def ensure_connection(self, *args: Any, **kwargs: Any) -> Self:
+        return super().ensure_connection(*args, **(SOON | kwargs))
 
 
 class Messages(AMQP):
