@@ -56,6 +56,11 @@ class Column:
         """How many tokens each record has."""
         return np.diff(self.offsets).astype(np.int32)
 
+    def part(self, start: int, end: int) -> Column:
+        """The records from ``start`` until before ``end``, as a column of its own."""
+        first, last = self.offsets[start], self.offsets[end]
+        return Column(self.offsets[start : end + 1] - first, self.ids[first:last])
+
     def expand(self, rows: Ints) -> tuple[Ints, Ints]:
         """Every token of every row: (position in ``rows``, token)."""
         positions, numbers = entries(self.offsets, rows)

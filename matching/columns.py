@@ -83,13 +83,15 @@ class Tables:
     ) -> Tables:
         """Two lists of standardised records."""
         vocabularies = {space: Vocabulary() for space in spaces.values()}
-        columns = {}
-        for name, space in spaces.items():
-            one = vocabularies[space].column([record.get(name, ()) for record in left])
-            if left is right:
-                columns[name] = one, one
-            else:
-                columns[name] = one, vocabularies[space].column([record.get(name, ()) for record in right])
+        columns: dict[str, tuple[Column, Column]] = {}
+        records = left if left is right else [*left, *right]
+        for space, vocabulary in vocabularies.items():
+            names = [name for name, other in spaces.items() if other == space]
+            whole = vocabulary.column([record.get(name, ()) for name in names for record in records])
+            for place, name in enumerate(names):
+                start = place * len(records)
+                one = whole.part(start, start + len(left))
+                columns[name] = one, one if left is right else whole.part(start + len(left), start + len(records))
         return cls(columns, vocabularies, spaces, weigh, prior)
 
     @property

@@ -31,12 +31,18 @@ COPIES = 3
 _RARE, _COMMON = 0.5, 20.0  # of the background records, how many have a given token: any, a common word
 
 
-def _background(space: str, token: str) -> float:
-    """How many of the background records would have an unseen token.
+def _background(space: str, tokens: Sequence[str]) -> Floats | float:
+    """How many of the background records would have each token unseen.
 
     No sample shows how rare a long code is: every second character past the fifth halves the chance of a coincidence.
     """
-    return _RARE * 0.5 ** (min(max(len(token) - 5, 0), 8) / 2) if space == "code" else _RARE
+    if space == "code":
+        rare: Floats = _RARE * 0.5 ** (np.clip([len(token) - 5 for token in tokens], 0, 8) / 2)
+        return rare
+    if space == "word":
+        common = word_set("common")
+        return np.array([_COMMON if token in common else _RARE for token in tokens])
+    return _RARE
 
 
 class Statistics:
@@ -93,9 +99,9 @@ class Statistics:
     def rarity(self, space: str, tokens: Sequence[str]) -> Floats:
         """Bits that an agreement on each token is worth by chance alone: log2 of one over its frequency."""
         counts: Mapping[str, int] = self._counts.get(space, {})
-        common = word_set("common") if space == "word" else frozenset()
-        have = [max(counts.get(t, 0) - COPIES, 0) + (_COMMON if t in common else _background(space, t)) for t in tokens]
-        rarity: Floats = np.log2((self.size + BACKGROUND) / np.asarray(have, dtype=np.float64))
+        have = np.array([counts.get(token, 0) for token in tokens], dtype=np.float64)
+        background = _background(space, tokens)
+        rarity: Floats = np.log2((self.size + BACKGROUND) / (np.maximum(have - COPIES, 0.0) + background))
         return np.maximum(rarity, 0.0)
 
     @property

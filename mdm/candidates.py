@@ -16,20 +16,22 @@ import orjson
 from django.db import connection
 from numpy.typing import NDArray
 
-from mdm import arrays
+from mdm import arrays, prepared
 
 KEY_CAP = 200  # a key shared by more records says too little to look at them all; two such keys together may say enough
 REFINED, PROBES = 6, 3_000  # common keys of a record that are paired; rows of the rarer one looked through for that
 NONE: Mapping[int, int] = MappingProxyType({})
-PER_RECORD = 64  # candidates compared per record: those that share the most and rarest keys
+PER_RECORD = 48  # candidates compared per record: those that share the most and rarest keys
 CACHED = 60_000  # standardised records kept in memory per process, some 2 kB each
 
 Ints = NDArray[np.int64]
 
+KEYS_SQL = "SELECT source_id, array_agg(key) FROM mdm_matchkey WHERE source_id = ANY(%s::bigint[]) GROUP BY 1"
+
 FIND_SQL = """
 SELECT q.key, array_agg(k.source_id)
 FROM unnest(%s::bigint[]) AS q(key)
-CROSS JOIN LATERAL (SELECT source_id FROM mdm_matchkey WHERE key = q.key LIMIT %s) k
+CROSS JOIN LATERAL (SELECT source_id FROM mdm_matchkey WHERE key = q.key LIMIT %s::bigint) k
 GROUP BY q.key
 """
 
@@ -38,15 +40,17 @@ SELECT q.one, q.two, array_agg(k.source_id)
 FROM unnest(%s::bigint[], %s::bigint[]) AS q(one, two)
 CROSS JOIN LATERAL (
     SELECT a.source_id FROM mdm_matchkey a JOIN mdm_matchkey b ON b.key = q.two AND b.source_id = a.source_id
-    WHERE a.key = q.one LIMIT %s
+    WHERE a.key = q.one LIMIT %s::bigint
 ) k
 GROUP BY q.one, q.two
 """
 
 ROWS_SQL = """
 SELECT s.id, s.golden_id, s.state, s.code_system_id, s.version, s.ingest_id, s.first_seen_at, s.dictionaries
-FROM mdm_sourcerecord s WHERE s.id = ANY(%s)
+FROM mdm_sourcerecord s WHERE s.id = ANY(%s::bigint[])
 """
+
+SAID_SQL = "SELECT id, standardised::text FROM mdm_sourcerecord WHERE id = ANY(%s::bigint[])"
 
 
 Content = tuple[int, int, int, dt.datetime, int]
@@ -73,12 +77,7 @@ class Candidate:
 def keys(sources: Sequence[int]) -> dict[int, list[int]]:
     """The blocking keys that source records were stored with."""
     found: dict[int, list[int]] = {source: [] for source in sources}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT source_id, array_agg(key) FROM mdm_matchkey WHERE source_id = ANY(%s) GROUP BY 1", [list(sources)]
-        )
-        found.update(cursor.fetchall())
-    return found
+    return found | dict(prepared.fetch(KEYS_SQL, [list(sources)]))
 
 
 def find(keys: Mapping[int, Sequence[int]], common: Mapping[int, int] = NONE) -> tuple[Ints, Ints]:
@@ -127,10 +126,8 @@ def _refined(keys: list[int], common: Mapping[int, int]) -> Iterator[tuple[int, 
         yield one, two
 
 
-def _sharing(query: str, parameters: list[list[int]]) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, [*parameters, KEY_CAP + 1])
-        return list(cursor.fetchall())
+def _sharing(query: str, parameters: list[list[int]]) -> list[tuple[Any, ...]]:
+    return prepared.fetch(query, [*parameters, KEY_CAP + 1])
 
 
 def _best(left: Ints, right: Ints, weights: NDArray[np.float64]) -> tuple[Ints, Ints]:
@@ -150,16 +147,13 @@ def _best(left: Ints, right: Ints, weights: NDArray[np.float64]) -> tuple[Ints, 
 
 def rows(sources: Sequence[int]) -> dict[int, Candidate]:
     """Links and states of source records, as they are now."""
-    with connection.cursor() as cursor:
-        cursor.execute(ROWS_SQL, [list(sources)])
-        return {row[0]: Candidate(*row) for row in cursor.fetchall()}
+    return {row[0]: Candidate(*row) for row in prepared.fetch(ROWS_SQL, [list(sources)])}
 
 
 def members(goldens: Sequence[int]) -> dict[int, Candidate]:
     """The live source records of these golden records, by source id."""
-    with connection.cursor() as cursor:
-        cursor.execute(ROWS_SQL.replace("s.id = ANY", "s.state <> 'retired' AND s.golden_id = ANY"), [list(goldens)])
-        return {row[0]: Candidate(*row) for row in cursor.fetchall()}
+    query = ROWS_SQL.replace("s.id = ANY", "s.state <> 'retired' AND s.golden_id = ANY")
+    return {row[0]: Candidate(*row) for row in prepared.fetch(query, [list(goldens)])}
 
 
 GIVEN_SQL = """
@@ -209,9 +203,7 @@ class StandardisedCache:
             found |= {c.content: c.given for c in wanted if c.given is not None}
         missing = {c.source: c.content for c in wanted if c.content not in found}
         if missing:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT id, standardised FROM mdm_sourcerecord WHERE id = ANY(%s)", [list(missing)])
-                fresh = {missing[source]: orjson.loads(text) for source, text in cursor.fetchall()}
+            fresh = {missing[pk]: orjson.loads(text) for pk, text in prepared.fetch(SAID_SQL, [list(missing)])}
             found |= fresh
             self._keep(fresh)
         return [found[c.content] for c in wanted]
