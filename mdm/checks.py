@@ -10,6 +10,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from mdm import permissions
+
 
 @register()
 def check_task_times(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -29,3 +31,25 @@ def check_task_times(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
         for task in app.tasks.values()
         if task.acks_late and (limit := task.time_limit or settings.CELERY_TASK_TIME_LIMIT) >= patience
     ]
+
+
+@register()
+def check_single_sign_on(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """What is set of ``OIDC_…`` fits together."""
+    if not settings.OIDC_ISSUER:
+        return []
+    unknown = sorted(set(settings.OIDC_ROLES.values()) - set(permissions.ROLES))
+    problems = [
+        (
+            not settings.OIDC_CLIENT_ID,
+            "OIDC_CLIENT_ID is not set.",
+            "It is what the provider calls Concord.",
+        ),
+        (
+            settings.HTTPS and not settings.OIDC_ISSUER.startswith("https://"),
+            "OIDC_ISSUER is not an https:// address.",
+            "Who listens in between could sign in as anybody.",
+        ),
+        (unknown, f"OIDC_ROLES names {', '.join(unknown)}.", f"Roles are {', '.join(permissions.ROLES)}."),
+    ]
+    return [Error(text, hint=hint, id="concord.E002") for wrong, text, hint in problems if wrong]

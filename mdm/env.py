@@ -53,6 +53,17 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
+def pairs(name: str) -> dict[str, str]:
+    """``left=right``, separated by commas."""
+    found = {}
+    for word in words(name):
+        left, divided, right = (part.strip() for part in word.rpartition("="))
+        if not (left and divided and right):
+            raise ImproperlyConfigured(f"{name} has {word!r}; write group=role, separated by commas.")
+        found[left] = right
+    return found
+
+
 def networks(name: str) -> list[Network]:
     """IP networks or single addresses, separated by commas."""
     try:

@@ -35,6 +35,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "axes",
     "csp",
     "django_htmx",
@@ -140,6 +142,27 @@ MFA_FORMS = {
     "reauthenticate": "mdm.ui.views.account.CodeAgain",
     "activate_totp": "mdm.ui.views.account.FirstCode",
 }
+
+# Accounts of the hospital's own, where an OpenID provider is named. A link leads there: the content security policy
+# would stop a form that is sent on to another site.
+OIDC_ISSUER = env.text("OIDC_ISSUER")
+OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID")
+OIDC_NAME = env.text("OIDC_NAME", "your hospital account")
+OIDC_GROUPS_CLAIM = env.text("OIDC_GROUPS_CLAIM", "groups")
+OIDC_ROLES = env.pairs("OIDC_ROLES")
+SOCIALACCOUNT_ADAPTER = "mdm.single_sign_on.People"
+SOCIALACCOUNT_LOGIN_ON_GET = True
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": []}}
+if OIDC_ISSUER:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"] = [
+        {
+            "provider_id": "sso",
+            "name": OIDC_NAME,
+            "client_id": OIDC_CLIENT_ID,
+            "secret": env.text("OIDC_CLIENT_SECRET"),
+            "settings": {"server_url": OIDC_ISSUER, "scope": env.words("OIDC_SCOPES", "openid,profile,email")},
+        }
+    ]
 
 SESSION_COOKIE_AGE = env.number("SESSION_HOURS", 10) * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS

@@ -187,6 +187,8 @@ ACTIONS = {
     "target.pause": "paused a target",
     "target.resume": "resumed a target",
     "user.create": "created a user",
+    "user.sign_in": "signed in",
+    "user.roles": "changed the roles of a user",
     "user.second_factor_reset": "reset a second factor",
     "judgement": "judged a pair of records",
     "judgement.reopened": "reopened a decision",

@@ -24,7 +24,7 @@ KINDS: dict[str, tuple[str, ...]] = {
                   "change_request.withdrawn", "policy.activated"),
     "feeds": ("ingest.land", "ingest.retire", "feed.started", "feed.saved", "feed.cancelled", "feed.rows_discarded"),
     "deliveries": ("delivery.retry", "delivery.skip", "delivery.dead", "target.pause", "target.resume"),
-    "access": ("user.create", "audit.export", "governance.owner"),
+    "access": ("user.create", "user.roles", "user.sign_in", "audit.export", "governance.owner"),
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from allauth.account import views as allauth_views
@@ -13,13 +14,18 @@ from allauth.mfa.base.forms import AuthenticateForm
 from allauth.mfa.recovery_codes import views as recovery
 from allauth.mfa.totp import views as totp
 from allauth.mfa.totp.forms import ActivateTOTPForm
+from allauth.socialaccount.models import SocialApp
+from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView, OAuth2View
 from django import forms
+from django.conf import settings
 from django.contrib.auth.views import LogoutView
-from django.http import HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
+from requests import RequestException
 
+from mdm import single_sign_on
 from mdm.access import public, signed_in
 from mdm.ui import preferences
 from mdm.ui.pages import May, Request, is_fragment
@@ -103,7 +109,29 @@ class ConfirmCode(Framed, mfa.ReauthenticateView):
     template_name = "auth/confirm.html"
 
 
-login = public(allauth_views.LoginView.as_view(template_name="auth/login.html"))
+class Login(allauth_views.LoginView):
+    template_name = "auth/login.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {"provider": settings.OIDC_NAME if settings.OIDC_ISSUER else ""}
+
+
+def at_provider(view: type[OAuth2View]) -> Callable[[HttpRequest, str], HttpResponse]:
+    """A step of signing in with an account of the hospital's own."""
+
+    def step(request: HttpRequest, provider_id: str) -> HttpResponse:
+        try:
+            return view.adapter_view(single_sign_on.Provider(request, provider_id))(request)
+        except SocialApp.DoesNotExist:
+            raise Http404 from None
+        except RequestException:
+            return single_sign_on.refusal(request, "The sign-in service doesn’t answer. Try again later.", status=503)
+
+    return public(step)
+
+
+login = public(Login.as_view())
+sso, sso_back = at_provider(OAuth2LoginView), at_provider(OAuth2CallbackView)
 login_code = public(mfa.AuthenticateView.as_view(template_name="auth/code.html"))
 logout = public(LogoutView.as_view())
 factor, activate, deactivate = (signed_in(view.as_view()) for view in (Factor, Activate, Deactivate))

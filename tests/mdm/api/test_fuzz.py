@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.checks import CHECKS, load_all_checks
 
-from mdm import auth, permissions
+from mdm import auth, feed, permissions
 from mdm.models import ApiKey
 from mdm.services import events
 from tests.mdm import kit
@@ -43,6 +43,17 @@ def one_connection():
     yield
     for signal in (request_started, request_finished):
         signal.connect(close_old_connections)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch):
+    """Whoever asks to wait for changes is told after a moment that there are none."""
+    wait = feed.wait
+
+    def briefly(after, *, seconds, **asked):
+        return wait(after, seconds=min(seconds, 0.1), **asked)
+
+    monkeypatch.setattr(feed, "wait", briefly)
 
 
 @pytest.fixture
