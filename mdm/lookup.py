@@ -150,7 +150,8 @@ def facts(
         elif normal in several:
             outcomes.append(_chosen(said, code, several[normal], units, standing))
         elif (row := found.get(normal)) is not None:
-            outcomes.append(_facts(said, code, row, _codes_of(row, units, said.one), standing))
+            there = () if row[11] is None else (_target_code(row, units, said.one),)
+            outcomes.append(_facts(said, code, row, there, standing))
         else:
             unknown = True
             outcomes.append(UnknownCode(f"{system.slug} has no code {code.strip()}.", known_in=[]))
@@ -273,10 +274,6 @@ def _facts(
         "substitutes": instead.substitutes if instead else (),
         "replaces": instead.replaces if instead else (),
     }
-
-
-def _codes_of(row: Any, units: _Factors, one: str | None) -> Sequence[Facts]:
-    return () if row[11] is None else (_target_code(row, units, one),)
 
 
 def _target_code(row: Any, units: _Factors, one: str | None) -> Facts:

@@ -90,12 +90,11 @@ def key(url: str) -> str:
 @contextmanager
 def server(url: str) -> Iterator[list[psutil.Process]]:
     """Granian as ``manage.py up`` starts it; yields its processes."""
-    from mdm.management.commands.up import THREADS
+    from mdm.management.commands.up import granian
 
     environment = os.environ | {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "tests.bench.settings"}
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws", "mdm.wsgi:application"]
-    size = ["--workers", "2", "--blocking-threads", str(THREADS), "--backlog", "1024", "--log-level", "warning"]
-    process = subprocess.Popen([*command, "--port", str(PORT), *size], env=environment, cwd=env.BASE_DIR)
+    command = [*granian("127.0.0.1", PORT, 2), "--log-level", "error"]
+    process = subprocess.Popen(command, env=environment, cwd=env.BASE_DIR)
     try:
         for _ in range(600):
             time.sleep(0.1)
