@@ -72,7 +72,7 @@ class KeyedRequests(BaseHandler):
         """A lookup's address is known by its beginning; among all routes it would be searched as long as a code is."""
         match = crosswalk.route(request.path_info)
         if match is None:
-            return super().resolve_request(request)  # type: ignore[misc]  # missing in the stubs
+            return super().resolve_request(request)
         request.resolver_match = match
         return match
 

@@ -44,7 +44,7 @@ def fetch(connection: Connection[Any], sql: str, query: Mapping[str, Any]) -> li
         if statement.name not in prepared:
             _checked(connection, connection.pgconn.prepare(statement.name, statement.text))
             prepared.add(statement.name)
-        values = [written(query[name]) for name in statement.parameters]
+        values: list[Any] = [written(query[name]) for name in statement.parameters]
         result = _checked(connection, connection.pgconn.exec_prepared(statement.name, values))
     reader = Transformer(connection)
     reader.set_pgresult(result)

@@ -142,7 +142,7 @@ class CrosswalkBatch(DirectView):
 @lru_cache(maxsize=1024)
 def _asked(query: str) -> dict[str, Any]:
     """The options of an address: whoever looks codes up asks the same of each."""
-    return _options(QueryDict(query.encode("latin-1")).dict())  # type: ignore[arg-type]  # bytes as in WSGIRequest
+    return _options(QueryDict(query.encode("latin-1")).dict())
 
 
 def _batch(request: HttpRequest) -> tuple[str, list[str], dict[str, Any]]:
