@@ -16,7 +16,7 @@ import orjson
 from django.db import connection
 from numpy.typing import NDArray
 
-from mdm import arrays, prepared
+from mdm import arrays, statements
 
 KEY_CAP = 200  # a key shared by more records says too little to look at them all; two such keys together may say enough
 REFINED, PROBES = 6, 3_000  # common keys of a record that are paired; rows of the rarer one looked through for that
@@ -77,7 +77,7 @@ class Candidate:
 def keys(sources: Sequence[int]) -> dict[int, list[int]]:
     """The blocking keys that source records were stored with."""
     found: dict[int, list[int]] = {source: [] for source in sources}
-    return found | dict(prepared.fetch(KEYS_SQL, [list(sources)]))
+    return found | dict(statements.rows(KEYS_SQL, [list(sources)]))
 
 
 def find(keys: Mapping[int, Sequence[int]], common: Mapping[int, int] = NONE) -> tuple[Ints, Ints]:
@@ -127,7 +127,7 @@ def _refined(keys: list[int], common: Mapping[int, int]) -> Iterator[tuple[int, 
 
 
 def _sharing(query: str, parameters: list[list[int]]) -> list[tuple[Any, ...]]:
-    return prepared.fetch(query, [*parameters, KEY_CAP + 1])
+    return statements.rows(query, [*parameters, KEY_CAP + 1])
 
 
 def _best(left: Ints, right: Ints, weights: NDArray[np.float64]) -> tuple[Ints, Ints]:
@@ -147,13 +147,13 @@ def _best(left: Ints, right: Ints, weights: NDArray[np.float64]) -> tuple[Ints, 
 
 def rows(sources: Sequence[int]) -> dict[int, Candidate]:
     """Links and states of source records, as they are now."""
-    return {row[0]: Candidate(*row) for row in prepared.fetch(ROWS_SQL, [list(sources)])}
+    return {row[0]: Candidate(*row) for row in statements.rows(ROWS_SQL, [list(sources)])}
 
 
 def members(goldens: Sequence[int]) -> dict[int, Candidate]:
     """The live source records of these golden records, by source id."""
     query = ROWS_SQL.replace("s.id = ANY", "s.state <> 'retired' AND s.golden_id = ANY")
-    return {row[0]: Candidate(*row) for row in prepared.fetch(query, [list(goldens)])}
+    return {row[0]: Candidate(*row) for row in statements.rows(query, [list(goldens)])}
 
 
 GIVEN_SQL = """
@@ -203,7 +203,7 @@ class StandardisedCache:
             found |= {c.content: c.given for c in wanted if c.given is not None}
         missing = {c.source: c.content for c in wanted if c.content not in found}
         if missing:
-            fresh = {missing[pk]: orjson.loads(text) for pk, text in prepared.fetch(SAID_SQL, [list(missing)])}
+            fresh = {missing[pk]: orjson.loads(text) for pk, text in statements.rows(SAID_SQL, [list(missing)])}
             found |= fresh
             self._keep(fresh)
         return [found[c.content] for c in wanted]

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.utils import timezone
@@ -134,21 +134,24 @@ def facts(
     if target and target.domain != system.domain:
         raise InvalidValue(f"{target.slug} holds codes of {target.domain} records, {system.slug} of {system.domain}.")
     clocks = Clocks(as_of or today(), known_at)
-    asked = [_normal(system, code) for code in codes]
+    asked = _normals(system, codes)
     wanted = {normal for normal in asked if isinstance(normal, str)}
-    found: dict[str, list[Any]] = {}
-    for row in of_codes(system, target, list(wanted), clocks) if wanted else ():
-        found.setdefault(row[0], []).append(row)
-    units = _factors(system, target, found, uom, clocks)
-    standing = _standing(found, clocks, site) if system.domain == "item" else {}
-    said = system.slug, system.domain, target.slug if target else None  # once, not for each of ten thousand
+    rows = of_codes(system, target, list(wanted), clocks) if wanted else []
+    found = {row[0]: row for row in rows}
+    several = _several(rows) if len(found) < len(rows) else {}
+    units = _factors(system, target, rows, uom, clocks)
+    standing = _standing(rows, clocks, site) if system.domain == "item" else {}
+    said = _Said.of(system, target)
     outcomes: list[Facts | ConcordError] = []
     unknown = False
     for code, normal in zip(codes, asked, strict=True):
         if not isinstance(normal, str):
             outcomes.append(normal)
-        elif rows := found.get(normal):
-            outcomes.append(_facts(*said, code, rows, units, standing))
+        elif normal in several:
+            outcomes.append(_chosen(said, code, several[normal], units, standing))
+        elif (row := found.get(normal)) is not None:
+            there = () if row[11] is None else (_target_code(row, units, said.one),)
+            outcomes.append(_facts(said, code, row, there, standing))
         else:
             unknown = True
             outcomes.append(UnknownCode(f"{system.slug} has no code {code.strip()}.", known_in=[]))
@@ -157,8 +160,29 @@ def facts(
     return outcomes
 
 
+def _several(rows: Sequence[Any]) -> dict[str, list[Any]]:
+    """The rows of codes that have more than one: the record has several in the target, or records share the code."""
+    found = defaultdict(list)
+    for row in rows:
+        found[row[0]].append(row)
+    return {code: some for code, some in found.items() if len(some) > 1}
+
+
 def today() -> dt.date:
     return timezone.now().date()
+
+
+def _normals(system: CodeSystem, codes: Sequence[object]) -> Sequence[str | ConcordError]:
+    """Each code as its system writes it, or why it can't be one. Ten thousand plain ones are looked at together."""
+    try:
+        normals = [system.normalise(code) for code in codes]  # type: ignore[arg-type]  # what is no text raises
+        lengths = {len(normal) for normal in normals}
+        text = "".join(normals)
+        if text.isascii() and "\0" not in text and 0 not in lengths and max(lengths, default=1) <= MAX_CODE:
+            return normals
+    except AttributeError:
+        pass
+    return [_normal(system, code) for code in codes]
 
 
 def _normal(system: CodeSystem, code: object) -> str | ConcordError:
@@ -179,11 +203,11 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _standing(found: Mapping[str, Sequence[Any]], clocks: Clocks, site: str | None) -> Mapping[int, Substitutes]:
+def _standing(rows: Sequence[Any], clocks: Clocks, site: str | None) -> Mapping[int, Substitutes]:
     involved = substitutes.involved() if clocks.known_at is None else None
     if involved is not None and not involved and site is None:
         return {}
-    goldens = {row[4] for rows in found.values() for row in rows}
+    goldens = {row[4] for row in rows}
     return substitutes.in_force(goldens if involved is None else goldens & involved, clocks, site)
 
 
@@ -191,12 +215,11 @@ _Factors = Mapping[tuple[int, str, str], Fraction | NoFactor]  # by golden recor
 
 
 def _factors(
-    system: CodeSystem, target: CodeSystem | None, found: Mapping[str, Sequence[Any]], uom: str | None, clocks: Clocks
+    system: CodeSystem, target: CodeSystem | None, rows: Sequence[Any], uom: str | None, clocks: Clocks
 ) -> _Factors:
     """The factor of each target code, or why it has none. Units that are plainly one and the same are left out."""
     if target is None or system.domain != "item":
         return {}
-    rows = [row for several in found.values() for row in several]
     pairs = {(row[1], row[12]) for row in rows}
     if not system.units and not target.units:
         pairs = {(own, other) for own, other in pairs if not is_one(uom or own, other)}
@@ -205,45 +228,57 @@ def _factors(
     return {(r[4], r[0], r[11]): answer for r, answer in zip(rows, factors(asked, clocks), strict=True)}
 
 
-def _facts(
-    code_system: str,
-    domain: str,
-    to: str | None,
-    code: str,
-    rows: Sequence[Any],
-    units: _Factors,
-    standing: Mapping[int, Substitutes],
+class _Said(NamedTuple):
+    """What all answers of a request have in common: put together once, not for each of ten thousand."""
+
+    code_system: str
+    domain: str
+    to: str | None
+    one: str | None  # the factor where units are plainly one and the same
+
+    @classmethod
+    def of(cls, system: CodeSystem, target: CodeSystem | None) -> _Said:
+        one = "1" if system.domain == "item" else None
+        return cls(system.slug, system.domain, target.slug if target else None, one)
+
+
+def _chosen(
+    said: _Said, code: str, rows: Sequence[Any], units: _Factors, standing: Mapping[int, Substitutes]
 ) -> Facts | ConcordError:
-    _, uom, valid_from, valid_to, golden, public_id, named, status, name, _, _, target_code, *_ = rows[0]
-    if len(rows) > 1:
-        if len(ids := {row[5] for row in rows}) > 1:
-            return Ambiguous(candidates=sorted(ids))
-        # preferred first, each once: a shared identifier may name the record by several rows
-        found = {(not row[13], row[12], row[11]): row for row in rows if row[11] is not None}
-        rows = [found[key] for key in sorted(found)]
-    instead = standing.get(golden) if standing else None
+    """Of a code with several rows."""
+    if len(ids := {row[5] for row in rows}) > 1:
+        return Ambiguous(candidates=sorted(ids))
+    # preferred first, each once: a shared identifier may name the record by several rows
+    found = {(not row[13], row[12], row[11]): row for row in rows if row[11] is not None}
+    codes = [_target_code(found[key], units, said.one) for key in sorted(found)]
+    return _facts(said, code, rows[0], codes, standing)
+
+
+def _facts(
+    said: _Said, code: str, row: Any, codes: Sequence[Facts], standing: Mapping[int, Substitutes]
+) -> Facts | ConcordError:
+    instead = standing.get(row[4]) if standing else None
     return {
-        "code_system": code_system,
+        "code_system": said.code_system,
         "code": code,
-        "uom": uom,
-        "valid_from": valid_from,
-        "valid_to": valid_to,
-        "id": public_id,
-        "domain": domain,
-        "status": status,
-        "name": name,
-        "redirected_from": None if named == public_id else named,
-        "to": to,
-        "codes": [] if target_code is None else [_target_code(row, units, domain) for row in rows],
-        "substitutes": instead.substitutes if instead else [],
-        "replaces": instead.replaces if instead else [],
+        "uom": row[1],
+        "valid_from": row[2],
+        "valid_to": row[3],
+        "id": row[5],
+        "domain": said.domain,
+        "status": row[7],
+        "name": row[8],
+        "redirected_from": None if row[6] == row[5] else row[6],
+        "to": said.to,
+        "codes": codes,
+        "substitutes": instead.substitutes if instead else (),
+        "replaces": instead.replaces if instead else (),
     }
 
 
-def _target_code(row: Any, units: _Factors, domain: str) -> Facts:
-    unit = units.get((row[4], row[0], row[11]), ONE) if units else ONE
-    factor, no_factor = ("1" if domain == "item" else None), None
-    if unit is not ONE:
+def _target_code(row: Any, units: _Factors, one: str | None) -> Facts:
+    factor, no_factor = one, None
+    if units and (unit := units.get((row[4], row[0], row[11]), ONE)) is not ONE:
         factor, no_factor = (None, unit.message) if isinstance(unit, NoFactor) else (str(unit), None)
     return {"code": row[11], "uom": row[12], "preferred": row[13], "factor": factor, "no_factor": no_factor}
 

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-import psycopg
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
 
+from mdm import prepared
 from mdm.models import CodeSystem
 
 
@@ -138,10 +138,10 @@ def fetch(sql: str, query: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 def _fetch(sql: str, query: dict[str, Any]) -> list[tuple[Any, ...]]:
     database = connections[DEFAULT_DB_ALIAS]
-    if database.queries_logged or database.execute_wrappers:  # somebody counts or watches statements
-        with database.cursor() as cursor:
+    if database.in_atomic_block or database.queries_logged or database.execute_wrappers:
+        with database.cursor() as cursor:  # it begins the transaction; somebody may count or watch statements
             cursor.execute(sql, query)
             return cursor.fetchall()
     database.ensure_connection()
-    with database.wrap_database_errors, psycopg.Cursor(database.connection) as raw:
-        return raw.execute(sql, query, prepare=True).fetchall()
+    with database.wrap_database_errors:
+        return prepared.fetch(database.connection, sql, query)

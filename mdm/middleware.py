@@ -12,11 +12,12 @@ from django.core.handlers.exception import convert_exception_to_response
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.security import SecurityMiddleware
+from django.urls import ResolverMatch
 from django_htmx.http import HttpResponseClientRedirect
 from rest_framework.exceptions import APIException
 
 from mdm import access, auth, context, rates
-from mdm.api import idempotency, problems
+from mdm.api import crosswalk, idempotency, problems
 from mdm.exceptions import ConcordError
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -66,6 +67,14 @@ class KeyedRequests(BaseHandler):
         self._template_response_middleware: list[Any] = []
         self._exception_middleware = [control.process_exception]
         self._secured = SecurityMiddleware(convert_exception_to_response(respond))
+
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+        """A lookup's address is known by its beginning; among all routes it would be searched as long as a code is."""
+        match = crosswalk.route(request.path_info)
+        if match is None:
+            return super().resolve_request(request)
+        request.resolver_match = match
+        return match
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response: HttpResponseBase = self._secured(request)  # type: ignore[assignment]  # never awaitable here

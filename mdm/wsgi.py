@@ -6,4 +6,8 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mdm.settings")
 
-application = get_wsgi_application()
+_application = get_wsgi_application()
+
+from mdm.overload import Gate  # noqa: E402 - settings first
+
+application = Gate(_application)

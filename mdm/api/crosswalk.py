@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.urls import ResolverMatch, path
 from rest_framework import serializers
 from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 
@@ -108,7 +109,7 @@ class CrosswalkLookup(DirectView):
         version = fresh.now()
         known = None if version is None else answers.get(key, version)
         if known is None:
-            (found,) = lookup.facts(code_system, [code], **_options(request.GET.dict()))
+            (found,) = lookup.facts(code_system, [code], **_asked(request.META["QUERY_STRING"]))
             if isinstance(found, ConcordError):
                 raise found
             body = dumps(found)
@@ -129,14 +130,19 @@ class CrosswalkBatch(DirectView):
     def post(self, request: HttpRequest) -> HttpResponse:
         system, codes, options = _batch(request)
         found = lookup.facts(system, codes, **options)
-        outcomes = [_outcome(code, outcome) for code, outcome in zip(codes, found, strict=True)]
-        return response({"found": sum(o["found"] for o in outcomes), "outcomes": outcomes})
+        outcomes: list[dict[str, Any]] = [
+            {"code": code, "found": True, "result": one}
+            if isinstance(one, dict)
+            else {"code": code, "found": False, "problem": problems.of(one)}
+            for code, one in zip(codes, found, strict=True)
+        ]
+        return response({"found": sum(one["found"] for one in outcomes), "outcomes": outcomes})
 
 
-def _outcome(code: object, outcome: lookup.Facts | ConcordError) -> dict[str, Any]:
-    if isinstance(outcome, ConcordError):
-        return {"code": code, "found": False, "problem": problems.of(outcome)}
-    return {"code": code, "found": True, "result": outcome}
+@lru_cache(maxsize=1024)
+def _asked(query: str) -> dict[str, Any]:
+    """The options of an address: whoever looks codes up asks the same of each."""
+    return _options(QueryDict(query.encode("latin-1")).dict())
 
 
 def _batch(request: HttpRequest) -> tuple[str, list[str], dict[str, Any]]:
@@ -200,7 +206,23 @@ OPTIONS: dict[str, Callable[[str, object], Any]] = {
     "to": _text, "as_of": _day, "known_at": _instant, "uom": _unit, "site": _site,
 }  # fmt: skip
 
+
+def route(path: str) -> ResolverMatch | None:
+    """What Django's resolver would say of a lookup's address, found without it."""
+    if not path.startswith(_PREFIX):
+        return None
+    code_system, _, code = path[len(_PREFIX) :].partition("/")
+    if not code_system or not code or "\n" in path:  # the resolver's patterns stop at line ends
+        return None
+    named = {"code_system": code_system, "code": code}
+    return ResolverMatch(_look_up, (), named, "crosswalk-lookup", ["api", "v1"], ["api", "v1"], _ROUTE)
+
+
+_look_up = CrosswalkLookup.as_view()
+_ROUTE = "crosswalk/<str:code_system>/<path:code>"
+_PREFIX = "/api/v1/crosswalk/"
+
 ROUTES = [
     path("crosswalk/batch", CrosswalkBatch.as_view(), name="crosswalk-batch"),
-    path("crosswalk/<str:code_system>/<path:code>", CrosswalkLookup.as_view(), name="crosswalk-lookup"),
+    path(_ROUTE, _look_up, name="crosswalk-lookup"),
 ]

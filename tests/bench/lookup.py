@@ -28,6 +28,7 @@ import psutil
 import psycopg
 
 from mdm import embedded, env
+from tests.bench import overload
 from tests.bench.load import Connection, drive, family, spent
 
 DATABASE = "bench_lookup"
@@ -59,7 +60,12 @@ def prepare(records: int) -> str:
     with psycopg.connect(embedded.database_url(var), autocommit=True) as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
             connection.execute(f"CREATE DATABASE {DATABASE}")
-    manage("migrate", "--verbosity", "0", url=url)
+        try:
+            manage("migrate", "--verbosity", "0", url=url)
+        except subprocess.CalledProcessError:  # it is of another version
+            connection.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+            connection.execute(f"CREATE DATABASE {DATABASE}")
+            manage("migrate", "--verbosity", "0", url=url)
     with psycopg.connect(url, autocommit=True) as connection:
         if connection.execute("SELECT count(*) FROM mdm_crosswalk").fetchone() != (records * 2,):
             # a million insertions into its GiST index take minutes, and no lookup reads it
@@ -90,12 +96,11 @@ def key(url: str) -> str:
 @contextmanager
 def server(url: str) -> Iterator[list[psutil.Process]]:
     """Granian as ``manage.py up`` starts it; yields its processes."""
-    from mdm.management.commands.up import THREADS
+    from mdm.management.commands.up import granian
 
     environment = os.environ | {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "tests.bench.settings"}
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws", "mdm.wsgi:application"]
-    size = ["--workers", "2", "--blocking-threads", str(THREADS), "--backlog", "1024", "--log-level", "warning"]
-    process = subprocess.Popen([*command, "--port", str(PORT), *size], env=environment, cwd=env.BASE_DIR)
+    command = [*granian("127.0.0.1", PORT, 2), "--log-level", "error"]
+    process = subprocess.Popen(command, env=environment, cwd=env.BASE_DIR)
     try:
         for _ in range(600):
             time.sleep(0.1)
@@ -145,12 +150,12 @@ class Bench:
         request = get(self.token, "/api/v1/empty")
         return self.over_http(lambda *_: request, self.requests)
 
+    def one(self) -> bytes:
+        return get(self.token, f"/api/v1/crosswalk/erp-item/{self.code()}?to=ehr-item")
+
     def single(self) -> float:
         """Codes that hardly ever repeat, so PostgreSQL answers each."""
-        asked = [
-            [get(self.token, f"/api/v1/crosswalk/erp-item/{self.code()}?to=ehr-item") for _ in range(self.requests)]
-            for _ in range(CONNECTIONS)
-        ]
+        asked = [[self.one() for _ in range(self.requests)] for _ in range(CONNECTIONS)]
         return self.over_http(lambda name, number: asked[name][number], self.requests)
 
     def cached(self) -> float:
@@ -213,17 +218,28 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="of the number of requests in a round")
     parser.add_argument("--rows", type=int, default=ROWS, help="crosswalk rows")
     parser.add_argument("--explain", action="store_true", help="show the plan of the lookup as well")
+    parser.add_argument("--overload", action="store_true", help="instead, send twice what the server can answer")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of overload")
     given = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.bench.settings")
     django.setup()
     records = given.rows // 2
     url = prepare(records)
+    if given.overload:
+        sys.stdout.write(json.dumps(overloaded(url, records, given.seconds)) + "\n")
+        return
     with server(url) as processes:
         lines = measure(Bench(url, key(url), processes, records, given.scale), given.rounds)
     for name, line in lines.items():
         sys.stdout.write(json.dumps({"name": name, **line, "must_reach": HELD[name][1], "unit": "µs CPU"}) + "\n")
     if given.explain:
         sys.stdout.write(explain(url))
+
+
+def overloaded(url: str, records: int, seconds: float) -> dict[str, Any]:
+    with server(url) as processes:
+        bench = Bench(url, key(url), processes, records, 1)
+        return overload.measure(PORT, bench.one, processes, seconds)
 
 
 def explain(url: str) -> str:

@@ -12,20 +12,25 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.db import connections
 
 from mdm import env
+from mdm.overload import THREADS
 from mdm.supervisor import Program, Supervisor
 
-THREADS = 8  # of each web process: those that wait for the change feed must leave some to the others
+CONNECTIONS = 512  # of each web process; more wait in the kernel
 MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
 
 
 def web(host: str, port: int, processes: int) -> Program:
-    server = [sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws", "mdm.wsgi:application"]
-    size = ["--workers", str(processes), "--blocking-threads", str(THREADS), "--backlog", "1024"]
     safety = ["--respawn-failed-workers", "--workers-kill-timeout", "5"]
     shares = {"CONCORD_WEB_PROCESSES": str(processes)}
-    return Program(
-        "web", [*server, "--host", host, "--port", str(port), *size, *safety], _plain_http() | shares, port=port
-    )
+    return Program("web", [*granian(host, port, processes), *safety], _plain_http() | shares, port=port)
+
+
+def granian(host: str, port: int, processes: int) -> list[str]:
+    """The web server. ``mdm.overload`` bounds the requests in a process, this the connections."""
+    server = [sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws", "mdm.wsgi:application"]
+    size = ["--workers", str(processes), "--blocking-threads", str(THREADS)]
+    bounds = ["--backlog", "1024", "--backpressure", str(CONNECTIONS)]
+    return [*server, "--host", host, "--port", str(port), *size, *bounds]
 
 
 def worker(processes: int) -> Program:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from django.urls import Resolver404, resolve
 
 from mdm import permissions
+from mdm.api import crosswalk
 from tests.mdm.api import world
 
 BATCH = "/api/v1/crosswalk/batch"
@@ -152,3 +154,21 @@ def test_a_key_without_the_scope_is_refused(viewer, catheter):
     answer = world.machine(viewer, permissions.VIEW).get("/api/v1/crosswalk/erp-item/4711")
     assert answer.status_code == 403
     assert answer.json()["permission"] == permissions.LOOKUP
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["erp-item/4711", "erp/a/b//c", "erp/", "erp", "/4711", "batch", "periods", "batch/1", "a b/%2F", "x/a\nb"],
+)
+def test_the_short_way_to_a_lookup_ends_where_the_resolver_would(path):
+    address = f"/api/v1/crosswalk/{path}"
+    short = crosswalk.route(address)
+    try:
+        long = resolve(address)
+    except Resolver404:
+        long = None
+    if short is None:
+        assert long is None or long.view_name != "api:v1:crosswalk-lookup"
+    else:
+        assert long is not None
+        assert (short.func, short.kwargs, short.view_name) == (long.func, long.kwargs, long.view_name)
