@@ -45,6 +45,8 @@ def work_links(item: WorkItem) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     if item.kind == WorkItem.Kind.FAILED_DELIVERY:
         found.append(("Dead letters", reverse("sync:console") + "#dead"))
+    if item.subject.startswith("inbound:"):
+        found.append(("Messages", f"{reverse('sync:messages')}?source={item.subject.removeprefix('inbound:')}"))
     run: Any = FeedRun.objects.filter(ingest=item.ingest_id).first() if item.ingest_id else None
     if run is not None:
         found.append(("Import", reverse("sync:import", args=[run.pk])))
