@@ -1,5 +1,6 @@
-"""Statements that the server keeps prepared, in a transaction or not: planning them takes longer than running them. Values
-come in PostgreSQL's binary format, which is read in a fraction of the time. (Lookups have ``mdm.prepared``.)
+"""Statements that the server keeps prepared, in a transaction or not: planning them takes longer than running them.
+
+Values come in PostgreSQL's binary format, which is read in a fraction of the time. Lookups have ``mdm.prepared``.
 """
 
 from __future__ import annotations

@@ -63,6 +63,23 @@ def set_source(
 
 
 @transaction.atomic
+def mend(*, message: InboundMessage, profile: Mapping[str, Any], actor: User) -> None:
+    """Have the messages of a source read otherwise from now on, and this one processed again."""
+    source = message.source
+    set_source(
+        code=source.code,
+        system=source.system,
+        way=source.way,
+        format=source.format,
+        actor=actor,
+        profile=profile,
+        config=source.config,
+        active=source.active,
+    )
+    process_again(messages=[message], actor=actor, reason="How it is read was mended")
+
+
+@transaction.atomic
 def process_again(*, messages: Sequence[InboundMessage], actor: User, reason: str = "") -> int:
     """Have messages taken again from their beginning: how they are read has been mended. Returns how many.
 

@@ -6,7 +6,7 @@ templates; in those of others, what a place means depends on its qualifiers:
     {"code": ["VC", "VN", "IN"], "supplier": "SUP-42", "partial": false}
 
 ``code``: the LIN qualifiers whose value is the sender's own code of the item, the first one that is there.
-``supplier``: whom the prices are of, where the catalogue's N1*SE names none by a code of the sender's system.
+``supplier``: whom the prices are of, where N1*SE doesn't say it by a code that the sender's system keeps.
 """
 
 from __future__ import annotations

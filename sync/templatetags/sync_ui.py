@@ -48,6 +48,8 @@ def work_links(item: WorkItem) -> list[tuple[str, str]]:
     if item.kind == WorkItem.Kind.LOCAL_EXCEPTION:
         compared = Reconciliation.objects.filter(target__code=item.details.get("target", "")).first()
         found += [("Drift", reverse("sync:drift", args=[compared.pk]))] if compared else []
+    if item.subject.startswith("inbound:"):
+        found.append(("Messages", f"{reverse('sync:messages')}?source={item.subject.removeprefix('inbound:')}"))
     run: Any = FeedRun.objects.filter(ingest=item.ingest_id).first() if item.ingest_id else None
     if run is not None:
         found.append(("Import", reverse("sync:import", args=[run.pk])))

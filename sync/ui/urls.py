@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sync.ui.views import console, drift, imports, lanes, targets, trace
+from sync.ui.views import console, drift, imports, inbox, lanes, targets, trace
 
 app_name = "sync"
 
@@ -30,6 +30,11 @@ urlpatterns = [
     path("trace/", trace.search, name="traces"),
     path("trace/<str:public_id>/", trace.trace, name="trace"),
     path("imports/", imports.listing, name="imports"),
+    path("imports/messages/", inbox.listing, name="messages"),
+    path("imports/messages/<int:pk>/", inbox.message, name="message"),
+    path("imports/messages/<int:pk>/profile/", inbox.profile, name="message-profile"),
+    path("imports/messages/again/", inbox.again, name="messages-again"),
+    path("imports/messages/discard/", inbox.discard, name="messages-discard"),
     path("imports/new/", imports.upload, name="import-new"),
     path("imports/<int:pk>/", imports.run, name="import"),
     path("imports/<int:pk>/check/", imports.check, name="import-check"),
