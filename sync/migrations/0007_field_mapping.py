@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sync", "0005_target_settings"),
+        ("sync", "0006_target_settings"),
     ]
 
     operations = [
