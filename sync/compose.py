@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 import structlog
@@ -16,7 +17,7 @@ from django.utils import timezone
 from mdm.canonical import DOMAINS
 from mdm.models import ChangeEvent, GoldenRecord
 from mdm.services import publish
-from sync import gates, pins, verdicts
+from sync import fieldmap, gates, pins, verdicts
 from sync.adapters.base import Adapter, InvalidForTarget, Message
 from sync.models import Letter, Target
 from sync.steps import TRANSITIONS, Claim, Event, Payload, Shipment, Step, addressed, next_step
@@ -43,24 +44,40 @@ class Composed:
     verdicts: list[Verdict] = field(default_factory=list)  # what is already decided without sending
 
 
-def compose(target: Target, adapter: Adapter, claims: Sequence[Claim]) -> Composed:
-    """Decide, render and store; opens no socket. Lanes that were claimed by somebody else meanwhile are left out."""
-    out = Composed()
+@dataclass(slots=True)
+class Plan:
+    """What each claimed lane does next: a step to be sent, or what is decided already."""
+
+    steps: list[tuple[Claim, Step, Payload]]
+    verdicts: list[Verdict]
+    letters: Mapping[int, Letter]  # the last one of each lane
+
+
+def plan(target: Target, claims: Sequence[Claim]) -> Plan:
+    """Decide; reads only."""
     payloads = publish.payloads([claim.record for claim in claims])
     letters = Letter.objects.in_bulk([claim.lane for claim in claims])
     events = _events(claims, payloads)
     steps: list[tuple[Claim, Step, Payload]] = []
+    decided: list[Verdict] = []
     for claim in claims:
         payload = payloads[claim.record]
         wanted = target.wants(payload["domain"], payload["attributes"])
         step = next_step(claim, payload, events[claim.record], wanted=wanted, letter=letters.get(claim.lane))
         if step.kind is None:
-            out.verdicts.append(verdicts.unneeded(claim, step))
+            decided.append(verdicts.unneeded(claim, step))
         else:
             steps.append((claim, step, payload))
     waits = gates.waits(target, steps)
-    out.verdicts += [verdicts.held(claim, step, waits[claim.lane]) for claim, step, _ in steps if claim.lane in waits]
-    _render(target, adapter, [s for s in steps if s[0].lane not in waits], letters, out)
+    decided += [verdicts.held(claim, step, waits[claim.lane]) for claim, step, _ in steps if claim.lane in waits]
+    return Plan([s for s in steps if s[0].lane not in waits], decided, letters)
+
+
+def compose(target: Target, adapter: Adapter, claims: Sequence[Claim]) -> Composed:
+    """Decide, render and store; opens no socket. Lanes that were claimed by somebody else meanwhile are left out."""
+    planned = plan(target, claims)
+    out = Composed(verdicts=planned.verdicts)
+    _render(target, adapter, planned, out)
     return out
 
 
@@ -87,25 +104,16 @@ def _survivor(merge: ChangeEvent, payload: Payload) -> str | None:
     return past.values_list("merged_into__public_id", flat=True).first()
 
 
-def _render(
-    target: Target,
-    adapter: Adapter,
-    steps: Sequence[tuple[Claim, Step, Payload]],
-    letters: Mapping[int, Letter],
-    out: Composed,
-) -> None:
+def _render(target: Target, adapter: Adapter, planned: Plan, out: Composed) -> None:
     ready: list[Shipment] = []
-    kept = pins.of(target, [claim.record for claim, _, _ in steps])
-    for claim, step, payload in steps:
-        letter = letters.get(claim.lane)
-        wanted = (step.version, claim.generation, step.kind)
-        if letter is None or (letter.version, letter.generation, letter.kind) != wanted:
-            written = _write(target, adapter, claim, step, payload, kept.get(claim.record, {}))
-            if isinstance(written, Verdict):
-                out.verdicts.append(written)
-                continue
-            letter = written
-        ready.append(Shipment(claim, step, letter))
+    kept = pins.of(target, [claim.record for claim, _, _ in planned.steps])
+    for claim, step, payload in planned.steps:
+        standing = planned.letters.get(claim.lane)
+        written = letter(target, adapter, claim, step, payload, kept.get(claim.record, {}), standing)
+        if isinstance(written, Verdict):
+            out.verdicts.append(written)
+        else:
+            ready.append(Shipment(claim, step, written))
     ours = _store(ready)
     order = {name: position for position, name in enumerate(DOMAINS)}
     out.shipments = sorted(
@@ -114,19 +122,24 @@ def _render(
     )
 
 
-def _write(
-    target: Target, adapter: Adapter, claim: Claim, step: Step, payload: Payload, kept: pins.Kept
+def letter(
+    target: Target, adapter: Adapter, claim: Claim, step: Step, payload: Payload, kept: pins.Kept, last: Letter | None
 ) -> Letter | Verdict:
-    """The letter, not yet stored; or the verdict on a record that this target can't hold."""
-    told = pins.keep(addressed(payload, step, target.system.code), kept)
-    key = idempotency_key(target, told["id"], step.version, claim.generation)
-    message = Message(str(key), told["id"], told["domain"], step.version, claim.generation, str(step.kind), told)
+    """The lane's last letter if it is the one to be sent; a new one, not yet stored; or the verdict on a record that
+    this target can't hold.
+    """
+    if last and (last.version, last.generation, last.kind) == (step.version, claim.generation, step.kind):
+        return last
+    key = idempotency_key(target, payload["id"], step.version, claim.generation)
     try:
-        body = adapter.render(message)
+        told = told_to(target, payload, step, kept)
+        body = adapter.render(
+            Message(str(key), told["id"], told["domain"], step.version, claim.generation, str(step.kind), told)
+        )
     except InvalidForTarget as error:
         return verdicts.unrenderable(claim, step, str(error))
     except Exception as error:
-        log.exception("render failed", target=target.code, record=told["id"], version=step.version)
+        log.exception("render failed", target=target.code, record=payload["id"], version=step.version)
         return verdicts.unrenderable(claim, step, f"Could not be rendered ({type(error).__name__}); see the log.")
     return Letter(
         lane_id=claim.lane,
@@ -138,6 +151,14 @@ def _write(
         body=body,
         rendered_at=timezone.now(),
     )
+
+
+def told_to(target: Target, payload: Payload, step: Step, kept: pins.Kept) -> dict[str, Any]:
+    """The payload as this target is told it: through its own mapping, and with what it may keep."""
+    told = addressed(payload, step, target.system.code)
+    if rules := target.mapping.get(payload["domain"]):
+        told["attributes"] = fieldmap.applied(rules, told["attributes"])
+    return pins.keep(told, kept)
 
 
 def idempotency_key(target: Target, record: str, version: int, generation: int) -> uuid.UUID:

@@ -20,14 +20,14 @@ from mdm.exceptions import InvalidValue, Refused, Stale
 from mdm.models import ATTRIBUTES, SourceSystem, User
 from mdm.permissions import ADMINISTER, require
 from mdm.rows import column, to_column
-from sync import receivers, schedule
+from sync import fieldmap, receivers, schedule
 from sync.adapters import registry
 from sync.adapters.base import AdapterError
 from sync.models import Lane, Target, TargetVersion
 from sync.sealed import SealBroken
 
 PLAIN = (
-    "name", "adapter", "config", "subscriptions", "schedule", "per_minute", "critical_first", "full_sync",
+    "name", "adapter", "config", "subscriptions", "mapping", "schedule", "per_minute", "critical_first", "full_sync",
     "batch_size", "lease_seconds", "ack_seconds",
 )  # fmt: skip
 FIXED = ("code", "system")  # of a target that exists
@@ -62,6 +62,7 @@ def draft(*, code: str, settings: Mapping[str, Any], secrets: Mapping[str, str] 
     try:
         target.full_clean(exclude=["namespace"])
         schedule.check(target.schedule)
+        fieldmap.check(target.mapping)
         registry.build(target.adapter, target.config, target.secrets).close()
     except ValidationError as error:
         raise InvalidValue(" ".join(error.messages)) from None

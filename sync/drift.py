@@ -19,7 +19,7 @@ from mdm.exceptions import ConcordError, InvalidValue, NeedsReason, Refused
 from mdm.models import GoldenRecord, User, WorkItem
 from mdm.permissions import MANAGE_SYNC, OVERRIDE, require
 from mdm.services import adopt, work
-from sync import pins, services
+from sync import fieldmap, pins, services
 from sync.models import Drift, LocalException, Reconciliation
 
 MOST = 500  # points that are answered at a time, but for sending ours, which is for all
@@ -39,6 +39,12 @@ class Point:
         if self.drift.record is None:
             raise Refused(f"{self.drift.public_id} was never sent to this target. Remove it there.")
         return self.drift.record
+
+    @property
+    def golden(self) -> tuple[str, Any]:
+        """(attribute, value) of the golden record that theirs stands for. Raises Refused where it stands for none."""
+        rules = self.drift.reconciliation.target.mapping.get(self.drift.domain, {})
+        return fieldmap.back(rules, self.field, self.theirs)
 
     @property
     def ours(self) -> Any:
@@ -104,7 +110,8 @@ def take(*, points: Sequence[Point], actor: User, reason: str) -> Answered:
 def _propose(point: Point, actor: User, reason: str) -> None:
     if not point.field:
         raise Refused("There is no value to take over: the record as a whole departs. Send ours.")
-    adopt.propose(golden=point.record, path=point.field, value=point.theirs, actor=actor, reason=reason)
+    path, value = point.golden
+    adopt.propose(golden=point.record, path=path, value=value, actor=actor, reason=reason)
 
 
 @transaction.atomic

@@ -154,7 +154,7 @@ def _effect(answer: str, point: Point, asked: Collection[tuple[int, str]]) -> st
     if answer == "pin":
         return "The target is sent its own value, and holding it is no drift"
     try:
-        checked(point.drift.domain, point.field, point.theirs)
+        checked(point.drift.domain, *point.golden)
     except ConcordError as error:
         return f"Can’t be taken over: {error.message}"
     return "A second person approves it; then every target is told"

@@ -15,6 +15,7 @@ from mdm.models import Delivered, GoldenRecord
 from mdm.ui import words
 from mdm.ui.readers import children
 from mdm.ui.readers.timeline import Difference
+from sync.dry_run import Trial
 from sync.models import Attempt, Lane
 from sync.ui.readers import COUNTS
 
@@ -81,18 +82,37 @@ class LaneView:
     @cached_property
     def differences(self) -> list[Difference]:
         """Attribute by attribute, what the message says otherwise than the last one that the target took."""
-        found = Delivered.objects.filter(system=self.lane.target.system_id, golden=self.lane.record_id).first()
-        if found is None or self.letter is None or not self.told or found.version == self.letter.version:
+        found = self.delivered
+        if found is None or self.letter is None or not self.told or self._holds(found):
             return []
         specs = DOMAINS[self.lane.record.domain].fields
         changed = [f for f in specs if (found.values.get(f.name) or None) != (self.told.get(f.name) or None)]
         return [Difference(f.label, _say(f, found.values.get(f.name)), _say(f, self.told.get(f.name))) for f in changed]
+
+    @cached_property
+    def delivered(self) -> Delivered | None:
+        """What the target took last."""
+        return Delivered.objects.filter(system=self.lane.target.system_id, golden=self.lane.record_id).first()
+
+    def _holds(self, delivered: Delivered) -> bool:
+        return self.letter is not None and delivered.version == self.letter.version
 
     @property
     def editable(self) -> list[tuple[str, str]]:
         """Attributes that a steward may mend in passing: path, and label with what it says."""
         specs = [f for f in DOMAINS[self.lane.record.domain].fields if f.kind not in (Kind.CHILDREN, Kind.LIST)]
         return [(f.name, f"{f.label}: {_say(f, self.told.get(f.name))[:60]}") for f in specs]
+
+
+class TrialView(LaneView):
+    """A letter that was not sent: what it says, and what of it is new to the target."""
+
+    def __init__(self, trial: Trial) -> None:
+        super().__init__(trial.lane)
+        self.trial, self.letter = trial, trial.letter
+
+    def _holds(self, delivered: Delivered) -> bool:
+        return False  # the same version may read otherwise by now: the mapping changed, or an exception ended
 
 
 def _say(spec: Field, value: Any) -> str:

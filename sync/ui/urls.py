@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sync.ui.views import console, drift, imports, inbox, lanes, targets, trace
+from sync.ui.views import console, drift, imports, inbox, lanes, mapping, targets, trace
 
 app_name = "sync"
 
@@ -23,6 +23,8 @@ urlpatterns = [
     path("sync/targets/new/", targets.new, name="target-new"),
     path("sync/targets/<slug:code>/", targets.target, name="target"),
     path("sync/targets/<slug:code>/edit/", targets.edit, name="target-edit"),
+    path("sync/targets/<slug:code>/mapping/<str:domain>/", mapping.mapping, name="target-mapping"),
+    path("sync/targets/<slug:code>/dry-run/", mapping.trial, name="target-dry-run"),
     path("sync/targets/<slug:code>/versions/<int:number>/", targets.revert, name="target-revert"),
     path("sync/targets/<slug:code>/compare/", drift.compare, name="compare"),
     path("sync/targets/<slug:code>/probe/", console.probe, name="probe"),

@@ -171,6 +171,8 @@ SCREENS = [
     Screen("lane", "sync:lane", lane, drawn=False),
     Screen("target", "sync:target", lambda h: ["erp"]),
     Screen("target-edit", "sync:target-edit", lambda h: ["erp"]),
+    Screen("target-mapping", "sync:target-mapping", lambda h: ["erp", "item"]),
+    Screen("dry-run", "sync:target-dry-run", lambda h: ["erp"], drawn=False),
     Screen("target-new", "sync:target-new", drawn=False),
     Screen("drift", "sync:drift", drift),
     Screen("drift-answer", "sync:drift-answer", drift, query={"answer": "pin", "scope": "all"}, drawn=False),
