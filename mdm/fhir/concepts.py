@@ -10,7 +10,7 @@ from rest_framework.exceptions import ValidationError
 from mdm import lookup
 from mdm.api.crosswalk import OPTIONS
 from mdm.exceptions import Ambiguous, ConcordError, UnknownCode
-from mdm.fhir import uris
+from mdm.fhir import names, uris
 from mdm.fhir.parameters import Given, Part, coding, only, part, resource, text
 
 CLOCKS = ("as_of", "known_at")
@@ -48,7 +48,7 @@ def _asked(given: Given) -> tuple[str, str]:
 
 def _properties(fact: dict[str, Any], wanted: list[str]) -> Iterator[Part]:
     said: dict[str, tuple[str, Any]] = {
-        "golden": ("Coding", {"system": uris.GOLDEN, "code": fact["id"], "display": fact["name"]}),
+        "golden": ("Coding", {"system": names.GOLDEN, "code": fact["id"], "display": fact["name"]}),
         "status": ("Code", fact["status"]),
         "domain": ("Code", fact["domain"].replace("_", "-")),
         "uom": ("Code", fact["uom"]),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mdm.canonical import DOMAINS
+from mdm.fhir.names import DOMAIN, GOLDEN, SCHEMES
 from mdm.fhir.places import (
     Addresses,
     Concept,
@@ -27,7 +28,6 @@ from mdm.fhir.places import (
     Values,
     entries,
 )
-from mdm.fhir.uris import DOMAIN, GOLDEN, SCHEMES
 
 RESOURCES = {
     "supplier": "Organization",

@@ -13,8 +13,8 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from mdm.canonical import Field, Kind
-from mdm.fhir.uris import EXTENSION
-from mdm.rows import decimal_text
+from mdm.fhir.names import EXTENSION
+from mdm.scalars import decimal_text
 
 Resource = dict[str, Any]
 Values = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 
 from mdm.api.json import dumps
 from mdm.code_systems import code_systems
-from mdm.fhir import uris
+from mdm.fhir import names, uris
 from mdm.fhir.mapping import REPLACED_BY as REPLACED
 from mdm.fhir.mapping import RESOURCES, UNSPSC, set_active, to_elements, with_address
 from mdm.models import PRIMARY, GoldenRecord
@@ -57,7 +57,7 @@ def _r4(payload: Mapping[str, Any]) -> Resource:
 
 def _identifiers(payload: Mapping[str, Any]) -> Iterable[Resource]:
     """Concord's own id and the code of each system. Public identifiers are among the attributes."""
-    yield {"use": "official", "system": uris.GOLDEN, "value": payload["id"]}
+    yield {"use": "official", "system": names.GOLDEN, "value": payload["id"]}
     for code in payload["codes"]:
         if code["kind"] == PRIMARY:
             system = code_systems.get(code["code_system"])
@@ -85,10 +85,10 @@ def _inventory_item(payload: Mapping[str, Any]) -> Resource:
     if text := values["long_description"] or values["description"]:
         resource["description"] = {"language": "en", "description": text}
     if unit := values["base_uom"]:
-        resource["baseUnit"] = {"coding": [{"system": uris.UNIT, "code": unit}]}
+        resource["baseUnit"] = {"coding": [{"system": names.UNIT, "code": unit}]}
     if supplier := values["preferred_supplier"]:
         organization = {"reference": with_address("supplier", supplier)["reference"], "display": supplier["name"]}
-        role = {"coding": [{"system": uris.DOMAIN, "code": "supplier"}]}
+        role = {"coding": [{"system": names.DOMAIN, "code": "supplier"}]}
         resource["responsibleOrganization"] = [{"role": role, "organization": organization}]
     if rows := [_characteristic(name, values[name]) for name in CHARACTERISTICS if values[name] is not None]:
         resource["characteristic"] = rows
@@ -101,7 +101,7 @@ CHARACTERISTICS = ("latex", "mri_safety", "implant", "sterile", "single_use", "l
 
 def _public(values: Mapping[str, Any]) -> Iterable[Resource]:
     if gtin := values["gtin"]:
-        yield {"system": uris.SCHEMES["gtin"], "value": gtin}
+        yield {"system": names.SCHEMES["gtin"], "value": gtin}
     if di := values["udi_di"]:
         yield {"system": "http://hl7.org/fhir/NamingSystem/fda-udi", "value": di}
 

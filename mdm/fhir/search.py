@@ -17,7 +17,7 @@ from rest_framework.exceptions import ValidationError
 
 from mdm.code_systems import code_systems
 from mdm.exceptions import NotFound
-from mdm.fhir import uris
+from mdm.fhir import names, uris
 from mdm.fhir.mapping import LOCATION_TYPE, SUPPLIER_TYPE, UNSPSC
 from mdm.models import Crosswalk, GoldenRecord
 
@@ -78,7 +78,7 @@ def _identifier(domains: Domains, modifier: str, value: str) -> Q:
     uri, bar, code = value.rpartition("|")
     if not uri and not code:
         raise ValidationError("A code is needed, or system|code.")
-    if uri == uris.GOLDEN:
+    if uri == names.GOLDEN:
         return Q(public_id=code) if code else Q(public_id__isnull=False)
     try:
         known = uris.systems(uri) if uri else code_systems.all()
@@ -149,7 +149,7 @@ def _organization_type(domains: Domains, modifier: str, value: str) -> Q:
     _plain(modifier)
     system, _, code = value.rpartition("|")
     found = Q(pk__in=[])
-    if system in ("", uris.DOMAIN):
+    if system in ("", names.DOMAIN):
         found |= Q(domain=code.replace("-", "_"))
     if system in ("", SUPPLIER_TYPE):
         found |= Q(supplier__supplier_type=code)

@@ -12,7 +12,7 @@ from django.db.models import F, Q
 
 from mdm.code_systems import code_systems
 from mdm.exceptions import NotFound
-from mdm.fhir import uris
+from mdm.fhir import names, uris
 from mdm.lookup import today
 from mdm.models import PRIMARY, CodeSystem, Crosswalk
 
@@ -42,7 +42,7 @@ def _sorted() -> list[CodeSystem]:
 
 def _golden() -> Resource:
     text = "Ids that Concord gives golden records. They live for ever; one that was merged leads to its survivor."
-    return _named("golden", "Concord golden records", text, uris.GOLDEN)
+    return _named("golden", "Concord golden records", text, names.GOLDEN)
 
 
 def _naming_system(system: CodeSystem) -> Resource:
@@ -51,7 +51,7 @@ def _naming_system(system: CodeSystem) -> Resource:
         "A code means one record." if system.unique else "A code may be shared by several records."
     )
     made = _named(f"ns-{system.pk}", system.slug, text, uris.of(system))
-    own = {uris.of(system), f"{uris.CODE_SYSTEM}{system.slug}"} - {uris.of(system)}
+    own = {uris.of(system), f"{names.CODE_SYSTEM}{system.slug}"} - {uris.of(system)}
     made["uniqueId"] += [{"type": "uri", "value": uri, "preferred": False} for uri in sorted(own)]
     return made
 

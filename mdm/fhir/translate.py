@@ -17,6 +17,7 @@ from mdm import lookup, reverse
 from mdm.api.crosswalk import OPTIONS
 from mdm.exceptions import Ambiguous, ConcordError, InvalidValue, NotFound, UnknownCode
 from mdm.fhir import uris
+from mdm.fhir.names import CODE_SYSTEM, GOLDEN, UNIT
 from mdm.fhir.parameters import Given, Part, coding, concept, flag, only, part, resource, text
 from mdm.models import CodeSystem
 
@@ -103,7 +104,7 @@ def _question(given: Given, names: Names, ends: tuple[CodeSystem, CodeSystem] | 
         own, target = own or here, target or there
     codes = [(system or own or "", code) for system, code in codes]
     if not all(system for system, _ in codes):
-        raise ValidationError({"system": f"The URI of the code's system is needed, e.g. {uris.CODE_SYSTEM}erp-item."})
+        raise ValidationError({"system": f"The URI of the code's system is needed, e.g. {CODE_SYSTEM}erp-item."})
     return Question(codes, target, _options(given, names))
 
 
@@ -136,8 +137,8 @@ def _scope(given: Given, name: str) -> str | None:
 def _options(given: Given, names: Names) -> dict[str, Any]:
     options = {name: OPTIONS[name](name, text(given, name)) for name in CLOCKS if name in given}
     for dependency in given.get("dependency", []):
-        if not isinstance(dependency, dict) or text(dependency, names.element) != uris.UNIT:
-            raise ValidationError({"dependency": f"Concord's maps depend on {uris.UNIT} alone."})
+        if not isinstance(dependency, dict) or text(dependency, names.element) != UNIT:
+            raise ValidationError({"dependency": f"Concord's maps depend on {UNIT} alone."})
         options["uom"] = OPTIONS["uom"]("uom", _unit(dependency.get(names.value, [None])[0]))
     return options
 
@@ -153,7 +154,7 @@ def _find(question: Question) -> Found:
     """What the first code that is known leads to."""
     found = Found()
     for system, code in question.codes:
-        found = _of_golden(code, question) if system == uris.GOLDEN else _of_code(system, code, question)
+        found = _of_golden(code, question) if system == GOLDEN else _of_code(system, code, question)
         if found.matches:
             break
     return found
@@ -190,7 +191,7 @@ def _fact(source: CodeSystem, code: str, target: CodeSystem | None, question: Qu
 
 
 def _targets(question: Question) -> list[CodeSystem]:
-    if question.target in (None, uris.GOLDEN):
+    if question.target in (None, GOLDEN):
         return []
     return uris.systems(question.target or "")
 
@@ -210,8 +211,8 @@ def _pairs(
 
 
 def _matches(source: CodeSystem, target: CodeSystem | None, fact: Mapping[str, Any], question: Question) -> Found:
-    if question.target == uris.GOLDEN:
-        return Found([Match(uris.GOLDEN, fact["id"], fact["name"], "")])
+    if question.target == GOLDEN:
+        return Found([Match(GOLDEN, fact["id"], fact["name"], "")])
     if target is not None:
         found = [_to(source, target, fact["name"], one) for one in fact["codes"]]
         return Found(found, "" if found else f"{fact['id']} has no code in {target.slug}.")
@@ -246,7 +247,7 @@ def _match(match: Match, names: Names) -> Part:
 
 def _products(match: Match, names: Names) -> Iterator[Part]:
     if match.uom:
-        yield _product(names, uris.UNIT, {"system": uris.UNIT, "code": match.uom})
+        yield _product(names, UNIT, {"system": UNIT, "code": match.uom})
     if match.factor:
         yield _product(names, FACTOR, {"system": FACTOR, "code": match.factor})
     elif match.no_factor:

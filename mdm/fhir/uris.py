@@ -1,7 +1,6 @@
-"""What FHIR calls things: the URI of each code system, and the code systems behind a URI.
+"""The URI of each code system, and the code systems behind a URI.
 
-A code system's own ``uri`` goes first, then the public URI of its kind (HL7 terminology, FHIR R4 "Known Identifier
-Systems"), else one made of its slug.
+A code system's own ``uri`` goes first, then the public URI of its kind, else one made of its slug.
 """
 
 from __future__ import annotations
@@ -10,24 +9,8 @@ from collections.abc import Iterable
 
 from mdm.code_systems import code_systems
 from mdm.exceptions import NotFound
+from mdm.fhir.names import CODE_SYSTEM, CONCEPT_MAP, SCHEMES, VALUE_SET
 from mdm.models import CodeSystem
-
-GOLDEN = "urn:concord:id"  # public ids of golden records
-CODE_SYSTEM = "urn:concord:code-system:"
-VALUE_SET = "urn:concord:value-set:"
-CONCEPT_MAP = "urn:concord:concept-map:"
-DOMAIN = "urn:concord:domain"  # supplier, cost-center, location, item
-EXTENSION = "urn:concord:extension:"
-UNIT = "urn:concord:uom"  # X12 data element 355, or what the system itself calls a unit
-
-SCHEMES = {
-    "gtin": "https://www.gs1.org/gtin",
-    "gln": "https://www.gs1.org/gln",
-    "npi": "http://hl7.org/fhir/sid/us-npi",
-    "ein": "urn:oid:2.16.840.1.113883.4.4",
-    "lei": "urn:iso:std:iso:17442",
-    "duns": "urn:oid:1.3.6.1.4.1.519.1",
-}
 
 
 class UnknownUri(NotFound):

@@ -12,6 +12,7 @@ from .options import Secrets
 
 ADAPTERS = {
     "hl7v2_mllp": ("HL7 v2.6 master files over MLLP", "sync.adapters.hl7v2_mllp.client:Hl7Adapter"),
+    "fhir_r4": ("FHIR R4 with OAuth2", "sync.adapters.fhir_r4.client:FhirAdapter"),
     "rest_json": ("REST JSON with OAuth2", "sync.adapters.rest_json.client:RestAdapter"),
     "tryton": ("Tryton 8 over JSON-RPC", "sync.adapters.tryton.client:TrytonAdapter"),
     "x12_sftp": ("X12 832 and CSV files over SFTP", "sync.adapters.x12_sftp.client:X12Adapter"),
