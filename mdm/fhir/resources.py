@@ -79,8 +79,8 @@ def _inventory_item(payload: Mapping[str, Any]) -> Resource:
         resource["category"] = [{"text": text}]
     if code := values["unspsc"]:
         resource["code"] = [{"coding": [{"system": UNSPSC, "code": code}]}]
-    names = {"trade-name": values["brand"], "preferred": values["description"]}
-    if rows := [_name(kind, text) for kind, text in names.items() if text]:
+    called = {"trade-name": values["brand"], "preferred": values["description"]}
+    if rows := [_name(kind, text) for kind, text in called.items() if text]:
         resource["name"] = rows
     if text := values["long_description"] or values["description"]:
         resource["description"] = {"language": "en", "description": text}

@@ -209,7 +209,8 @@ def test_a_search_may_be_posted_as_a_form(api, acme):
 
 @pytest.mark.parametrize("query", [
     "nmae=acme", "name:above=x", "active=perhaps", "_lastUpdated=3%20May", "_lastUpdated=xx2026", "_count=-1",
-    "_count=x", "_lastUpdated=9999-12-31", "_cursor=forged", "name=", "name=a,,b", "name=%00", "identifier=|", "_id:not=x",
+    "_count=x", "_lastUpdated=9999-12-31", "_cursor=forged", "name=", "name=a,,b", "name=%00", "identifier=|",
+    "_id:not=x",
 ])  # fmt: skip
 def test_a_search_that_makes_no_sense_is_refused_with_what_to_do(api, query):
     answer = api.get(f"/fhir/Organization?{query}")

@@ -1,4 +1,4 @@
-"""What is particular to FHIR: versions and ETags, Bundles, what others keep on the server, refusals in its own words."""
+"""What is particular to FHIR: versions and ETags, Bundles, what others keep on the server, refusals in its words."""
 
 from __future__ import annotations
 
