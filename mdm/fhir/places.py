@@ -195,7 +195,9 @@ def to_address(values: Mapping[str, Any]) -> Resource:
 
 
 def from_address(address: Mapping[str, Any]) -> Values:
-    lines = [*(address.get("line") or ()), None, None]
+    said = address.get("line")
+    lines = [line if isinstance(line, str) else None for line in said] if isinstance(said, list) else []
+    lines += [None, None]
     more = ", ".join(line for line in lines[1:] if line)
     return {"line1": lines[0], "line2": more or None, **{part: address.get(name) for part, name in PARTS.items()}}
 
