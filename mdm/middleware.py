@@ -19,6 +19,7 @@ from rest_framework.exceptions import APIException
 from mdm import access, auth, context, rates
 from mdm.api import crosswalk, idempotency, problems
 from mdm.exceptions import ConcordError
+from mdm.fhir import outcomes
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -32,7 +33,7 @@ HEADERS = {
 
 def is_api(request: HttpRequest) -> bool:
     """Machines get problem details; people get pages and redirects. The API's documentation is a page."""
-    return request.path.startswith("/api/") and not request.path.startswith("/api/docs")
+    return request.path.startswith(("/api/", "/fhir/")) and not request.path.startswith("/api/docs")
 
 
 class RequestContext:
@@ -106,15 +107,25 @@ class AccessControl:
                 request.allowance = rates.take(user.api_key)  # type: ignore[attr-defined]
                 rates.check(request.allowance)  # type: ignore[attr-defined]
             access.check(request.user, permission)
-            if "HTTP_IDEMPOTENCY_KEY" in request.META and is_api(request) and request.method not in idempotency.SAFE:
+            if "HTTP_IDEMPOTENCY_KEY" in request.META and _may_change(request):
                 return idempotency.once(request, lambda: view(request, *args, **kwargs))
         except (ConcordError, DatabaseError, APIException, SuspiciousOperation) as error:
-            return problems.respond(request, error) if is_api(request) else _turned_away(request, error)
+            return _problem(request, error) if is_api(request) else _turned_away(request, error)
         return None
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Errors of API views as problem details; REST framework's own handler sends what it doesn't know here, too."""
-        return problems.respond(request, error) if is_api(request) else None
+        return _problem(request, error) if is_api(request) else None
+
+
+def _problem(request: HttpRequest, error: Exception) -> HttpResponse:
+    """In the words of the interface that was asked."""
+    respond = outcomes.respond if request.path.startswith("/fhir/") else problems.respond
+    return respond(request, error)
+
+
+def _may_change(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/") and request.method not in idempotency.SAFE
 
 
 def _turned_away(request: HttpRequest, error: Exception) -> HttpResponseBase:

@@ -13,6 +13,7 @@ from django.db import models
 
 from mdm.canonical import DOMAINS, Domain, Field, Kind
 from mdm.models import ATTRIBUTES, GoldenAttributes, PackagingLevel, SupplierAddress, SupplierPart
+from mdm.scalars import decimal_text
 from mdm.survivorship import in_order
 
 
@@ -72,13 +73,6 @@ def from_column(spec: Field, value: Any) -> Any:
     if spec.kind is Kind.DECIMAL:
         return decimal_text(value)
     return value
-
-
-def decimal_text(value: Decimal) -> str:
-    """Plain notation without trailing zeros, at least two places: 12.5000 → "12.50", 0.0375 → "0.0375"."""
-    text = f"{value.normalize():f}"
-    whole, _, fraction = text.partition(".")
-    return f"{whole}.{fraction.ljust(2, '0')}"
 
 
 def canonical(spec: Field, value: Any) -> Any:

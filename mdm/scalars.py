@@ -253,3 +253,10 @@ def moment(cell: Cell, date_order: str = "") -> datetime | None:
     except ValueError:
         value = datetime.fromisoformat(day)
     return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def decimal_text(value: Decimal) -> str:
+    """Plain notation without trailing zeros, at least two places: 12.5000 → "12.50", 0.0375 → "0.0375"."""
+    text = f"{value.normalize():f}"
+    whole, _, fraction = text.partition(".")
+    return f"{whole}.{fraction.ljust(2, '0')}"

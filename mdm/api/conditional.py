@@ -28,16 +28,16 @@ def etag(body: bytes) -> str:
 def matches(header: str, tag: str) -> bool:
     """Whether an If-Match or If-None-Match header names this tag. Proxies that compress make tags weak."""
     named = [one.removeprefix("W/") for one in parse_etags(header)]
-    return "*" in named or tag in named
+    return "*" in named or tag.removeprefix("W/") in named
 
 
-def answer(request: HttpRequest, body: bytes, tag: str) -> HttpResponse:
+def answer(request: HttpRequest, body: bytes, tag: str, media: str = MEDIA_TYPE) -> HttpResponse:
     """A body that is ready with its tag, or 304."""
     if (known := request.META.get("HTTP_IF_NONE_MATCH")) and matches(known, tag):
         response = HttpResponse(status=304)
         del response["Content-Type"]
     else:
-        response = HttpResponse(body, content_type=MEDIA_TYPE)
+        response = HttpResponse(body, content_type=media)
     response["ETag"] = tag
     return response
 

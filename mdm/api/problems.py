@@ -40,14 +40,20 @@ class Problem(NamedTuple):
 
 def respond(request: HttpRequest, error: Exception) -> HttpResponse:
     """The answer to a request that ended in this error."""
-    status, code, detail, more, headers = describe(error)
-    if status == 500:
-        log.error("request failed", path=request.path, exc_info=error)
-        got_request_exception.send(sender=None, request=request)
+    status, code, detail, more, headers = answered(request, error)
     answer = response(body(status, code, detail, **more), status, PROBLEM_TYPE)
     for name, value in headers.items():
         answer[name] = value
     return answer
+
+
+def answered(request: HttpRequest, error: Exception) -> Problem:
+    """The problem that the request is answered with; what nobody expected is logged and reported."""
+    problem = describe(error)
+    if problem.status == 500:
+        log.error("request failed", path=request.path, exc_info=error)
+        got_request_exception.send(sender=None, request=request)
+    return problem
 
 
 def of(error: Exception) -> dict[str, Any]:

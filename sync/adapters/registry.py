@@ -12,6 +12,7 @@ from .options import Secrets
 
 ADAPTERS = {
     "hl7v2_mllp": ("HL7 v2.6 master files over MLLP", "sync.adapters.hl7v2_mllp.client:Hl7Adapter"),
+    "fhir_r4": ("FHIR R4 with OAuth2", "sync.adapters.fhir_r4.client:FhirAdapter"),
     "odata_v2": ("SAP business partners and products over OData v2", "sync.adapters.odata_v2.client:ODataAdapter"),
     "rest_json": ("REST JSON with OAuth2", "sync.adapters.rest_json.client:RestAdapter"),
     "tryton": ("Tryton 8 over JSON-RPC", "sync.adapters.tryton.client:TrytonAdapter"),

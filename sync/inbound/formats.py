@@ -17,6 +17,7 @@ from sync.inbound.errors import FeedError
 FORMATS = {
     "hl7v2": ("HL7 v2 master files (MFN)", "sync.inbound.hl7v2"),
     "x12": ("X12 832 price and sales catalogue", "sync.inbound.x12"),
+    "fhir": ("FHIR R4 Bundles and resources", "sync.inbound.fhir"),
     "json": ("JSON with a mapping", "sync.inbound.mapped_json"),
 }
 

@@ -14,12 +14,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dir", type=Path, required=True, help="where state, keys and sandbox.json are kept")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--until-parent-exits", action="store_true", help="stop when the starting process is gone")
-    for name in ("admin", "ehr", "erp", "supply"):
+    for name in ("admin", "ehr", "erp", "supply", "fhir"):
         parser.add_argument(f"--{name}-port", type=int, default=0, help="0 (default): a free port, the same next time")
 
 
 def run(options: argparse.Namespace) -> None:
-    ports = Ports(options.admin_port, options.ehr_port, options.erp_port, options.supply_port)
+    ports = Ports(options.admin_port, options.ehr_port, options.erp_port, options.supply_port, options.fhir_port)
     asyncio.run(serve(options.dir, options.host, ports, watch_parent=options.until_parent_exits))
 
 

@@ -18,6 +18,9 @@ from .ehr.server import Ehr
 from .erp import profile as erp_profile
 from .erp.server import Erp
 from .faults import Faults
+from .fhir import profile as fhir_profile
+from .fhir.server import BASE as FHIR_BASE
+from .fhir.server import Fhir
 from .store import Store
 from .supply import fields as supply_fields
 from .supply.server import Supply
@@ -33,6 +36,7 @@ class Ports:
     ehr: int = 0
     erp: int = 0
     supply: int = 0
+    fhir: int = 0
 
 
 class Sandbox:
@@ -46,19 +50,27 @@ class Sandbox:
         self.ehr = Ehr(self._store("ehr", ehr_fields.NUMBERING), Faults())
         self.erp = Erp(self._store("erp", erp_profile.NUMBERING), Faults(), ("concord", self._secret))
         self.supply = Supply(self._store("supply", supply_fields.NUMBERING), Faults(), directory / "supply")
-        self._admin = Admin({"ehr": self.ehr, "erp": self.erp, "supply": self.supply}, self.about)
+        self.fhir = Fhir(self._store("fhir", fhir_profile.NUMBERING), Faults(), ("concord", self._secret))
+        self._counterparts: dict[str, Ehr | Erp | Supply | Fhir] = {
+            "ehr": self.ehr,
+            "erp": self.erp,
+            "supply": self.supply,
+            "fhir": self.fhir,
+        }
+        self._admin = Admin(self._counterparts, self.about)
 
     def _store(self, name: str, numbering: dict[str, tuple[str, int]]) -> Store:
         return Store(self._dir / f"{name}.sqlite3", numbering)
 
     async def start(self) -> dict[str, Any]:
         """Listen everywhere and write ``sandbox.json``; returns what it holds."""
-        ports = {name: await self._listen(name) for name in ("ehr", "erp", "supply", "admin")}
+        ports = {name: await self._listen(name) for name in (*self._counterparts, "admin")}
         targets = self._targets(ports)
         self.about.update({
             "ehr": {"title": "EHR (HL7 v2.6 over MLLP)", "address": f"{self._host}:{ports['ehr']}"},
             "erp": {"title": "ERP (REST JSON)", "address": targets["erp"]["config"]["base_url"]},
             "supply": {"title": "Supply chain (X12 and CSV over SFTP)", "address": f"{self._host}:{ports['supply']}"},
+            "fhir": {"title": "EHR (FHIR R4)", "address": targets["fhir"]["config"]["base_url"]},
         })  # fmt: skip
         found = {
             "pid": os.getpid(),
@@ -81,7 +93,7 @@ class Sandbox:
 
     def _targets(self, ports: dict[str, int]) -> dict[str, Any]:
         """Adapter name, configuration and secrets of each counterpart, ready for a Target row."""
-        erp = f"http://{self._host}:{ports['erp']}"
+        erp, fhir = (f"http://{self._host}:{ports[name]}" for name in ("erp", "fhir"))
         return {
             "ehr": {
                 "adapter": "hl7v2_mllp",
@@ -104,12 +116,20 @@ class Sandbox:
                 },
                 "secrets": {"SFTP_PRIVATE_KEY": self.supply.client_key},
             },
+            "fhir": {
+                "adapter": "fhir_r4",
+                "config": {
+                    "base_url": f"{fhir}{FHIR_BASE}", "token_url": f"{fhir}/oauth2/token",
+                    "client_id": "concord", "client_secret": "FHIR_CLIENT_SECRET",
+                },
+                "secrets": {"FHIR_CLIENT_SECRET": self._secret},
+            },
         }  # fmt: skip
 
     async def stop(self) -> None:
-        for server in (self.ehr, self.erp, self.supply, self._admin):
+        for server in (*self._counterparts.values(), self._admin):
             await server.stop()
-        for counterpart in (self.ehr, self.erp, self.supply):
+        for counterpart in self._counterparts.values():
             counterpart.store.close()
 
 

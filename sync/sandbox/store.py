@@ -137,6 +137,11 @@ class Store:
             (change.domain, change.id, change.version, change.generation),
         )
 
+    def refill(self, domain: str, name: str, fields: Row) -> None:
+        """Put other fields in place, of a record whose code was not known before it was applied."""
+        sql = "UPDATE record SET fields = ? WHERE domain = ? AND id = ?"
+        self._db.execute(sql, (json.dumps(fields), domain, name))
+
     def _next_code(self, domain: str) -> str:
         prefix, first = self._numbering[domain]
         row = self._one(
@@ -158,6 +163,11 @@ class Store:
     def named(self, domain: str, ids: Sequence[str]) -> list[Row]:
         rows = (self._one("SELECT * FROM record WHERE domain = ? AND id = ?", domain, i) for i in sorted(ids))
         return [_record(row) for row in rows if row]
+
+    def known_as(self, domain: str, code: str) -> str | None:
+        """The public id of the record that answers to this code."""
+        row = self._one("SELECT id FROM alias WHERE domain = ? AND code = ?", domain, code)
+        return row["id"] if row else None
 
     def aliases(self, domain: str) -> dict[str, str]:
         """Own code -> public id, every code that the counterpart answers to."""

@@ -25,8 +25,10 @@ pytestmark = pytest.mark.django_db
 
 LOOKUP = "/api/v1/crosswalk/erp-item/1"
 # Pages for everybody. A new one is a decision, so it is written down here.
-OPEN = {"healthz", "readyz", "login", "account_login", "mfa_authenticate", "logout", "sync-api:inbound-webhook"}
-OPEN |= {"openid_connect_login", "openid_connect_callback"}
+OPEN = {
+    "healthz", "readyz", "login", "account_login", "mfa_authenticate", "openid_connect_login", "openid_connect_callback",
+    "logout", "sync-api:inbound-webhook", "fhir:r4-metadata", "fhir:r5-metadata",
+}  # fmt: skip
 SAMPLES = ("1", "x", "items", "item", "2b0c6f0e-6f35-4c39-9c43-5c8a0d1f9a11", "2026-05-03")
 
 
@@ -98,6 +100,9 @@ def test_a_stranger_is_sent_to_log_in(route, method):
         assert answer.status_code == 401
         assert answer["WWW-Authenticate"] == "Bearer"
         assert answer["Content-Type"] == "application/problem+json"
+    elif route.path.startswith("/fhir/"):
+        assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+        assert answer.json()["issue"][0]["code"] == "login"
     else:
         assert answer.status_code == 302
         assert answer["Location"].startswith("/login/")

@@ -12,7 +12,7 @@ from sync.adapters.base import Adapter, Outcome, Rendered, State
 from sync.adapters.registry import build
 from sync.sandbox.launch import Sandbox, start
 
-TARGETS = ("ehr", "erp", "supply")
+TARGETS = ("ehr", "erp", "supply", "fhir")
 Make = Callable[..., Adapter]
 
 

@@ -41,7 +41,9 @@ def test_a_refused_connection_is_tried_again_and_counts_for_the_breaker(
 @each_target
 def test_a_port_where_nobody_listens_is_a_connection_failure(make: Make, target: str) -> None:
     dead = (
-        {"base_url": "http://127.0.0.1:9/api", "token_url": "http://127.0.0.1:9/t"} if target == "erp" else {"port": 9}
+        {"base_url": "http://127.0.0.1:9/api", "token_url": "http://127.0.0.1:9/t"}
+        if target in ("erp", "fhir")
+        else {"port": 9}
     )
 
     outcomes = send_two(make, target, **dead)
@@ -192,11 +194,11 @@ def test_a_busy_peer_is_tried_again(make: Make, sandbox: Sandbox, target: str, k
 
     assert [(o.state, o.error_class) for o in outcomes] == [(State.RETRY, ErrorClass.BUSY)] * 2
     assert effects(sandbox, target) == {}
-    if target == "erp":
+    if target in ("erp", "fhir"):
         assert outcomes[0].retry_after == 7
 
 
-@pytest.mark.parametrize("target", ["ehr", "erp"])
+@pytest.mark.parametrize("target", ["ehr", "erp", "fhir"])
 def test_a_reply_of_100_mb_is_refused_early(make: Make, sandbox: Sandbox, target: str) -> None:
     sandbox.fault(target, "huge")
 
@@ -207,7 +209,7 @@ def test_a_reply_of_100_mb_is_refused_early(make: Make, sandbox: Sandbox, target
     assert "larger than 1000000 bytes" in outcomes[0].error
 
 
-@pytest.mark.parametrize("target", ["ehr", "erp"])
+@pytest.mark.parametrize("target", ["ehr", "erp", "fhir"])
 def test_a_peer_that_answers_byte_by_byte_is_given_up_in_time(make: Make, sandbox: Sandbox, target: str) -> None:
     sandbox.fault(target, "slow", delay=0.3)
 
@@ -218,7 +220,7 @@ def test_a_peer_that_answers_byte_by_byte_is_given_up_in_time(make: Make, sandbo
     assert (outcomes[0].state, outcomes[0].error_class) == (State.UNKNOWN, ErrorClass.TIMEOUT)
 
 
-@pytest.mark.parametrize("target", ["ehr", "erp"])
+@pytest.mark.parametrize("target", ["ehr", "erp", "fhir"])
 def test_a_late_answer_within_the_timeout_is_an_answer(make: Make, sandbox: Sandbox, target: str) -> None:
     sandbox.fault(target, "late", delay=0.5)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mdm.canonical import DOMAINS, Kind
+from mdm.fhir.mapping import PLACES
+from sync.adapters.fhir_r4 import mapping as fhir
 from sync.adapters.hl7v2_mllp import mapping as hl7
 from sync.adapters.rest_json import mapping as rest
 from sync.adapters.values import comparable
@@ -62,6 +64,11 @@ def carried_by_rest(domain: str) -> set[str]:
     return found
 
 
+def carried_by_fhir(domain: str) -> set[str]:
+    placed = {name for place in PLACES[domain] for name in place.fields}
+    return {path for path in paths(domain) if path.partition(".")[0] in placed}
+
+
 def carried_by_x12(domain: str) -> set[str]:
     if domain != "item":
         purposeless = {p if p.count(".") == 0 else "addresses." + p.split(".")[2] for p in x12.COLUMNS[domain]}
@@ -74,8 +81,13 @@ def carried_by_x12(domain: str) -> set[str]:
 @pytest.mark.parametrize("domain", DOMAINS)
 @pytest.mark.parametrize(
     ("carried", "left_out"),
-    [(carried_by_hl7, hl7.NOT_CARRIED), (carried_by_rest, rest.NOT_CARRIED), (carried_by_x12, x12.NOT_CARRIED)],
-    ids=["hl7v2_mllp", "rest_json", "x12_sftp"],
+    [
+        (carried_by_hl7, hl7.NOT_CARRIED),
+        (carried_by_rest, rest.NOT_CARRIED),
+        (carried_by_x12, x12.NOT_CARRIED),
+        (carried_by_fhir, fhir.NOT_CARRIED),
+    ],
+    ids=["hl7v2_mllp", "rest_json", "x12_sftp", "fhir_r4"],
 )
 def test_every_canonical_field_is_mapped_or_left_out_with_a_reason(carried, left_out, domain) -> None:
     assert carried(domain) | {p for p in left_out if left_out[p]} >= paths(domain)

@@ -1,0 +1,204 @@
+"""``/fhir/`` (R4) and ``/fhir/r5/``: operations, reads and searches. All of them only read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, NoReturn
+
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.views.decorators.csrf import csrf_exempt
+from rest_framework.exceptions import UnsupportedMediaType, ValidationError
+
+from mdm import access, permissions
+from mdm.api import paging
+from mdm.exceptions import NotFound
+from mdm.fhir import bundles, capability, concepts, parameters, resources, search, terminology, translate
+from mdm.fhir.base import FhirView, answer, remembered
+from mdm.models import GoldenRecord
+
+FORM = "application/x-www-form-urlencoded"
+
+
+def _base(request: HttpRequest, fhir: str) -> str:
+    return request.build_absolute_uri("/fhir/" if fhir == resources.R4 else "/fhir/r5/")
+
+
+class Metadata(FhirView):
+    permission = access.PUBLIC
+    fhir: ClassVar[str] = resources.R4
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return answer(request, capability.statement(_base(request, self.fhir), self.fhir))
+
+
+class Translate(FhirView):
+    permission = permissions.LOOKUP
+    names: ClassVar[translate.Names] = translate.R4
+
+    def get(self, request: HttpRequest, pk: str = "") -> HttpResponse:
+        def make() -> dict[str, Any]:
+            return translate.answer(parameters.of_request(request), self.names, terminology.ends(pk) if pk else None)
+
+        return remembered(request, make)
+
+    post = get
+
+
+class Lookup(FhirView):
+    permission = permissions.LOOKUP
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return remembered(request, lambda: concepts.answer(parameters.of_request(request)))
+
+    post = get
+
+
+class RecordView(FhirView):
+    permission = permissions.VIEW
+    fhir: ClassVar[str] = resources.R4
+    resource: ClassVar[str] = ""
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        return resources.TYPES[self.fhir][self.resource]
+
+
+class Record(RecordView):
+    """A record under the very id that was asked for: a merged one says which replaces it."""
+
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        record = GoldenRecord.objects.filter(public_id=pk, domain__in=self.domains, approved_version__gt=0).first()
+        if record is None:
+            raise NotFound(f"There is no {self.resource} {pk[:64]}.")
+        (shown,) = resources.of_records([record], self.fhir)
+        return answer(request, shown, resources.etag(shown))
+
+
+class Records(RecordView):
+    def get(self, request: HttpRequest) -> HttpResponse:
+        given = _given(request)
+        lenient = "handling=lenient" in request.META.get("HTTP_PREFER", "")
+        query = search.parse(self.resource, self.domains, given, lenient=lenient)
+        scope, asked = f"fhir:{self.resource}", {"cursor": query.cursor, "limit": query.count, "filters": query.filters}
+        found = [] if query.only_count else search.rows(query, paging.after(asked, scope))
+        page, cursor = paging.page(found, asked, scope, search.key)
+        bundle = bundles.searchset(
+            request,
+            resources.of_records(page, self.fhir),
+            base=_base(request, self.fhir),
+            path=self.resource,
+            filters=query.filters,
+            count=query.count,
+            cursor=cursor,
+            total=search.matching(query).count() if query.total or query.only_count else None,
+        )
+        return answer(request, bundle)
+
+
+class SearchRecords(Records):
+    """``POST [type]/_search``: the query as a form, so that codes stay out of logs."""
+
+    def get(self, request: HttpRequest) -> NoReturn:
+        raise NotFound("Search with GET [type]?…, or POST a form here.")
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        if request.content_type != FORM:
+            raise UnsupportedMediaType(request.content_type or "none")
+        return super().get(request)
+
+
+def _given(request: HttpRequest) -> QueryDict:
+    if request.method != "POST":
+        return request.GET
+    both = request.GET.copy()
+    both.update(request.POST)
+    return both
+
+
+class Terms(FhirView):
+    """NamingSystem and ConceptMap: few, so they are searched in memory."""
+
+    permission = permissions.LOOKUP
+    filters: ClassVar[dict[str, Callable[[dict[str, Any], str], bool]]]
+    resource: ClassVar[str]
+
+    def every(self) -> list[dict[str, Any]]:
+        raise NotImplementedError
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        used = [(name, value) for name, values in request.GET.lists() for value in values if name not in search.RESULT]
+        if unknown := sorted({name for name, _ in used} - set(self.filters)):
+            raise ValidationError({name[:80]: f"Unknown. Known are: {', '.join(self.filters)}." for name in unknown})
+        found = [one for one in self.every() if all(self.filters[name](one, value) for name, value in used)]
+        count = search._count(request.GET.get("_count", ""))
+        asked = {"cursor": request.GET.get("_cursor"), "limit": count, "filters": used}
+        start = (paging.after(asked, self.resource) or [0])[0]
+        rows = list(enumerate(found[start : start + count + 1], start=start + 1))
+        page, cursor = paging.page(rows, asked, self.resource, lambda row: [row[0]]) if count else ([], None)
+        bundle = bundles.searchset(
+            request,
+            [one for _, one in page],
+            base=_base(request, resources.R4),
+            path=self.resource,
+            filters=used,
+            count=count,
+            cursor=cursor,
+            total=len(found),
+        )
+        return answer(request, bundle)
+
+
+def _same(name: str) -> Callable[[dict[str, Any], str], bool]:
+    return lambda resource, value: bool(resource[name] == value)
+
+
+def _named(resource: dict[str, Any], value: str) -> bool:
+    return str(resource["name"]).lower().startswith(value.lower())
+
+
+class NamingSystems(Terms):
+    resource = "NamingSystem"
+    filters: ClassVar = {
+        "_id": _same("id"),
+        "name": _named,
+        "status": _same("status"),
+        "value": lambda resource, value: any(one["value"] == value for one in resource["uniqueId"]),
+    }
+
+    def every(self) -> list[dict[str, Any]]:
+        return terminology.naming_systems()
+
+
+class ConceptMaps(Terms):
+    resource = "ConceptMap"
+    filters: ClassVar = {
+        "_id": _same("id"),
+        "name": _named,
+        "status": _same("status"),
+        "url": _same("url"),
+        "source-uri": _same("sourceUri"),
+        "target-uri": _same("targetUri"),
+    }
+
+    def every(self) -> list[dict[str, Any]]:
+        return [terminology.concept_map(*pair) for pair in terminology.pairs()]
+
+
+class OneNamingSystem(FhirView):
+    permission = permissions.LOOKUP
+
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        return answer(request, terminology.naming_system(pk))
+
+
+class OneConceptMap(FhirView):
+    permission = permissions.LOOKUP
+
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        return answer(request, terminology.with_elements(*terminology.ends(pk)))
+
+
+@csrf_exempt
+@access.signed_in
+def nothing_here(request: HttpRequest) -> NoReturn:
+    raise Http404
