@@ -23,29 +23,31 @@ from unittest import mock
 
 from tests.faults.__main__ import VAR, settle_environment
 
-if __name__ == "__main__":
-    settle_environment()
-    import django
+settle_environment()
 
-    django.setup()
+import django
 
-import httpx
-import orjson
-from django.db import connection, transaction
+django.setup()
 
-from mdm.models import ChangeEvent, GoldenRecord, User
-from mdm.services import change
-from mdm.signals import golden_changed
-from sync import outbox, targets
-from sync.models import Lane, Target
-from tests.bench.load import family, spent
-from tests.faults.chaos.run import come_to_rest
-from tests.faults.chaos.world import DOMAIN, World, world
-from tests.sync import kit
+import httpx  # noqa: E402
+import orjson  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
+from django.db.models import F  # noqa: E402
+
+from mdm.models import ChangeEvent, GoldenRecord, User  # noqa: E402
+from mdm.services import change  # noqa: E402
+from mdm.signals import golden_changed  # noqa: E402
+from sync import outbox, services, targets  # noqa: E402
+from sync.compose import compose  # noqa: E402
+from sync.models import Lane, Target  # noqa: E402
+from tests.bench.load import family, spent  # noqa: E402
+from tests.faults.chaos.run import come_to_rest  # noqa: E402
+from tests.faults.chaos.world import DOMAIN, World, world  # noqa: E402
+from tests.sync import kit  # noqa: E402
 
 TURNS = 5
 PER_TURN = 400  # records
-DELAYED, STEPS = 150, 0.05  # changes on an idle system, seconds between them
+DELAYED, STEPS = 120, 0.2  # changes on an idle system, seconds between them
 HOT, EVENTS = 50, 100_000
 
 
@@ -101,8 +103,6 @@ def dead_target(made: World) -> Iterator[Figure]:
 
 
 def _told_again(made: World, target: Target, *, hangs: bool) -> float:
-    from sync import services
-
     if hangs:
         made.sandbox.fault("ehr", "hang", seconds=60, delay=60)
         services.full_sync(target=Target.objects.get(code="ehr"), actor=User.objects.system())
@@ -234,8 +234,6 @@ def _against(name: str, target: Target, bare: Callable[[list[bytes]], None]) -> 
 
 def _bodies(target: Target, rows: list[GoldenRecord]) -> list[bytes]:
     """What the next version of these records looks like on the wire; delivered by nobody but the reference."""
-    from sync.compose import compose
-
     _more_versions(rows, 1)
     bodies: list[bytes] = []
     while claims := outbox.claim(target):
@@ -268,9 +266,9 @@ def bare_service() -> Iterator[None]:
     """The service that changes a value, without its events, its lanes and its audit rows."""
     with ExitStack() as off:
         for name in ("mdm.services.survive.announce", "mdm.services.change.announce"):
-            off.enter_context(mock.patch(name, lambda *_: []))
+            off.enter_context(mock.patch(name, return_value=[]))
         for name in ("mdm.services.survive.audit_all", "mdm.changes.Change.audit"):
-            off.enter_context(mock.patch(name, lambda *_, **__: None))
+            off.enter_context(mock.patch(name, return_value=None))
         off.enter_context(mock.patch.object(golden_changed, "receivers", []))
         yield
 
@@ -279,7 +277,7 @@ def overhead(made: World) -> Iterator[Figure]:
     """CPU of this process and of PostgreSQL per change, in milliseconds, with and without."""
     Target.objects.update(active=True, subscriptions={DOMAIN: {}})
     goldens = list(GoldenRecord.objects.filter(domain=DOMAIN).order_by("pk"))
-    with mock.patch("sync.wakeups.wake", lambda _: True):
+    with mock.patch("sync.wakeups.wake", return_value=True):
         pairs = []
         for _ in range(TURNS):
             ours = _cost(made, goldens)
