@@ -25,7 +25,7 @@ from tests.faults.__main__ import VAR, settle_environment
 
 settle_environment()
 
-import django
+import django  # noqa: E402
 
 django.setup()
 
@@ -34,7 +34,7 @@ import orjson  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 from django.db.models import F  # noqa: E402
 
-from mdm.models import ChangeEvent, GoldenRecord, User  # noqa: E402
+from mdm.models import GoldenRecord, User  # noqa: E402
 from mdm.services import change  # noqa: E402
 from mdm.signals import golden_changed  # noqa: E402
 from sync import outbox, services, targets  # noqa: E402
@@ -69,7 +69,7 @@ class Figure:
         return {"name": self.name, **numbers, "limit": self.limit, "kept": self.kept}
 
 
-# ------------------------------------------------------------------------------------------------- from commit to target
+# ------------------------------------------------------------------------------------------------ from commit to target
 
 
 def latency(made: World) -> Iterator[Figure]:
@@ -237,25 +237,11 @@ def _bodies(target: Target, rows: list[GoldenRecord]) -> list[bytes]:
     _more_versions(rows, 1)
     bodies: list[bytes] = []
     while claims := outbox.claim(target):
-        bodies += [
-            bytes(shipment.letter.body) for shipment in compose(target, targets.adapter_of(target), claims).shipments
-        ]
-    Lane.objects.filter(target=target, record__in=rows).update(
-        due_at=None, acked=_head(), acked_generation=_generation()
-    )
+        composed = compose(target, targets.adapter_of(target), claims)
+        bodies += [bytes(shipment.letter.body) for shipment in composed.shipments]
+    told = Lane.objects.filter(target=target, record__in=rows)
+    told.update(due_at=None, acked=F("head"), acked_generation=F("generation"))
     return bodies
-
-
-def _head() -> Any:
-    from django.db.models import F
-
-    return F("head")
-
-
-def _generation() -> Any:
-    from django.db.models import F
-
-    return F("generation")
 
 
 # --------------------------------------------------------------------------------------------------------- overhead
