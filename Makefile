@@ -60,7 +60,7 @@ bench-delivery: .venv/dev ## measure delivery: latency, hot records, a dead targ
 	$(BIN)/python -m tests.bench.delivery $(ARGS)
 
 faults: .venv/dev ## harm a Concord of its own in every way of docs/delivery.md and look for loss and repetition (5 seeds)
-	CONCORD_FAULTS_EXAMPLES=100 $(BIN)/python -m pytest -q --no-header tests/faults
+	CONCORD_FAULTS_EXAMPLES=60 $(BIN)/python -m pytest -q --no-header -n auto --dist loadfile tests/faults
 	$(BIN)/python -m tests.faults $(ARGS)
 
 soak: .venv/dev ## the same at length: 20 seeds of 25 seconds (ARGS="--seeds 100 --seconds 60")

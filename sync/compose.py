@@ -38,6 +38,16 @@ RETURNING lane_id
 """
 
 
+# One a lane, however many wait: a lane takes one step at a time.
+NEXT_TRANSITION_SQL = """
+SELECT e.* FROM unnest(%s::bigint[], %s::int[], %s::int[]) AS c(record, acked, version)
+CROSS JOIN LATERAL (
+    SELECT * FROM mdm_changeevent WHERE record_id = c.record AND version > c.acked AND version <= c.version
+        AND kind = ANY(%s) AND published ORDER BY version LIMIT 1
+) e
+"""
+
+
 @dataclass(slots=True)
 class Composed:
     shipments: list[Shipment] = field(default_factory=list)  # to be sent, those first that others refer to
@@ -82,17 +92,17 @@ def compose(target: Target, adapter: Adapter, claims: Sequence[Claim]) -> Compos
 
 
 def _events(claims: Sequence[Claim], payloads: Mapping[int, Payload]) -> dict[int, list[Event]]:
-    """{record: retirements, merges and unmerges that its lane has still to tell of, by version}."""
-    acked = {claim.record: claim.acked for claim in claims}
-    rows = ChangeEvent.objects.filter(
-        record__in=acked, version__gt=min(acked.values(), default=0), kind__in=list(TRANSITIONS), published=True
-    ).order_by("version")
+    """{record: the first retirement, merge or unmerge that its lane has still to tell of}."""
+    parameters = [
+        [claim.record for claim in claims],
+        [claim.acked for claim in claims],
+        [payloads[claim.record]["version"] for claim in claims],
+        [str(kind) for kind in TRANSITIONS],
+    ]
     found: dict[int, list[Event]] = defaultdict(list)
-    for row in rows:
-        payload = payloads[row.record_id]
-        if acked[row.record_id] < row.version <= payload["version"]:
-            survivor = _survivor(row, payload) if row.kind == ChangeEvent.Kind.MERGED else None
-            found[row.record_id].append(Event(row.version, row.kind, row.change_id, survivor))
+    for row in ChangeEvent.objects.raw(NEXT_TRANSITION_SQL, parameters):
+        survivor = _survivor(row, payloads[row.record_id]) if row.kind == ChangeEvent.Kind.MERGED else None
+        found[row.record_id].append(Event(row.version, row.kind, row.change_id, survivor))
     return found
 
 

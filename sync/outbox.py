@@ -31,6 +31,7 @@ from sync.verdicts import Verdict, judge
 
 log = structlog.get_logger(__name__)
 
+FIRST_STRIDE = 20  # lanes in the first batch that a worker takes for a target
 COLLECT_EVERY = 10.0  # seconds between two looks for late acknowledgements of one target
 
 ANSWERING = (
@@ -84,7 +85,8 @@ def deliver(
 
 def deliver_batch(target: Target, adapter: Adapter) -> Tally:
     """One batch: claim, compose, send, settle."""
-    claims = claim(target)
+    began = time.monotonic()
+    claims = claim(target, limit=stride(target))
     if not claims:
         return Tally()
     composed = compose(target, adapter, claims)
@@ -95,12 +97,32 @@ def deliver_batch(target: Target, adapter: Adapter) -> Tally:
     sent = _send(target, adapter, composed.shipments)
     if sent:
         settle(target, sent)
+    _adapt(target, time.monotonic() - began)
     everything = [*composed.verdicts, *sent]
     return Tally(len(claims), Counter(_name(verdict) for verdict in everything))
 
 
+_strides: dict[int, int] = {}  # of this process: target -> lanes
+
+
+def stride(target: Target) -> int:
+    """How many lanes to take at once. A target that needs seconds for each message must not be given more than it can
+    answer within the lease, or nothing of the batch would ever be settled.
+    """
+    return min(_strides.get(target.pk, FIRST_STRIDE), target.batch_size)
+
+
+def _adapt(target: Target, seconds: float) -> None:
+    """Twice as many after a batch that was quick, half as many after one that took long."""
+    lanes = stride(target)
+    if seconds < target.lease_seconds / 8:
+        _strides[target.pk] = lanes * 2
+    elif seconds > target.lease_seconds / 4:
+        _strides[target.pk] = max(lanes // 2, 1)
+
+
 @transaction.atomic
-def claim(target: Target) -> list[Claim]:
+def claim(target: Target, *, limit: int | None = None) -> list[Claim]:
     """Take a lease on due lanes, critical ones first, then oldest: a batch, one lane while the breaker is open, none.
 
     What the target's schedule and throttle don't allow now stays due.
@@ -110,7 +132,7 @@ def claim(target: Target) -> list[Claim]:
     if admitted is Admission.NONE:
         return []
     probe = admitted is Admission.PROBE
-    most, claims = 1 if probe else allowed.most, list[Claim]()
+    most, claims = 1 if probe else min(allowed.most, limit or allowed.most), list[Claim]()
     with connection.cursor() as cursor:
         for statement in (CLAIM_URGENT_SQL, CLAIM_SQL) if target.critical_first else (CLAIM_SQL,):
             if most > len(claims):

@@ -1,17 +1,10 @@
-"""A sandbox of real sockets, a target that points at it, and workers that are processes of their own."""
+"""A sandbox of real sockets, and a target that points at it."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
-from django.conf import settings
-from django.db import connection
-from psycopg.conninfo import make_conninfo
 
 from sync import wakeups
 from sync.models import Target
@@ -20,8 +13,6 @@ from tests.sync import kit
 from tests.sync.conftest import peer, peers, target, woken
 
 __all__ = ["peer", "peers", "target", "woken"]  # fixtures of those tests, for these
-Worker = Callable[..., subprocess.Popen[bytes]]
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -42,28 +33,3 @@ def erp(transactional_db: None, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatc
     target.secrets = found["secrets"]
     target.save()
     return target
-
-
-@pytest.fixture
-def worker() -> Iterator[Worker]:
-    """Start ``manage.py deliver --until-idle`` on this test's database, or a script that dies where told."""
-    database = connection.settings_dict
-    names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
-    environment = {
-        **os.environ,
-        "DATABASE_URL": make_conninfo(**{k: database[v] for k, v in names.items() if database[v]}),
-        "REDIS_URL": settings.REDIS_URL,
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "PYTHONPATH": str(ROOT),
-    }
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(*arguments: str) -> subprocess.Popen[bytes]:
-        command = arguments or ("manage.py", "deliver", "--until-idle", "--seconds", "60")
-        started.append(subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()

@@ -30,7 +30,7 @@ from tests.sync import kit
 from tests.sync.kit import Kind
 from tests.sync.peers import DOWN, PEERS, Peer
 
-EXAMPLES = int(os.environ.get("CONCORD_FAULTS_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("CONCORD_FAULTS_EXAMPLES", "12"))
 PHASES = (Phase.generate, Phase.shrink) if "CONCORD_FAULTS_SHRINK" in os.environ else (Phase.generate,)
 LEASE = 60
 HOUR = 3600.0

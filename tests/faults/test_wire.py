@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from sync.sandbox.launch import Sandbox
 from tests.faults.proxy import Proxy
 from tests.sync.adapters import factory
 from tests.sync.adapters.conftest import deliver
+from tests.sync.adapters.tryton.peer import SmallTryton, served
 
 TIMEOUT = 1.0  # seconds that an adapter waits
 AT_MOST = 5.0  # seconds until it gives up, whatever happens
@@ -27,10 +28,9 @@ UNSURE = {State.RETRY, State.UNKNOWN}
 class Line:
     """An adapter that reaches its counterpart through a proxy."""
 
-    name: str
     adapter: Adapter
     proxy: Proxy
-    sandbox: Sandbox
+    effects: Callable[[], list[int]]  # how often each message took effect
 
     def send(self, *numbers: int) -> list[Outcome]:
         began = time.monotonic()
@@ -46,13 +46,12 @@ class Line:
         self.proxy.manners.clear()
         outcomes = deliver(self.adapter, *self.batch(*numbers))
         assert [o.state for o in outcomes] == [State.ACKNOWLEDGED] * len(outcomes)
-        times = [row["times"] for row in self.sandbox.effects(self.name)]
-        assert times == [1] * len(outcomes)
+        assert self.effects() == [1] * len(outcomes)
 
 
-@pytest.fixture(params=["ehr", "erp", "supply"])
+@pytest.fixture(params=["ehr", "erp", "supply", "tryton"])
 def line(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Line]:
-    yield from connect(request.param, sandbox)
+    yield from connect_tryton() if request.param == "tryton" else connect(request.param, sandbox)
 
 
 @pytest.fixture
@@ -72,7 +71,22 @@ def connect(name: str, sandbox: Sandbox, **settings: Any) -> Iterator[Line]:
         there = {"base_url": f"http://127.0.0.1:{proxy.port}/api/v1"} if name == "erp" else {"port": proxy.port}
         config = {**found["config"], **there, "timeout": TIMEOUT, "max_reply": 1_000_000, **settings}
         adapter = build(found["adapter"], config, found["secrets"])
-        yield Line(name, adapter, proxy, sandbox)
+        yield Line(adapter, proxy, lambda: [row["times"] for row in sandbox.effects(name)])
+        adapter.close()
+
+
+def connect_tryton() -> Iterator[Line]:
+    """Tryton has no keys: a repetition would be a second party."""
+    tryton = SmallTryton()
+    with served(tryton) as url, Proxy("127.0.0.1", int(url.rpartition(":")[2])) as proxy:
+        login = {
+            "base_url": f"http://127.0.0.1:{proxy.port}",
+            "database": "erp",
+            "username": "concord",
+            "password": "PW",
+        }
+        adapter = build("tryton", {**login, "timeout": TIMEOUT, "max_reply": 1_000_000}, {"PW": "secret"})
+        yield Line(adapter, proxy, lambda: [1 for _ in tryton.rows["party.party"]])
         adapter.close()
 
 

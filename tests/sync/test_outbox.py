@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection, transaction
@@ -449,6 +451,29 @@ def test_writers_and_workers_on_the_same_records_never_lose_the_newest_version(t
         sent = kit.versions(peer.said(golden.public_id))
         assert sent == sorted(sent)
         assert len(sent) == len(set(sent))
+
+
+def test_a_slow_target_is_given_what_it_can_answer_within_the_lease(
+    target: Target, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second a message, and a lease of 120: with 200 at once nothing would ever be settled."""
+    kit.create_many("supplier", 100)
+    monkeypatch.setattr(outbox, "_strides", {})
+    sizes, clock = [], SimpleNamespace(now=0.0)
+    monkeypatch.setattr(outbox.time, "monotonic", lambda: clock.now)
+
+    def answer(seconds: float) -> Callable[[Sequence[object]], None]:
+        def wait(batch: Sequence[object]) -> None:
+            sizes.append(len(batch))
+            clock.now += seconds * len(batch)
+
+        return wait
+
+    for seconds in (0.01, 2.0, 1.0):
+        peer.during_send = answer(seconds)
+        outbox.deliver_batch(target, targets.adapter_of(target))
+    assert sizes == [20, 40, 20]  # quick, then 80 s, then 20 s
+    assert outbox.stride(target) == 20
 
 
 def test_delivery_takes_a_fixed_number_of_queries_per_batch(

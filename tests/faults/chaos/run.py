@@ -7,7 +7,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -175,7 +175,7 @@ def _worker(world: World) -> Recovery:
     for process in family:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    _until_rest(20)
+    _until(lambda: not Lane.objects.filter(target__code="ehr", due_at__isnull=False).exists())
     return Recovery("recovery after worker -9", time.monotonic() - began, LEASE + 2)
 
 
@@ -213,6 +213,12 @@ def _postgres(world: World) -> Recovery:
         time.sleep(0.05)
     _until_rest(20)
     return Recovery("recovery after PostgreSQL -9", time.monotonic() - began, 5.0)
+
+
+def _until(done: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while time.monotonic() < until and not patiently(done):
+        time.sleep(0.02)
 
 
 def _until_rest(seconds: float) -> None:

@@ -9,6 +9,8 @@ import pytest
 from hl7apy.consts import VALIDATION_LEVEL
 from hl7apy.core import Message as Judged
 from hl7apy.parser import parse_message
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sync.adapters.base import Kind, Message
 from sync.adapters.hl7v2_mllp.client import Hl7Adapter
@@ -57,6 +59,15 @@ def test_a_message_without_values_is_valid_hl7(domain: str) -> None:
 @pytest.mark.parametrize("text", factory.AWKWARD.values(), ids=factory.AWKWARD)
 def test_a_message_with_awkward_values_is_valid_hl7(domain: str, text: str) -> None:
     assert judge(rendered(factory.awkward(domain, 1, text)))
+
+
+@given(domain=st.sampled_from(factory.DOMAIN_NAMES), text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_no_text_adds_a_segment_or_breaks_a_frame(domain: str, text: str) -> None:
+    """Separators and control characters in every free text: as many segments and fields as without them."""
+    plain, fuzzed = (rendered(factory.awkward(domain, 1, value)) for value in ("x", text))
+    assert [line[:3] for line in fuzzed.split("\r")] == [line[:3] for line in plain.split("\r")]
+    assert [line.count("|") for line in fuzzed.split("\r")] == [line.count("|") for line in plain.split("\r")]
+    assert not set(fuzzed) & set("\x0b\x1c\n\x00")
 
 
 def test_the_judge_is_not_blind() -> None:
