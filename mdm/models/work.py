@@ -90,12 +90,15 @@ class WorkItem(models.Model):
             ),
         ]
         indexes = [
-            # the queues: live items by kind and domain, most urgent first
+            # the queues: live items by kind and domain, most urgent first; what waits is counted and aged off it, too
             models.Index(
                 fields=["kind", "domain", "-priority", "due_at", "id"],
+                include=["created_at"],
                 name="work_item_queue",
                 condition=Q(state="open"),
             ),
+            # what comes back later, few among many: the queue counts it, upkeep wakes it
+            models.Index(fields=["snoozed_until"], name="work_item_later", condition=Q(state="snoozed")),
             models.Index(fields=["assignee", "-priority", "due_at"], name="work_item_mine", condition=Q(state="open")),
             # the review queue of all domains, without sorting what is open
             models.Index(

@@ -17,7 +17,7 @@ from mdm.ui.readers import work
 from mdm.ui.readers.counting import Count, count
 
 SHOWN = 50
-COUNTED = 2_000  # beyond it the planner's estimate is near enough
+COUNTED = 1_000  # beyond it the planner's estimate is near enough; the navigation counts as far
 VIEWS = ("mine", "team", "later")
 DUE = {"over": "Overdue", "day": "Due within a day", "mentions": "Mentions me"}
 LARGE = ("candidates", "details", "source__raw", "source__values", "source__standardised", "golden__provenance",

@@ -45,3 +45,7 @@ def test_no_page_counts_all_that_is_open(many, steward):
     assert counting
     assert all("LIMIT" in sql or "resolved_by_id" in sql for sql in counting)
     assert len(asked) <= 32
+
+
+def test_what_comes_back_later_is_counted_off_an_index_of_its_own(many):
+    assert "work_item_later" in Asked().rows(kit.steward(), "later").explain()
