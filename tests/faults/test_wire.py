@@ -65,10 +65,12 @@ def rest(sandbox: Sandbox) -> Iterator[Line]:
 
 
 def connect(name: str, sandbox: Sandbox, **settings: Any) -> Iterator[Line]:
+    """Only what is sent passes through the proxy: tokens are asked for elsewhere."""
     sandbox.reset()
     found, port = sandbox.targets[name], sandbox.info["ports"][name]
     with Proxy("127.0.0.1", port) as proxy:
-        there = {"base_url": f"http://127.0.0.1:{proxy.port}/api/v1"} if name == "erp" else {"port": proxy.port}
+        base = found["config"].get("base_url", "")
+        there = {"base_url": base.replace(f":{port}", f":{proxy.port}")} if base else {"port": proxy.port}
         config = {**found["config"], **there, "timeout": TIMEOUT, "max_reply": 1_000_000, **settings}
         adapter = build(found["adapter"], config, found["secrets"])
         yield Line(adapter, proxy, lambda: [row["times"] for row in sandbox.effects(name)])
