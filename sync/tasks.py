@@ -10,6 +10,7 @@ from mdm.models import DomainName, User
 from mdm.services import events, resolve
 from sync import outbox, pins, reconcile, services, targets, wakeups, webhooks
 from sync.adapters.base import AdapterError
+from sync.alone import alone
 from sync.models import Target
 from sync.sealed import SealBroken
 
@@ -31,7 +32,7 @@ def deliver(target_id: int) -> None:
     except (AdapterError, SealBroken) as error:
         log.error("target not usable", target=target.code, error=str(error))
         return
-    with outbox.alone(target) as mine:
+    with alone(target) as mine:
         if not mine:
             return  # whoever is at it looks once more when done
         outbox.collect(target, adapter)

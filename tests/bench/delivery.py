@@ -57,11 +57,13 @@ class Figure:
     ours: float
     reference: float
     ratio: float
-    limit: float
+    limit: float | None  # of the ratio; None: nobody asks for one
     at_least: bool = False
 
     @property
     def kept(self) -> bool:
+        if self.limit is None:
+            return True
         return self.ratio >= self.limit if self.at_least else self.ratio <= self.limit
 
     def row(self) -> dict[str, Any]:
@@ -319,7 +321,7 @@ def main() -> None:
     sys.stdout.write("\n")
     for figure in figures:
         mark = "" if figure.kept else "   NOT KEPT"
-        numbers = f"{figure.ours:12.3f} {figure.reference:12.3f} {figure.ratio:8.3f} {figure.limit:6.2f}"
+        numbers = f"{figure.ours:12.3f} {figure.reference:12.3f} {figure.ratio:8.3f} {figure.limit or ''!s:>6}"
         sys.stdout.write(f"{figure.name:58} {numbers}{mark}\n")
 
 

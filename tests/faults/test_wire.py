@@ -3,17 +3,23 @@ takes at most, and that the same bytes, sent once more, take effect exactly once
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sync.adapters.base import Adapter, ErrorClass, Outcome, Rendered, State
 from sync.adapters.registry import build
+from sync.sandbox.faults import Faults
 from sync.sandbox.launch import Sandbox
+from sync.sandbox.odata.schema import NUMBERING
+from sync.sandbox.odata.server import ROOT, Sap
+from sync.sandbox.store import Store
 from tests.faults.proxy import Proxy
 from tests.sync.adapters import factory
 from tests.sync.adapters.conftest import deliver
@@ -49,9 +55,15 @@ class Line:
         assert self.effects() == [1] * len(outcomes)
 
 
-@pytest.fixture(params=["ehr", "erp", "supply", "tryton"])
-def line(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Line]:
-    yield from connect_tryton() if request.param == "tryton" else connect(request.param, sandbox)
+@pytest.fixture(params=["ehr", "fhir", "erp", "sap", "tryton", "supply"])
+def line(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Iterator[Line]:
+    match request.param:
+        case "sap":
+            yield from connect_sap(tmp_path)
+        case "tryton":
+            yield from connect_tryton()
+        case name:
+            yield from connect(name, sandbox)
 
 
 @pytest.fixture
@@ -65,14 +77,34 @@ def rest(sandbox: Sandbox) -> Iterator[Line]:
 
 
 def connect(name: str, sandbox: Sandbox, **settings: Any) -> Iterator[Line]:
+    """Only what is sent passes through the proxy: tokens are asked for elsewhere."""
     sandbox.reset()
     found, port = sandbox.targets[name], sandbox.info["ports"][name]
     with Proxy("127.0.0.1", port) as proxy:
-        there = {"base_url": f"http://127.0.0.1:{proxy.port}/api/v1"} if name == "erp" else {"port": proxy.port}
+        base = found["config"].get("base_url", "")
+        there = {"base_url": base.replace(f":{port}", f":{proxy.port}")} if base else {"port": proxy.port}
         config = {**found["config"], **there, "timeout": TIMEOUT, "max_reply": 1_000_000, **settings}
         adapter = build(found["adapter"], config, found["secrets"])
         yield Line(adapter, proxy, lambda: [row["times"] for row in sandbox.effects(name)])
         adapter.close()
+
+
+def connect_sap(directory: Path) -> Iterator[Line]:
+    store = Store(directory / "sap.sqlite3", NUMBERING)
+    sap, loop = Sap(store, Faults(), ("concord", "secret")), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    port = asyncio.run_coroutine_threadsafe(sap.start("127.0.0.1", 0), loop).result(10)
+    with Proxy("127.0.0.1", port) as proxy:
+        login = {"base_url": f"http://127.0.0.1:{proxy.port}{ROOT}", "username": "concord", "password": "PW"}
+        adapter = build("odata_v2", {**login, "timeout": TIMEOUT, "max_reply": 1_000_000}, {"PW": "secret"})
+        yield Line(adapter, proxy, lambda: [row["times"] for row in store.effects()])
+        adapter.close()
+    asyncio.run_coroutine_threadsafe(sap.stop(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
+    store.close()
 
 
 def connect_tryton() -> Iterator[Line]:

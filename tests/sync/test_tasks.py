@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection
 from mdm.models import ChangeEvent
 from sync import outbox, tasks
 from sync.adapters.base import ErrorClass, Outcome, State
+from sync.alone import alone
 from sync.models import Lane, Reconciliation, Target
 from tests.sync import kit
 from tests.sync.peers import Peer
@@ -59,7 +60,7 @@ def test_one_process_at_a_time_delivers_to_a_target(target: Target, peer: Peer, 
     entered, leave = threading.Event(), threading.Event()
 
     def other_worker() -> None:
-        with outbox.alone(target) as mine:
+        with alone(target) as mine:
             assert mine
             entered.set()
             leave.wait(10)
@@ -89,7 +90,7 @@ def test_a_worker_that_hangs_past_its_lease_loses_the_target_to_another(
 
     def hanging_worker() -> None:
         try:
-            with outbox.alone(target):
+            with alone(target):
                 outbox.claim(target)
                 entered.set()
                 leave.wait(10)

@@ -17,7 +17,8 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from mdm.models import ChangeEvent, GoldenRecord, User
-from sync import outbox, services
+from sync import services
+from sync.alone import DELIVERY_LOCKS
 from sync.models import Attempt, Lane, Target
 from tests.faults.chaos import checker, harm
 from tests.faults.chaos.world import DOMAIN, HOT, LEASE, TICK, World, patiently
@@ -188,7 +189,7 @@ def _sending() -> str:
         cursor.execute(
             "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid "
             "WHERE l.locktype = 'advisory' AND l.classid = %s AND l.objid = %s AND a.state = 'idle'",
-            [outbox.DELIVERY_LOCKS, ehr.pk],
+            [DELIVERY_LOCKS, ehr.pk],
         )
         row = cursor.fetchone()
         return row[0] if row else ""
