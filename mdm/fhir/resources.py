@@ -10,7 +10,7 @@ from mdm.api.json import dumps
 from mdm.code_systems import code_systems
 from mdm.fhir import names, uris
 from mdm.fhir.mapping import REPLACED_BY as REPLACED
-from mdm.fhir.mapping import RESOURCES, UNSPSC, set_active, to_elements, with_address
+from mdm.fhir.mapping import RESOURCES, UNSPSC, by_identifier, set_active, to_elements, with_address
 from mdm.models import PRIMARY, GoldenRecord
 from mdm.services import publish
 
@@ -87,7 +87,7 @@ def _inventory_item(payload: Mapping[str, Any]) -> Resource:
     if unit := values["base_uom"]:
         resource["baseUnit"] = {"coding": [{"system": names.UNIT, "code": unit}]}
     if supplier := values["preferred_supplier"]:
-        organization = {"reference": with_address("supplier", supplier)["reference"], "display": supplier["name"]}
+        organization = by_identifier("supplier", supplier)  # R5 has no address for it here
         role = {"coding": [{"system": names.DOMAIN, "code": "supplier"}]}
         resource["responsibleOrganization"] = [{"role": role, "organization": organization}]
     if rows := [_characteristic(name, values[name]) for name in CHARACTERISTICS if values[name] is not None]:

@@ -224,7 +224,7 @@ def parse(resource: str, domains: Domains, given: QueryDict, *, lenient: bool) -
             condition &= _any_of(parameter, domains, name, modifier, value)
             filters.append((name, value))
     one = {name: given.get(name, "") for name in RESULT}
-    count = _count(one["_count"])
+    count = count_of(one["_count"])
     return Query(
         condition=condition,
         count=count,
@@ -249,7 +249,7 @@ def _any_of(parameter: Parameter, domains: Domains, name: str, modifier: str, va
     return found
 
 
-def _count(text: str) -> int:
+def count_of(text: str) -> int:
     if not text:
         return COUNT
     if not text.isascii() or not text.isdecimal() or len(text) > 9:

@@ -130,7 +130,7 @@ class Terms(FhirView):
         if unknown := sorted({name for name, _ in used} - set(self.filters)):
             raise ValidationError({name[:80]: f"Unknown. Known are: {', '.join(self.filters)}." for name in unknown})
         found = [one for one in self.every() if all(self.filters[name](one, value) for name, value in used)]
-        count = search._count(request.GET.get("_count", ""))
+        count = search.count_of(request.GET.get("_count", ""))
         asked = {"cursor": request.GET.get("_cursor"), "limit": count, "filters": used}
         start = (paging.after(asked, self.resource) or [0])[0]
         rows = list(enumerate(found[start : start + count + 1], start=start + 1))

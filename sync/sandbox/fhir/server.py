@@ -13,13 +13,10 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from mdm.fhir.mapping import REPLACED_BY, domain_of, is_active
-from mdm.fhir.names import DOMAIN, GOLDEN
-from mdm.fhir.places import entries
-from sync.adapters.fhir_r4.mapping import delivered
 from sync.sandbox.store import Change
 from sync.sandbox.web import TOKEN, WebCounterpart
 
+from .fields import INDEX, domain_of, is_active, name_of, replaced_by, types, version_of
 from .profile import TYPES, problems
 
 Json = dict[str, Any]
@@ -164,7 +161,7 @@ class Fhir(WebCounterpart):
         text = json.dumps(body, ensure_ascii=False)
         matches = any(f["kind"] == "reject" and f["match"] in text for f in self.faults.active())
         if matches and (keep or self.faults.take("reject", text=lambda: text)):
-            self.store.log("rejected", _public_id(body), "rejected on demand")
+            self.store.log("rejected", name_of(body), "rejected on demand")
             raise Refusal(422, "rejected on demand", "business-rule")
 
     def _matching(self, kind: str, query: str) -> Json | None:
@@ -184,14 +181,14 @@ class Fhir(WebCounterpart):
         else:
             named = [one.rpartition("|") for one in identifier.split(",")]
             anybody = any(not value for _, _, value in named)
-            ids = sorted({value for system, _, value in named if system == GOLDEN})
+            ids = sorted({value for system, _, value in named if system == INDEX})
             rows = [
                 row for domain in TYPES[kind]
                 for row in (self.store.page(domain, limit=-1) if anybody else self.store.named(domain, ids))
             ]  # fmt: skip
         for row in rows:
             resource = row["fields"]
-            if not wanted_type or wanted_type in _types(resource):
+            if not wanted_type or wanted_type in types(resource):
                 yield resource
 
     def _held(self, kind: str, wanted: str) -> Json | None:
@@ -201,12 +198,12 @@ class Fhir(WebCounterpart):
         return None
 
     def _write(self, body: Json, held: Json | None) -> Json:
-        domain, name = domain_of(body) or "item", _public_id(body)
-        version, generation = delivered(body)
+        domain, name = domain_of(body), name_of(body)
+        version, generation = version_of(body)
         number = int(held["meta"]["versionId"]) + 1 if held else 1
         resource = {**body, "meta": {**body.get("meta", {}), "versionId": str(number)}}
         change = Change(
-            f"{name}/{number}", domain, name, version, generation, is_active(body), _replaced_by(body), (), resource
+            f"{name}/{number}", domain, name, version, generation, is_active(body), replaced_by(body), (), resource
         )
         done = self.store.apply(change, forgetful=True)
         resource["id"] = done.code
@@ -218,23 +215,6 @@ def _type(name: str) -> str:
     if name not in TYPES:
         raise web.HTTPNotFound(text=f"no resource {name}")
     return name
-
-
-def _public_id(resource: Mapping[str, Any]) -> str:
-    """Concord's id of the record; of others' resources the first identifier."""
-    rows = list(entries(resource, "identifier"))
-    own = [one.get("value") for one in rows if one.get("system") == GOLDEN] or [one.get("value") for one in rows]
-    return str(own[0]) if own else ""
-
-
-def _replaced_by(resource: Mapping[str, Any]) -> str | None:
-    said = (one["valueReference"] for one in entries(resource, "extension") if one.get("url") == REPLACED_BY)
-    return next((one["identifier"]["value"] for one in said), None)
-
-
-def _types(resource: Mapping[str, Any]) -> set[str]:
-    codings = (coding for concept in entries(resource, "type") for coding in entries(concept, "coding"))
-    return {f"{one.get('system')}|{one.get('code')}" for one in codings if one.get("system") == DOMAIN}
 
 
 def _tag(resource: Mapping[str, Any]) -> str:

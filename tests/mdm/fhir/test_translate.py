@@ -266,6 +266,23 @@ def test_xml_is_neither_taken_nor_given(api):
     assert api.get(R4, {"_format": "xml"}).status_code == 406
 
 
+@pytest.mark.usefixtures("substitutes_known")
+def test_an_answer_is_remembered_until_something_changes_that_it_was_made_from(
+    api, catheter, monkeypatch, django_assert_num_queries
+):
+    version = [1_000_001]  # inside of a test's transaction nothing is remembered otherwise
+    monkeypatch.setattr("mdm.fhir.base.fresh.now", lambda: version[0])
+    query = {"system": ERP, "code": "4711", "targetsystem": EHR}
+    first = api.get(R4, query)
+    with django_assert_num_queries(0):
+        again = api.get(R4, query, headers={"If-None-Match": first["ETag"]})
+    assert (again.status_code, codes(first.json())) == (304, ["E-1"])
+    world.coded(catheter.record, catheter.ehr, "E-2", preferred=False)
+    assert codes(api.get(R4, query).json()) == ["E-1"]
+    version[0] += 1
+    assert codes(api.get(R4, query).json()) == ["E-1", "E-2"]
+
+
 @pytest.fixture
 def substitutes_known(monkeypatch):
     """As outside a test's transaction: the process remembers which items have substitutes."""
