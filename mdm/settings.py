@@ -293,6 +293,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "extend the change feed": _every("sync.sequence", 2.0),
     "tell webhooks": _every("sync.webhooks", 2.0),
     "take up idle feed runs": _every("sync.sweep_feeds", 30.0),
+    "fetch what is due": _every("sync.fetch_due", 10.0),
     "take messages that wait": _every("sync.sweep_messages", 15.0),
     "resolve what is pending": _every("sync.resolve_pending", 60.0),
     "wake, expire and follow": _every("mdm.upkeep", 60.0),

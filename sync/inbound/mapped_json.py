@@ -75,7 +75,9 @@ def _content(body: bytes) -> Any:
 
 
 def at(value: Any, path: str) -> Any:
-    """What stands at a path; ``MISSING`` if nothing does."""
+    """What stands at a path; ``MISSING`` if nothing does. A name that holds dots itself is found as it is."""
+    if isinstance(value, Mapping) and path in value:
+        return value[path]
     for step in path.split("."):
         if isinstance(value, Mapping) and step in value:
             value = value[step]

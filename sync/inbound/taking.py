@@ -157,7 +157,8 @@ def _finish(message: InboundMessage) -> None:
 def _summary(row: InboundMessage) -> str:
     first = row.records.filter(outcome=Outcome.REFUSED).order_by("position").first()
     text = "; ".join(first.problems) if first else ""
-    return f"{row.refused:,} of {row.taken:,} records could not be taken. The first: {text}"[:1000]
+    total = row.landed + row.refused + row.superseded
+    return f"{row.refused:,} of {total:,} records could not be taken. The first: {text}"[:1000]
 
 
 @transaction.atomic

@@ -1,4 +1,7 @@
-"""Celery tasks of feeds: ids in, nothing out. Losing one costs the time until the next sweep."""
+"""Celery tasks of what comes in: ids in, nothing out. Losing one costs the time until the next sweep.
+
+What receives messages wakes workers by these tasks, so it is imported where they need it.
+"""
 
 from __future__ import annotations
 
@@ -50,9 +53,26 @@ def sweep_messages() -> None:
         take_messages.delay(source_id)
 
 
+@shared_task(name="sync.fetch_due")
+def fetch_due() -> None:
+    """Have every source fetched from that it is time for."""
+    from sync.inbound import fetching
+
+    for source_id in fetching.due():
+        fetch_from.delay(source_id)
+
+
+@shared_task(name="sync.fetch_from", acks_late=False, soft_time_limit=LIMIT, time_limit=LIMIT + 60)
+def fetch_from(source_id: int) -> None:
+    """Pick up files, or pull what has changed."""
+    from sync.inbound import fetching
+
+    fetching.fetch(source_id)
+
+
 @shared_task(name="sync.prune_messages")
 def prune_messages() -> None:
     """Nightly: forget what has been kept long enough."""
-    from sync.inbound import messages  # wakes workers by this module
+    from sync.inbound import messages
 
     messages.prune()

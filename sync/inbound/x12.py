@@ -3,7 +3,7 @@
 A LIN loop is an item. Catalogues that Concord itself has written (``sync.adapters.x12_sftp``) are read by the same
 templates; in those of others, what a place means depends on its qualifiers:
 
-    {"code": ["VC", "VN", "IN"], "supplier": "SUP-42", "partial": false}
+    {"code": ["VC", "VN", "IN"], "supplier": "SUP-42", "partial": false, "answer": "999"}
 
 ``code``: the LIN qualifiers whose value is the sender's own code of the item, the first one that is there.
 ``supplier``: whom the prices are of, where N1*SE doesn't say it by a code that the sender's system keeps.
@@ -24,13 +24,15 @@ CODE = ("SK", "VC", "VN", "IN", "CB", "MG")  # element 235: ours at them, the ve
 GTINS = ("UK", "UP", "EN", "UI", "UA")  # U.P.C. and EAN in their lengths
 PARTS = ("VC", "VN", "VP")
 ENDED = ("024", "002")  # element 875: cancelled, deleted
-SETTINGS = ("code", "supplier", "partial")
+SETTINGS = ("code", "supplier", "partial", "answer")
 
 
 def check(profile: Profile) -> None:
     """Raises ``BadProfile``."""
     if unknown := sorted(set(profile) - set(SETTINGS)):
         raise BadProfile(f"The profile has unknown settings: {', '.join(unknown)}. Known: {', '.join(SETTINGS)}.")
+    if profile.get("answer", "997") not in ("997", "999"):
+        raise BadProfile("answer is 997 or 999.")
     code = profile.get("code", [])
     if not isinstance(code, list) or any(not isinstance(one, str) or len(one) != 2 for one in code):
         raise BadProfile('code lists qualifiers of LIN, each of two characters: ["VC", "IN"].')

@@ -33,7 +33,10 @@ from sync.demo import generator, world
 from sync.demo.stewards import Stewards
 from sync.demo.truth import Truth
 from sync.inbound import services as feeds
+from sync.inbound.intake import receive
+from sync.inbound.messages import set_source
 from sync.inbound.runner import run as run_feed
+from sync.inbound.taking import take
 from sync.models import FeedRun, Target
 from sync.sandbox.launch import Sandbox
 
@@ -118,6 +121,7 @@ def _fill(directory: Path, sandbox: Sandbox) -> None:
     reconcile.compare(Target.objects.get(code="erp"), actor=the_steward())
     events.sequence()
     _broken_file()
+    _strange_message()
 
 
 def the_steward() -> User:
@@ -223,6 +227,16 @@ def _broken_file() -> None:
         file=ContentFile(BROKEN.encode()), name="weekly-list.csv", enqueue=False, mapping=mapping, **how
     )
     run_feed(run.pk)
+
+
+def _strange_message() -> None:
+    """One of an interface that sends a master file nobody knows."""
+    system, who = SourceSystem.objects.get(code="ehr"), User.objects.system()
+    about = {"system": system, "way": "api", "format": "hl7v2", "actor": who}
+    source = set_source(code="ehr-mfn", name="EHR master files", **about)
+    body = "MSH|^~\\&|EPIC|GENHOSP|||20261126||MFN^M01^MFN_M01|77|P|2.5.1\rMFI|XYZ||UPD|||NE\rMFE|MAD|||4711|CE\r"
+    receive(source=source, body=body.encode(), actor=who)
+    take(source)
 
 
 def rules_change() -> ChangeRequest:

@@ -13,11 +13,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils.http import urlencode
 from playwright.sync_api import Page
 
-from mdm.models import Crosswalk, PendingReference, SourceSystem, User, WorkItem
-from sync.inbound.intake import receive
-from sync.inbound.messages import set_source
-from sync.inbound.taking import take
-from sync.models import Lane, Reconciliation
+from mdm.models import Crosswalk, PendingReference, WorkItem
+from sync.models import InboundMessage, Lane, Reconciliation
 from tests.e2e.hospital import Hospital, open_change, rules_change
 
 Args = Callable[[Hospital], list[Any]]
@@ -97,14 +94,7 @@ def drift(hospital: Hospital) -> list[Any]:
 
 
 def message(hospital: Hospital) -> list[Any]:
-    """One of an interface that sends what nobody knows."""
-    ehr, _ = SourceSystem.objects.get_or_create(code="ehr", defaults={"name": "EHR", "kind": "ehr"})
-    about = {"code": "ehr-mfn", "name": "EHR master files", "system": ehr, "way": "api", "format": "hl7v2"}
-    source = set_source(**about, actor=User.objects.system())
-    body = b"MSH|^~\\&|EPIC|GENHOSP|||20261126||MFN^M01^MFN_M01|77|P|2.5.1\rMFI|XYZ||UPD|||NE\rMFE|MAD|||4711|CE\r"
-    received = receive(source=source, body=body, actor=User.objects.system()).message
-    take(source)
-    return [received.pk]
+    return [InboundMessage.objects.latest("pk").pk]
 
 
 SCREENS = [

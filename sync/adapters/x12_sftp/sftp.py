@@ -8,6 +8,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import asyncssh
@@ -30,6 +31,16 @@ class Busy(Exception):
 
 class TooLarge(PeerError):
     """A file is larger than any answer should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing in a folder; ``modified`` in seconds since 1970."""
+
+    name: str
+    size: int
+    modified: int
+    is_file: bool
 
 
 class Sftp:
@@ -56,6 +67,19 @@ class Sftp:
             return [str(name) for name in await sftp.listdir(folder)]
 
         return sorted(self._run(names))
+
+    def entries(self, folder: str) -> list[Entry]:
+        """What a folder holds. Raises FileNotFoundError."""
+
+        async def entries(sftp: asyncssh.SFTPClient) -> list[Entry]:
+            found = [name async for name in sftp.scandir(folder)]
+            return [_entry(name) for name in found]
+
+        return self._run(entries)
+
+    def make_folder(self, path: str) -> None:
+        """Make it unless it is there."""
+        self._run(lambda sftp: sftp.makedirs(path, exist_ok=True))
 
     def remove(self, paths: Iterable[str]) -> None:
         """Those that are still there."""
@@ -155,6 +179,11 @@ class Sftp:
                 async with asyncio.timeout(GOODBYE):
                     await self._ssh.wait_closed()
         self._forget()
+
+
+def _entry(name: asyncssh.SFTPName) -> Entry:
+    is_file = name.attrs.type in (asyncssh.FILEXFER_TYPE_REGULAR, asyncssh.FILEXFER_TYPE_UNKNOWN)
+    return Entry(str(name.filename), name.attrs.size or 0, int(name.attrs.mtime or 0), is_file)
 
 
 def _options(config: X12Config, secrets: Secrets) -> dict[str, Any]:

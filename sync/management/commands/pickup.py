@@ -12,10 +12,9 @@ from django.utils import timezone
 
 from mdm.models import User
 from sync.inbound import services
-from sync.models import Feed
+from sync.inbound.feeds import UNFINISHED, feed_for
 
 QUIET = 10.0  # seconds without a change before a file counts as written
-UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")
 TAKEN = "taken"
 
 
@@ -62,9 +61,3 @@ def ready(folder: Path, quiet: float) -> list[Path]:
     files = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
     still = [p for p in files if p.suffix not in UNFINISHED and time.time() - p.stat().st_mtime >= quiet]
     return sorted(still, key=lambda path: (path.stat().st_mtime, path.name))
-
-
-def feed_for(name: str) -> Feed | None:
-    """The feed with the longest code that the name begins with, as a word of its own."""
-    feeds = sorted(Feed.objects.all(), key=lambda feed: -len(feed.code))
-    return next((f for f in feeds if name.startswith(f.code) and not name[len(f.code) :][:1].isalnum()), None)

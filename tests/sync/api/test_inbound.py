@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import time
 
 import pytest
@@ -91,6 +92,15 @@ def test_messages_of_others_are_not_shown(client):
     place = post(client, hl7(M16))["Location"]
     other = world.machine(world.user("other", "integration"), permissions.SUBMIT)
     assert other.get(place).status_code == 404
+
+
+def test_a_fhir_bundle_becomes_golden_records(client):
+    ehr = source(format="fhir")
+    place = {"resourceType": "Location", "id": "4E", "name": "4 East", "status": "active"}
+    body = json.dumps({"resourceType": "Bundle", "type": "collection", "id": "b1", "entry": [{"resource": place}]})
+    assert post(client, body.encode(), "/api/v1/inbound/ehr/fhir").json()["id"] == "b1"
+    taking.take(ehr)
+    assert kit.golden("ehr", "4E", "location").name == "4 East"
 
 
 def test_a_key_that_may_not_submit_is_refused():
