@@ -191,6 +191,14 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
+# ---------------------------------------------------------------------------------------------------------------- mail
+EMAIL_HOST = env.text("EMAIL_HOST")  # unset: alerts go to webhooks and the console only
+EMAIL_PORT = env.number("EMAIL_PORT", 587)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = env.text("EMAIL_USER"), env.text("EMAIL_PASSWORD")
+EMAIL_USE_TLS = env.flag("EMAIL_TLS", default=True)
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "concord@localhost")
+
 # ------------------------------------------------------------------------------------------------- files and language
 LANGUAGE_CODE = "en-us"
 USE_I18N = False

@@ -20,15 +20,15 @@ from mdm.exceptions import InvalidValue, Refused, Stale
 from mdm.models import ATTRIBUTES, SourceSystem, User
 from mdm.permissions import ADMINISTER, require
 from mdm.rows import column, to_column
-from sync import fieldmap, receivers, schedule
+from sync import fieldmap, objectives, receivers, schedule
 from sync.adapters import registry
 from sync.adapters.base import AdapterError
 from sync.models import Lane, Target, TargetVersion
 from sync.sealed import SealBroken
 
 PLAIN = (
-    "name", "adapter", "config", "subscriptions", "mapping", "schedule", "per_minute", "critical_first", "full_sync",
-    "batch_size", "lease_seconds", "ack_seconds",
+    "name", "adapter", "config", "subscriptions", "mapping", "objectives", "schedule", "per_minute", "critical_first",
+    "full_sync", "batch_size", "lease_seconds", "ack_seconds",
 )  # fmt: skip
 FIXED = ("code", "system")  # of a target that exists
 NAMED = ("secrets",)  # told, never set by value
@@ -63,6 +63,7 @@ def draft(*, code: str, settings: Mapping[str, Any], secrets: Mapping[str, str] 
         target.full_clean(exclude=["namespace"])
         schedule.check(target.schedule)
         fieldmap.check(target.mapping)
+        objectives.check(target.objectives)
         registry.build(target.adapter, target.config, target.secrets).close()
     except ValidationError as error:
         raise InvalidValue(" ".join(error.messages)) from None

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from mdm.models import DomainName, User
 from mdm.services import events, resolve
-from sync import outbox, pins, reconcile, services, targets, wakeups, webhooks
+from sync import alerting, objectives, outbox, pins, reconcile, services, targets, wakeups, webhooks
 from sync.adapters.base import AdapterError
 from sync.alone import alone
 from sync.models import Target
@@ -50,8 +50,10 @@ def tick() -> None:
 
 @shared_task(name="sync.watch")
 def watch() -> None:
-    """What falls due at targets by itself: local exceptions that end."""
+    """What falls due at targets by itself: local exceptions that end, objectives that are missed, alerts to be told."""
     pins.expire(now=timezone.now())
+    objectives.watch()
+    alerting.tell_due()
 
 
 @shared_task(name="sync.sequence")

@@ -82,7 +82,8 @@ def subscribe(
     return made, "whsec_" + base64.b64encode(secret).decode()
 
 
-def _check(url: str, kinds: Sequence[str], codes_of: str | None, codes_in: str | None) -> None:
+def check_url(url: str) -> None:
+    """Raises InvalidValue unless somebody may have this address called."""
     schemes = ("https",) if settings.HTTPS else ("https", "http")
     try:
         parts = httpx.URL(url)
@@ -93,6 +94,10 @@ def _check(url: str, kinds: Sequence[str], codes_of: str | None, codes_in: str |
     with suppress(ValueError):  # a name is looked up when something is sent
         if not calling.allowed(parts.host):
             raise InvalidValue(" ".join((calling.AddressRefused.__doc__ or "").split()))
+
+
+def _check(url: str, kinds: Sequence[str], codes_of: str | None, codes_in: str | None) -> None:
+    check_url(url)
     if unknown := sorted(set(kinds) - set(KINDS)):
         raise InvalidValue(f"No kinds of changes: {', '.join(unknown)}. Known are: {', '.join(KINDS)}.")
     if (codes_of is None) != (codes_in is None) or (UNMAPPED in kinds and codes_of is None):

@@ -1,5 +1,6 @@
 """One module per idea; everything is importable from here."""
 
+from sync.models.alert import Alert
 from sync.models.attempt import Attempt
 from sync.models.breaker import Breaker
 from sync.models.feed import Feed, FeedRun, QuarantinedRow
@@ -13,6 +14,7 @@ from sync.models.target_version import TargetVersion
 from sync.models.webhook import Webhook
 
 __all__ = [
+    "Alert",
     "Attempt",
     "Breaker",
     "Drift",

@@ -62,6 +62,7 @@ class Target(models.Model):
     ack_seconds = models.PositiveIntegerField(default=4 * 3600, help_text="How long a late acknowledgement may take.")
     pace = models.FloatField(default=1.0, help_text="Factor on every wait between attempts; tests and demos hurry.")
     mapping = models.JSONField(default=dict, blank=True, help_text="See sync.fieldmap; empty: as the adapter has it.")
+    objectives = models.JSONField(default=dict, blank=True, help_text="See sync.objectives; empty: no alerts.")
     schedule = models.JSONField(default=dict, blank=True, help_text="See sync.schedule; empty: at once, at any time.")
     per_minute = models.PositiveIntegerField(null=True, blank=True, help_text="Messages at most; empty: no limit.")
     critical_first = models.BooleanField(

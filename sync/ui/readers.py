@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from mdm.models import ChangeEvent, GoldenRecord
 from sync.adapters.registry import ADAPTERS
-from sync.models import Attempt, Breaker, Lane, Target
+from sync.models import Alert, Attempt, Breaker, Lane, Target
 
 SPARK_MINUTES, SPARK_STEPS = 60, 12
 RECENT = 100  # acknowledgements that the lag is measured on
@@ -43,6 +43,7 @@ class TargetState:
     lag: float | None  # seconds from change to acknowledgement, mean of the recent ones
     per_minute: int
     spark: tuple[float, ...]  # attempts in the last hour
+    alerts: Sequence[Alert] = ()  # that are open
 
     @property
     def adapter(self) -> str:
@@ -85,7 +86,7 @@ def targets() -> list[TargetState]:
     """Every target, in a fixed number of queries plus one small one for each."""
     counts = _counts()
     breakers = {b.target_id: b for b in Breaker.objects.all()}
-    sparks = _sparks()
+    sparks, alerts = _sparks(), _alerts()
     nothing = dict.fromkeys(COUNTS, 0)
     return [
         TargetState(
@@ -95,9 +96,17 @@ def targets() -> list[TargetState]:
             lag=_lag(target),
             per_minute=int(sparks[target.pk][-1] / (SPARK_MINUTES / SPARK_STEPS)),
             spark=tuple(sparks[target.pk]),
+            alerts=alerts.get(target.pk, ()),
         )
         for target in Target.objects.all()
     ]
+
+
+def _alerts() -> dict[int, list[Alert]]:
+    found: dict[int, list[Alert]] = defaultdict(list)
+    for alert in Alert.objects.filter(ended_at__isnull=True).order_by("since"):
+        found[alert.target_id].append(alert)
+    return found
 
 
 def _counts() -> dict[int, dict[str, int]]:

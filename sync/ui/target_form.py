@@ -68,6 +68,10 @@ class Settings(forms.Form):
     batch_size = forms.IntegerField(min_value=1, max_value=5000, widget=_number())
     lease_seconds = forms.IntegerField(min_value=1, max_value=3600, widget=_number())
     ack_seconds = forms.IntegerField(min_value=1, max_value=7 * 24 * 3600, widget=_number())
+    lag = forms.FloatField(required=False, min_value=1, label="Lag", widget=_number(step="any"))
+    success = forms.FloatField(required=False, min_value=1, max_value=100, widget=_number(step="any"))
+    emails = forms.CharField(required=False, max_length=2000, widget=_text(), label="E-mail to")
+    webhook = forms.CharField(required=False, max_length=500, widget=_text(), label="Webhook")
     new_secret = forms.CharField(required=False, max_length=60, widget=_text())
     new_value = forms.CharField(
         required=False, strip=False, max_length=20_000,
@@ -115,9 +119,18 @@ class Settings(forms.Form):
             "system": self.target.system.code,
             "adapter": self.target.adapter,
             "config": config,
+            "objectives": self._objectives,
             "schedule": {name: value for name, value in schedule.items() if value},
             "subscriptions": {d: said[FILTER + d] for d in DOMAINS if said[WANTED + d]},
         }
+
+    @property
+    def _objectives(self) -> dict[str, Any]:
+        said = self.cleaned_data
+        share = said["success"] / 100 if said["success"] else None
+        emails = said["emails"].replace(",", " ").split()
+        found = {"lag": said["lag"], "success": share, "emails": emails, "webhook": said["webhook"]}
+        return {name: value for name, value in found.items() if value}
 
     @property
     def secrets(self) -> dict[str, str]:
@@ -142,6 +155,10 @@ def _initial(target: Target) -> dict[str, Any]:
     plain = ("name", "per_minute", "critical_first", "full_sync", "batch_size", "lease_seconds", "ack_seconds")
     found = {name: getattr(target, name) for name in plain}
     found |= {"every": target.schedule.get("every"), "blackout": blackout_text(target.schedule.get("blackout", ()))}
+    wanted = target.objectives
+    share = round(wanted["success"] * 100, 6) if "success" in wanted else None
+    found |= {"lag": wanted.get("lag"), "success": share, "webhook": wanted.get("webhook", "")}
+    found["emails"] = ", ".join(wanted.get("emails", ()))
     for domain in DOMAINS:
         found[WANTED + domain] = domain in target.subscriptions
         found[FILTER + domain] = filter_text(target.subscriptions.get(domain, {}))

@@ -9,10 +9,12 @@ from functools import cached_property
 from typing import Any
 
 from mdm.canonical import DOMAINS
-from sync import configuring
+from mdm.ui import words
+from sync import configuring, objectives
 from sync.adapters.registry import ADAPTERS
 from sync.configuring import Effect
-from sync.models import Reconciliation, Target, TargetVersion
+from sync.models import Alert, Reconciliation, Target, TargetVersion
+from sync.objectives import Level
 from sync.ui.target_form import Settings, blackout_text, filter_text
 
 SHOWN = 20  # versions
@@ -63,9 +65,31 @@ class TargetPage:
         pairs = zip(rows, [*rows, None][1:], strict=True)
         return [Version(row, _changed(before, row)) for row, before in pairs][:SHOWN]
 
+    @cached_property
+    def levels(self) -> list[tuple[str, str, str, bool]]:
+        """What is measured, its value, the objective, and whether that is missed."""
+        return [_told(level) for level in objectives.levels(self.target)]
+
+    @cached_property
+    def alerts(self) -> list[Alert]:
+        return list(Alert.objects.filter(target=self.target)[:SHOWN])
+
     @property
     def compared(self) -> Reconciliation | None:
         return Reconciliation.objects.filter(target=self.target).first()
+
+
+def _told(level: Level) -> tuple[str, str, str, bool]:
+    kind = Alert.Kind(level.kind)
+    if kind == Alert.Kind.SUCCESS:
+        return "Taken in the last hour", words.percent(level.measured), words.percent(level.objective), level.missed
+    label = "Lag" if kind == Alert.Kind.LAG else "Silent for"
+    return (
+        label,
+        "∅" if level.measured is None else words.span(level.measured),
+        words.span(level.objective),
+        level.missed,
+    )
 
 
 def _changed(before: TargetVersion | None, after: TargetVersion) -> list[str]:

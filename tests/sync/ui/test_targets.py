@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from html import unescape
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from mdm.exceptions import InvalidValue
+from sync import objectives
 from sync.adapters import registry
 from sync.models import Lane, Target, TargetVersion
 from sync.ui import target_form
@@ -41,13 +44,24 @@ def test_what_the_form_shows_saved_as_it_is_changes_nothing_but_what_was_changed
 ) -> None:
     target.subscriptions = {"supplier": {"supplier_type": ["gpo", None]}}
     target.schedule = {"every": 15, "blackout": [{"from": "22:00", "to": "02:00", "days": ["sat", "sun"]}]}
+    target.objectives = {"lag": 60.0, "success": 0.995, "emails": ["a@x.test"], "webhook": "https://pager.test/"}
     target.save()
     form = target_form.Settings(None, target)
     shown = {bound.html_name: bound.value() for bound in form if bound.value() not in (None, False, "")}
     assert admin.post("/sync/targets/erp/edit/", SAID | shown | {"version": 0, "per_minute": 60}).status_code == 302
     fresh = Target.objects.get()
     assert (fresh.subscriptions, fresh.schedule, fresh.config) == (target.subscriptions, target.schedule, target.config)
-    assert fresh.per_minute == 60
+    assert (fresh.per_minute, fresh.objectives) == (60, target.objectives)
+
+
+def test_an_alert_is_on_the_console_and_on_the_targets_page(viewer: Client, target: Target, peer: Peer) -> None:
+    Target.objects.update(objectives={"lag": 1, "success": 0.9})
+    kit.create()
+    objectives.watch(timezone.now() + dt.timedelta(hours=1))
+    assert "Changes take too long" in text_of(viewer.get("/sync/"))
+    text = text_of(viewer.get("/sync/targets/erp/"))
+    assert "Changes take too long" in text
+    assert "Taken in the last hour ∅ of 90%" in text
 
 
 def test_a_change_is_looked_at_before_it_is_made(admin: Client, target: Target, peer: Peer) -> None:
