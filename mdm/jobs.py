@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from django.db.models import F
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from mdm.exceptions import ConcordError
 from mdm.interrupts import fresh_connection
@@ -21,6 +22,14 @@ State = Job.State
 
 ATTEMPTS = 3
 PATIENCE = dt.timedelta(minutes=1)  # after which a waiting job has not been heard of
+
+
+def wake(task: str, pk: Any) -> None:
+    """A word to a worker; if it gets lost, upkeep finds the job. ``task``: of ``mdm.tasks``."""
+    from mdm import tasks
+
+    with suppress(OperationalError, ConnectionError):
+        getattr(tasks, task).apply_async(args=(pk,), retry=False)
 
 
 def take(model: type[Work], pk: Any) -> Work | None:

@@ -48,6 +48,8 @@ def upkeep() -> None:
     for pk in domain_export.idle():
         export_domain.delay(str(pk))
     export.expire(now=timezone.now())
+    for pk in export.idle():
+        write_export.delay(pk)
     downtime.ask_for_due(now=timezone.now())
     downtime.tidy()
     for pk in downtime.idle():
@@ -73,7 +75,7 @@ def export_domain(pk: str) -> None:
 @shared_task(name="mdm.write_export", soft_time_limit=800, time_limit=840, acks_late=False)
 def write_export(export_id: int) -> None:
     """Write the file of an export that somebody asked for."""
-    export.run(export_id)
+    export.make(export_id)
 
 
 # Not acks_late: as above.

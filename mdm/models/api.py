@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from mdm.models.base import DomainName, listed
+from mdm.models.job import Job
 
 
 class StoredAnswer(models.Model):
@@ -34,32 +35,21 @@ class StoredAnswer(models.Model):
         return f"stored answer {self.pk}"
 
 
-class DomainExport(models.Model):
+class DomainExport(Job):
     """All published records of a domain as a file, made by a worker."""
 
     class Format(models.TextChoices):
         NDJSON = "ndjson", "NDJSON"
         PARQUET = "parquet", "Parquet"
 
-    class State(models.TextChoices):
-        WAITING = "waiting", "Waiting"
-        RUNNING = "running", "Running"
-        DONE = "done", "Done"
-        FAILED = "failed", "Failed"
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     domain = models.CharField(max_length=12, choices=DomainName.choices)
     format = models.CharField(max_length=8, choices=Format.choices)
-    state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
     requester = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    requested_at = models.DateTimeField(default=timezone.now)
-    began_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
     position = models.BigIntegerField(default=0, help_text="Of the change feed: follow it from here to keep up.")
     records = models.PositiveIntegerField(default=0)
     size = models.BigIntegerField(default=0)
     sha256 = models.CharField(max_length=64, blank=True)
-    error = models.CharField(max_length=500, blank=True)
 
     class Meta:
         ordering = ["-requested_at"]

@@ -6,7 +6,6 @@ import datetime as dt
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,7 +18,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from mdm import permissions
+from mdm import jobs, permissions
 from mdm.canonical import DOMAINS, Field, Kind
 from mdm.changes import Change
 from mdm.models import ChangeEvent, DomainExport, GoldenRecord, User
@@ -41,44 +40,22 @@ def ask(*, domain: str, format: str, actor: User) -> DomainExport:
         return waiting
     made = DomainExport.objects.create(domain=domain, format=format, requester=actor)
     Change.begin(actor, "export").audit(about=made, after={"domain": domain, "format": format})
-    transaction.on_commit(partial(_wake, str(made.pk)))
+    transaction.on_commit(partial(jobs.wake, "export_domain", str(made.pk)))
     return made
 
 
-def _wake(pk: str) -> None:
-    """A word to a worker; if it gets lost, ``idle`` finds the export."""
-    from kombu.exceptions import OperationalError
-
-    from mdm.tasks import export_domain
-
-    with suppress(OperationalError):
-        export_domain.apply_async(args=(pk,), retry=False)
-
-
-def idle(*, patience: dt.timedelta = dt.timedelta(minutes=1)) -> list[Any]:
+def idle(*, patience: dt.timedelta = jobs.PATIENCE) -> list[Any]:
     """Ids of those that no worker seems to have heard of, or whose worker died."""
-    now = timezone.now()
-    lost = DomainExport.objects.filter(state=State.RUNNING, began_at__lt=now - LOST)
-    lost.update(state=State.WAITING, began_at=None)
-    waiting = DomainExport.objects.filter(state=State.WAITING, requested_at__lte=now - patience)
-    return list(waiting.values_list("pk", flat=True))
+    return jobs.idle(DomainExport, lost=LOST, patience=patience)
 
 
 def make(pk: Any) -> bool:
     """Make one, unless another worker does. A failure is kept with it."""
-    taken = DomainExport.objects.filter(pk=pk, state=State.WAITING).update(state=State.RUNNING, began_at=timezone.now())
-    if not taken:
+    export = jobs.take(DomainExport, pk)
+    if export is None:
         return False
-    export = DomainExport.objects.get(pk=pk)
-    try:
+    with jobs.carried_out(export):
         _write(export)
-        export.state = State.DONE
-    except Exception as error:
-        export.state, export.error = State.FAILED, f"{type(error).__name__}: ask for it again."
-        raise
-    finally:
-        export.finished_at = timezone.now()
-        export.save()
     return True
 
 

@@ -8,7 +8,6 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max, QuerySet
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from mdm import jobs, permissions
 from mdm.changes import Change
@@ -101,16 +99,8 @@ def ask(*, plan: DowntimePlan, actor: User) -> DowntimePack:
     plan.save(update_fields=["serial"])
     made = DowntimePack.objects.create(plan=plan, serial=plan.serial, requester=actor)
     Change.begin(actor, "downtime.pack").audit(about=made, after={"plan": plan.pk, "serial": made.serial})
-    transaction.on_commit(partial(_wake, made.pk))
+    transaction.on_commit(partial(jobs.wake, "make_pack", made.pk))
     return made
-
-
-def _wake(pk: int) -> None:
-    """A word to a worker; if it gets lost, upkeep finds the pack."""
-    from mdm.tasks import make_pack
-
-    with suppress(OperationalError):
-        make_pack.apply_async(args=(pk,), retry=False)
 
 
 def ask_for_due(*, now: dt.datetime) -> int:

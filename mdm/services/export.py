@@ -8,23 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
-from kombu.exceptions import OperationalError
 from openpyxl import Workbook
 
-from mdm import filters, permissions
+from mdm import filters, jobs, permissions
 from mdm.canonical import DOMAINS, Kind
 from mdm.changes import Change
 from mdm.exceptions import Refused
-from mdm.interrupts import fresh_connection
 from mdm.models import Export, User
 from mdm.rows import from_column
 from mdm.spreadsheet import csv_lines, harmless
-
-log = structlog.get_logger(__name__)
 
 KEPT = dt.timedelta(days=7)
 STALE = dt.timedelta(minutes=15)  # a writer that has not finished by then is dead
@@ -40,55 +34,37 @@ def ask(*, wanted: filters.Filter, columns: Sequence[str], format: str, actor: U
     permissions.require(actor, permissions.VIEW)
     if format not in Export.Format.values:
         raise Refused("Choose CSV or Excel.")
-    if Export.objects.filter(user=actor, state__in=(State.WAITING, State.WRITING)).count() >= MOST_WAITING:
+    if Export.objects.filter(user=actor, state__in=(State.WAITING, State.RUNNING)).count() >= MOST_WAITING:
         raise Refused(f"{MOST_WAITING} of your exports are still being written. Wait for one of them.")
     known = [name for name in columns if name in wanted.domain.by_name]
     made = Export.objects.create(
         user=actor, domain=wanted.domain.name, format=format, filter=wanted.parameters, columns=known
     )
     Change.begin(actor, "export.asked").audit(about=made, after={"domain": made.domain, "filter": made.filter})
-    transaction.on_commit(lambda: wake(made.pk))
+    transaction.on_commit(partial(jobs.wake, "write_export", made.pk))
     return made
 
 
-def wake(export_id: int) -> None:
-    """Tell a worker. If the broker is away, upkeep finds the export."""
-    from mdm.tasks import write_export
-
-    try:
-        write_export.delay(export_id)
-    except (OperationalError, ConnectionError):
-        log.warning("broker away, upkeep will write this export", export=export_id)
+def idle() -> list[Any]:
+    """Ids of those that no worker seems to have heard of, or whose worker died."""
+    return jobs.idle(Export, lost=STALE)
 
 
-def run(export_id: int) -> Export:
-    """Write the file, unless somebody else does. What goes wrong is kept for its owner to see, and not tried again."""
-    taken = Export.objects.filter(pk=export_id, state=State.WAITING).update(
-        state=State.WRITING, asked_at=timezone.now()
-    )
-    export = Export.objects.get(pk=export_id)
-    if not taken:
-        return export
+def make(export_id: int) -> bool:
+    """Write the file, unless somebody else does. A failure is kept with it."""
+    export = jobs.take(Export, export_id)
+    if export is None:
+        return False
     path = Path(settings.MEDIA_ROOT) / "exports" / f"{export.pk}.{export.format}"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        export.rows = _write(export, path)
-        export.state, export.path = State.DONE, str(path.relative_to(settings.MEDIA_ROOT))
-        export.finished_at = timezone.now()
-        export.save()
-    except Refused as refused:
-        _failed(export, path, refused.message)
-    except Exception as error:
-        fresh_connection()
-        _failed(export, path, f"{type(error).__name__}. Ask for it again; if it fails again, for fewer records.")
-        raise
-    return export
-
-
-def _failed(export: Export, path: Path, why: str) -> None:
-    path.unlink(missing_ok=True)
-    export.state, export.error, export.path, export.finished_at = State.FAILED, why[:500], "", timezone.now()
-    export.save()
+    with jobs.carried_out(export):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            export.rows = _write(export, path)
+            export.path = str(path.relative_to(settings.MEDIA_ROOT))
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+    return True
 
 
 def _write(export: Export, path: Path) -> int:
@@ -137,13 +113,9 @@ def _said(value: Any) -> Any:
 
 @transaction.atomic
 def expire(*, now: dt.datetime) -> int:
-    """Delete the files of exports whose time is over, and put those of dead writers back; returns how many went."""
-    Export.objects.filter(state=State.WRITING, asked_at__lt=now - STALE).update(state=State.WAITING)
+    """Delete the files of exports whose time is over; returns how many went."""
     over = list(Export.objects.filter(state=State.DONE, finished_at__lt=now - KEPT))
     for export in over:
         (Path(settings.MEDIA_ROOT) / export.path).unlink(missing_ok=True)
     Export.objects.filter(pk__in=[export.pk for export in over]).update(state=State.EXPIRED)
-    left = Export.objects.filter(state=State.WAITING, asked_at__lt=now - dt.timedelta(minutes=1))
-    for pk in left.values_list("pk", flat=True):
-        transaction.on_commit(partial(wake, pk))
     return len(over)

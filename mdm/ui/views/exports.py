@@ -19,7 +19,7 @@ from mdm.ui.pages import POST, Request, is_fragment, not_found, page, render
 from mdm.ui.readers import records as reader
 
 SHOWN = 30
-ACTIVE = (Export.State.WAITING, Export.State.WRITING)
+ACTIVE = (Export.State.WAITING, Export.State.RUNNING)
 
 
 @page(VIEW, POST)
@@ -51,5 +51,5 @@ def download(request: Request, pk: int) -> HttpResponse | FileResponse:
     path = Path(settings.MEDIA_ROOT) / found.path
     if not path.is_file():
         raise not_found("file of this export any more")
-    name = f"{found.domain}-{found.asked_at:%Y-%m-%d}-{found.pk}.{found.format}"
+    name = f"{found.domain}-{found.requested_at:%Y-%m-%d}-{found.pk}.{found.format}"
     return FileResponse(path.open("rb"), as_attachment=True, filename=name)

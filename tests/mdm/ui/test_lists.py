@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from openpyxl import load_workbook
 
-from mdm import filters, tasks
+from mdm import filters, jobs, tasks
 from mdm.exceptions import Refused
 from mdm.models import AuditEntry, ChangeRequest, Export, GoldenRecord, Override
 from mdm.services import bulk_change, export
@@ -118,7 +118,7 @@ def test_a_view_is_kept_under_a_name_and_forgotten(viewer, items):
 
 def ask(client, django_capture_on_commit_callbacks, monkeypatch, **form):
     asked: list[int] = []
-    monkeypatch.setattr(tasks.write_export, "delay", asked.append)
+    monkeypatch.setattr(jobs, "wake", lambda task, pk: asked.append(pk))
     with django_capture_on_commit_callbacks(execute=True):
         assert client.post("/items/export/", {"format": "csv", **form}).status_code == 302
     for pk in asked:
@@ -166,8 +166,8 @@ def test_an_export_that_breaks_off_has_failed_and_is_not_written_again(
     found = Export.objects.get()
     assert (found.state, found.path) == (Export.State.FAILED, "")
     assert not list((tmp_path / "exports").iterdir()), "what was written of it is gone"
-    assert "OSError. Ask for it again" in text_of(viewer.get("/exports/"))
-    export.expire(now=timezone.now() + export.STALE * 2)
+    assert "OSError: ask for it again" in text_of(viewer.get("/exports/"))
+    assert export.idle() == []
     assert kit.fresh(found).state == Export.State.FAILED
 
 
@@ -189,9 +189,18 @@ def test_old_files_go_and_dead_writers_are_replaced(
     viewer, items, django_capture_on_commit_callbacks, monkeypatch, tmp_path
 ):
     found = ask(viewer, django_capture_on_commit_callbacks, monkeypatch)
-    stuck = Export.objects.create(user=found.user, domain="item", format="csv", state=Export.State.WRITING)
-    with django_capture_on_commit_callbacks(execute=True):
-        assert export.expire(now=timezone.now() + dt.timedelta(days=8)) == 1
+    long_ago = timezone.now() - dt.timedelta(hours=1)
+    stuck = Export.objects.create(
+        user=found.user,
+        domain="item",
+        format="csv",
+        state="running",
+        attempts=1,
+        requested_at=long_ago,
+        began_at=long_ago,
+    )
+    assert export.idle() == [stuck.pk]
+    assert export.expire(now=timezone.now() + dt.timedelta(days=8)) == 1
     assert not (tmp_path / found.path).exists()
     assert viewer.get(f"/exports/{found.pk}/").status_code == 404
     stuck.refresh_from_db()
