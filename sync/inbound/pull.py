@@ -18,9 +18,10 @@ from django.utils import timezone
 from mdm import scalars
 from mdm.models import User
 from sync.adapters.base import ErrorClass, PeerError
+from sync.adapters.http import Reply
 from sync.adapters.options import Secrets
 from sync.adapters.rest_json.config import RestConfig
-from sync.adapters.rest_json.http import Http, Reply
+from sync.adapters.rest_json.http import Http
 from sync.inbound import intake
 from sync.inbound.mapped_json import MISSING, at
 from sync.inbound.ways import PullConfig, config_of

@@ -26,8 +26,8 @@ pytestmark = pytest.mark.django_db
 LOOKUP = "/api/v1/crosswalk/erp-item/1"
 # Pages for everybody. A new one is a decision, so it is written down here.
 OPEN = {
-    "healthz", "readyz", "login", "account_login", "mfa_authenticate", "openid_connect_login", "openid_connect_callback",
-    "logout", "sync-api:inbound-webhook", "fhir:r4-metadata", "fhir:r5-metadata",
+    "healthz", "readyz", "login", "account_login", "mfa_authenticate", "openid_connect_login",
+    "openid_connect_callback", "logout", "sync-api:inbound-webhook", "fhir:r4-metadata", "fhir:r5-metadata",
 }  # fmt: skip
 SAMPLES = ("1", "x", "items", "item", "2b0c6f0e-6f35-4c39-9c43-5c8a0d1f9a11", "2026-05-03")
 

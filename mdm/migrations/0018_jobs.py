@@ -15,7 +15,7 @@ TELLING = [("domainexport", "began_at"), ("domainexport", "finished_at")]
 class Migration(migrations.Migration):
     """Exports, exports of a domain and downtime packs are jobs of one kind: they count how many workers began them."""
 
-    dependencies = [("mdm", "0016_drift_answers")]
+    dependencies = [("mdm", "0017_indexes_of_what_waits")]
 
     operations = [
         migrations.RemoveConstraint("export", "export_state_is_known"),
