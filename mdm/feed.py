@@ -17,7 +17,7 @@ from mdm.exceptions import ConcordError
 from mdm.models import ChangeEvent
 
 POLL = 0.5  # seconds between looks for news
-WAITERS = 4  # that one process keeps waiting at a time: half of its threads
+WAITERS = 4  # that one process keeps waiting at a time: half of its places (mdm.overload)
 _slots = threading.BoundedSemaphore(WAITERS)
 
 Change = dict[str, Any]

@@ -166,7 +166,7 @@ class CreateNew(Decide):
 
 
 class RelateItem(Decide):
-    """Not the same, but related: a substitute, a parent."""
+    """Not the same, but related: a parent; or a substitute, which for an item is proposed to a second person."""
 
     operation, body = "work_items_relate", Relate
     body_example = {"expected_version": 1, "kind": "substitute", "reason": "Same use, another maker."}

@@ -23,7 +23,7 @@ from mdm.models import (
     WorkItem,
 )
 from mdm.services import change as values
-from mdm.services import crosswalk, merge, references, work
+from mdm.services import crosswalk, merge, references, substitution, work
 from mdm.services.judgements import end_judgement, judge, members, rejected_between
 from mdm.services.queue import assign, assign_all, comment, open_item, snooze, wake
 from mdm.services.split import split
@@ -48,7 +48,9 @@ Kind, State = WorkItem.Kind, WorkItem.State
 Verdict = Judgement.Verdict
 
 PICKED = "Picked in review"
-DECIDED = ("judgements", "golden", "loser", "survivor", "overrides", "relation", "set_aside")  # details of a decision
+DECIDED = (  # details of a decision
+    "judgements", "golden", "loser", "survivor", "overrides", "relation", "request", "set_aside",
+)  # fmt: skip
 
 
 def _finish(change: Change, item: WorkItem, resolution: str, **details: Any) -> WorkItem:
@@ -257,7 +259,10 @@ def _members_of(candidate: Mapping[str, Any]) -> list[int]:
 
 @transaction.atomic
 def relate(*, item: WorkItem, kind: str, actor: User, expected_version: int | None = None, reason: str) -> WorkItem:
-    """Not the same, but related: a substitute, or parent and child. Only between two golden records."""
+    """Not the same, but related: a substitute, or parent and child. Only between two golden records.
+
+    A substitute of an item is proposed: lookups tell of it once a second person approves.
+    """
     if not reason.strip():
         raise NeedsReason
     if kind not in Relation.Kind.values:
@@ -270,17 +275,24 @@ def relate(*, item: WorkItem, kind: str, actor: User, expected_version: int | No
         two = _candidate(item)
         decided = create_new(item=item, actor=actor, reason=reason)
         one = GoldenRecord.objects.get(pk=decided.details["golden"])
+    if kind == Relation.Kind.SUBSTITUTE and one.domain == "item":
+        request = substitution.propose(item=two, substitute=one, actor=actor, reason=reason)
+        return _noted(decided, request=request.pk)
     relation, made = Relation.objects.get_or_create(
         kind=kind, subject=one, object=two, site=None, valid_from=None,
         defaults={"author": actor, "reason": reason[:500]},
     )  # fmt: skip
-    if made:  # what undoing this takes away
-        decided.details = decided.details | {"relation": relation.pk}
-        decided.save(update_fields=["details"])
     Change.begin(actor, "relate", reason).audit(
         about=relation, golden=one, after={"kind": kind, "other": two.public_id}
     )
-    return decided
+    return _noted(decided, relation=relation.pk) if made else decided
+
+
+def _noted(item: WorkItem, **made: int) -> WorkItem:
+    """With what undoing the decision takes away."""
+    item.details = item.details | made
+    item.save(update_fields=["details"])
+    return item
 
 
 @transaction.atomic

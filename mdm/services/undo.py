@@ -7,9 +7,9 @@ from django.db import transaction
 from mdm import permissions
 from mdm.changes import Change
 from mdm.exceptions import Refused
-from mdm.models import Crosswalk, GoldenRecord, Judgement, Relation, SourceRecord, User, WorkItem
+from mdm.models import ChangeRequest, Crosswalk, GoldenRecord, Judgement, Relation, SourceRecord, User, WorkItem
 from mdm.services import change as values
-from mdm.services import crosswalk
+from mdm.services import crosswalk, requests
 from mdm.services.judgements import end_judgement, members
 from mdm.services.queue import hold
 from mdm.services.review import DECIDED, show_candidates
@@ -49,9 +49,21 @@ def _take_back(change: Change, item: WorkItem) -> None:
         _unlink(change, item)
     elif item.resolution not in ("rejected", "kept"):
         raise Refused("This decision can't be undone here. Use split or unmerge on the golden record.")
+    _take_back_request(change, item)
     if relation := Relation.objects.filter(pk=item.details.get("relation")).first():
         change.audit(about=relation, golden=relation.subject, after={"kind": None})
         relation.delete()
+
+
+def _take_back_request(change: Change, item: WorkItem) -> None:
+    """A substitute that was proposed with the decision, unless it is in force by now."""
+    request = ChangeRequest.objects.select_for_update().filter(pk=item.details.get("request")).first()
+    if request is None:
+        return
+    if request.state == ChangeRequest.State.OPEN:
+        requests.end(change, request, "The decision that proposed it was undone")
+    elif request.substitutions.filter(ended_at__isnull=True).exists():
+        raise Refused("The substitute was approved since. End it on the page of the item first.")
 
 
 def _reopen(item: WorkItem) -> None:

@@ -130,8 +130,8 @@ def _carry_out(request: Request, item: WorkItem, form: Decision) -> None:
             service.create_new(**said, reason=data["reason"])
             told = "A record of its own"
         case "relate":
-            service.relate(**said, kind=data["kind"] or Relation.Kind.RELATED, reason=data["reason"])
-            told = "Related, not the same"
+            item = service.relate(**said, kind=data["kind"] or Relation.Kind.RELATED, reason=data["reason"])
+            told = "Proposed, not the same" if "request" in item.details else "Related, not the same"
         case _:
             until = timezone.now() + dt.timedelta(days=DAYS[data["until"] or "tomorrow"])
             service.snooze(**said, until=until)

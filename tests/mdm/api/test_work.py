@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from mdm import permissions
-from mdm.models import GoldenRecord, Judgement, WorkItem
+from mdm.models import ChangeRequest, GoldenRecord, Judgement, WorkItem
 from mdm.services import change
 from tests.mdm import kit
 from tests.mdm.api import world
@@ -79,9 +79,15 @@ def test_none_of_them_makes_a_record(keyed, item):
 
 
 def test_relating_says_how(keyed, item):
+    answer = decide(keyed, item, "relate", expected_version=item.version, kind="parent", reason="Same line")
+    assert answer.status_code == 200
+    assert item.golden.related_from.get().kind == "parent"
+
+
+def test_a_substitute_is_proposed(keyed, item):
     answer = decide(keyed, item, "relate", expected_version=item.version, kind="substitute", reason="Same use")
     assert answer.status_code == 200
-    assert item.golden.related_from.get().kind == "substitute"
+    assert ChangeRequest.objects.get().kind == "substitute"
 
 
 def test_an_item_is_assigned_commented_and_snoozed(keyed, item):

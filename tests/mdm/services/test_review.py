@@ -18,9 +18,10 @@ from mdm.models import (
     Override,
     Relation,
     SourceRecord,
+    Substitution,
     WorkItem,
 )
-from mdm.services import ingest, merge, review
+from mdm.services import ingest, merge, requests, review, substitution
 from mdm.services.undo import undo
 from tests.mdm import kit
 
@@ -216,12 +217,34 @@ def test_rejecting_a_weak_link_splits_the_record_off_for_good() -> None:
 
 def test_relating_keeps_a_record_apart_and_says_how_they_belong() -> None:
     item = kit.doubtful()
-    review.relate(item=item, kind="substitute", actor=kit.steward(), reason="Other size", expected_version=item.version)
+    review.relate(item=item, kind="parent", actor=kit.steward(), reason="Other size", expected_version=item.version)
     relation = Relation.objects.get()
     assert (relation.kind, relation.subject, relation.object) == (
-        "substitute", kit.golden("scm", "D1"), kit.golden("erp", "E1"),
+        "parent", kit.golden("scm", "D1"), kit.golden("erp", "E1"),
     )  # fmt: skip
     assert Judgement.objects.get().verdict == "different"
+
+
+def test_a_substitute_that_a_review_finds_is_proposed_to_a_second_person() -> None:
+    item = kit.doubtful()
+    done = review.relate(item=item, kind="substitute", actor=kit.steward(), reason="Other size")
+    assert not Relation.objects.exists()
+    request = ChangeRequest.objects.get(pk=done.details["request"])
+    assert (request.kind, request.subject, request.other) == (
+        "substitute", kit.golden("erp", "E1"), kit.golden("scm", "D1"),
+    )  # fmt: skip
+    undo(item=done, actor=kit.steward())
+    assert kit.fresh(request).state == "withdrawn"
+
+
+def test_a_review_is_not_undone_under_a_substitute_in_force() -> None:
+    one, two = kit.twins()
+    done = review.relate(item=kit.duplicate(one, two), kind="substitute", actor=kit.steward(), reason="Same use")
+    requests.approve(request=ChangeRequest.objects.get(pk=done.details["request"]), actor=kit.approver())
+    with pytest.raises(Refused, match="End it on the page"):
+        undo(item=done, actor=kit.steward())
+    substitution.end(substitution=Substitution.objects.get(), actor=kit.steward(), reason="Recalled")
+    assert undo(item=done, actor=kit.steward()).state == "open"
 
 
 def test_relating_duplicates_keeps_both() -> None:

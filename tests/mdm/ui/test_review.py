@@ -6,6 +6,7 @@ import re
 from html import unescape
 
 import pytest
+from django.contrib.messages import get_messages
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -97,11 +98,17 @@ def test_a_new_record_is_made_on_demand(steward, item):
 
 
 def test_relating_needs_a_reason(steward, item):
-    answer = decide(steward, item, "relate", kind="substitute")
+    answer = decide(steward, item, "relate", kind="related")
     assert answer.status_code == 422
     assert not Relation.objects.exists()
-    decide(steward, item, "relate", kind="substitute", reason="Clinical committee")
-    assert Relation.objects.get().kind == "substitute"
+    decide(steward, item, "relate", kind="related", reason="Clinical committee")
+    assert Relation.objects.get().kind == "related"
+
+
+def test_a_substitute_is_proposed_and_said_to_be(steward, item):
+    answer = decide(steward, item, "relate", kind="substitute", reason="Clinical committee")
+    assert not Relation.objects.exists()
+    assert "Proposed, not the same" in " ".join(map(str, get_messages(answer.wsgi_request)))
 
 
 def test_a_snoozed_item_leaves_the_queue_and_is_found_under_later(steward, item):
