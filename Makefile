@@ -15,7 +15,7 @@ CODE := manage.py matching mdm sync tests
 unexport PYTHONDONTWRITEBYTECODE # a start without cached bytecode takes seconds longer
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo run test lint format screenshots bench bench-delivery bench-lookup bench-matching bench-scale faults soak fuzz interop lock clean
+.PHONY: help demo run test lint format screenshots bench bench-delivery bench-lookup bench-matching bench-scale bench-ui faults soak fuzz interop lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-matching: .venv/dev ## measure matching side by side with other tools (TAS
 
 bench-scale: .venv/dev ## load a million items into a database of its own and ask about them one by one (ARGS="--size N")
 	$(BIN)/python -m tests.bench.scale $(ARGS)
+
+bench-ui: .venv/dev ## measure the steward's screens with a million items and 50,000 open reviews (ARGS="--size N")
+	$(BIN)/python -m tests.bench.ui $(ARGS)
 
 bench-delivery: .venv/dev ## measure delivery: latency, hot records, a dead target, HTTP and MLLP against bare clients
 	$(BIN)/python -m tests.bench.delivery $(ARGS)
