@@ -12,8 +12,8 @@ from django.db import connection
 from django.utils import timezone
 
 from mdm.models import User
-from sync import pins, receivers, targets
-from sync.adapters.base import Adapter, AdapterError, TargetRecord
+from sync import buckets, pins, receivers, targets
+from sync.adapters.base import Adapter, AdapterError, Digesting, TargetRecord
 from sync.models import Drift, Lane, Letter, Reconciliation, Target
 from sync.sealed import SealBroken
 
@@ -79,7 +79,10 @@ def compare(target: Target, *, actor: User, adapter: Adapter | None = None) -> R
 
 def _compare_domain(run: Reconciliation, target: Target, adapter: Adapter, domain: str) -> None:
     seen: set[str] = set()
-    for theirs in _chunks(adapter.read(domain)):
+    by_bucket = buckets.compare(target, adapter, domain)
+    if by_bucket is not None:
+        run.compared, run.equal = run.compared + by_bucket.equal, run.equal + by_bucket.equal
+    for theirs in _chunks(_read(adapter, domain, by_bucket)):
         seen |= {record.id for record in theirs}
         lanes = _lanes(target, [record.id for record in theirs])
         kept = pins.of(target, [lane.record_id for lane in lanes.values()])
@@ -88,9 +91,16 @@ def _compare_domain(run: Reconciliation, target: Target, adapter: Adapter, domai
     missing = [
         Difference(public_id, Drift.Kind.MISSING, record)
         for public_id, record in ours.values_list("record__public_id", "record")
-        if public_id not in seen
+        if public_id not in seen and (by_bucket is None or by_bucket.has(public_id))
     ]
     _store(run, domain, missing)
+
+
+def _read(adapter: Adapter, domain: str, by_bucket: buckets.Compared | None) -> Iterable[TargetRecord]:
+    """What has to be looked at record by record: what is in buckets that depart, else everything."""
+    if by_bucket is None or not isinstance(adapter, Digesting):
+        return adapter.read(domain)
+    return adapter.read_buckets(domain, by_bucket.differing) if by_bucket.differing else ()
 
 
 IN_FLIGHT = Difference("", "")

@@ -21,10 +21,11 @@ effect, and ``unknown`` is answered by sending again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 Values = dict[str, Any]
 
@@ -139,6 +140,28 @@ class Adapter(Protocol):
 
     def close(self) -> None:
         """Give up the connection. The adapter may be used again; it reconnects."""
+
+
+@runtime_checkable
+class Digesting(Protocol):
+    """What an adapter is besides, where its target can sum up what it holds: then only what departs is read back.
+
+    A sum is the exclusive or of 128 bits for each record, so that neither side has to sort.
+    """
+
+    def digests(self, domain: str) -> list[int] | None:
+        """The target's sum of each bucket of ``bucket_of``; None where this target has none. Raises PeerError."""
+
+    def digest(self, domain: str, record: TargetRecord) -> int:
+        """What one record, as it should be there, adds to its bucket's sum."""
+
+    def read_buckets(self, domain: str, buckets: Collection[int]) -> Iterator[TargetRecord]:
+        """What the target holds in these buckets. Raises PeerError."""
+
+
+def bucket_of(record: str, buckets: int) -> int:
+    """The bucket of a public id: the first four bytes of its SHA-256, big-endian, modulo the number of buckets."""
+    return int.from_bytes(hashlib.sha256(record.encode()).digest()[:4]) % buckets
 
 
 class AdapterError(Exception):

@@ -6,10 +6,12 @@ for each one. Every body carries its idempotency key and (version, generation).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+import httpx
 import orjson
 
 from sync.adapters.base import (
@@ -117,6 +119,36 @@ class RestAdapter:
             yield {"limit": self._config.page_size}
         for start in range(0, len(ids or ()), IDS_IN_ONE_READ):
             yield {"id": list(ids or ())[start : start + IDS_IN_ONE_READ], "limit": IDS_IN_ONE_READ}
+
+    def digests(self, domain: str) -> list[int] | None:
+        """``GET /{resource}/digests``; a target without it answers that there is no such thing."""
+        reply = self._http.request("GET", f"/{RESOURCES[domain]}/digests")
+        if _permanent(reply.status) or reply.status == httpx.codes.NOT_IMPLEMENTED:
+            return None
+        answer = reply.json() if reply.status == 200 else None
+        try:
+            return [int(text, 16) for text in answer["digests"]]  # type: ignore[index]  # what it may be is told below
+        except (TypeError, KeyError, ValueError) as error:
+            text = f"Reading the digests of {domain} records: HTTP {reply.status}."
+            raise PeerError(text, ErrorClass.PROTOCOL) from error
+
+    def digest(self, domain: str, record: TargetRecord) -> int:
+        """The first 128 bits of SHA-256 of id, version, generation, active (1 or 0) and data, the JSON of sorted keys
+        without blanks, with a line feed between.
+        """
+        data = orjson.dumps(to_target(TABLES[domain], record.values), option=orjson.OPT_SORT_KEYS)
+        head = f"{record.id}\n{record.version}\n{record.generation}\n{int(record.active)}\n"
+        return int.from_bytes(hashlib.sha256(head.encode() + data).digest()[:16])
+
+    def read_buckets(self, domain: str, buckets: Collection[int]) -> Iterator[TargetRecord]:
+        wanted = sorted(buckets)
+        for start in range(0, len(wanted), IDS_IN_ONE_READ):
+            chunk = wanted[start : start + IDS_IN_ONE_READ]
+            params: dict[str, Any] | None = {"bucket": chunk, "limit": self._config.page_size}
+            while params is not None:
+                page = self._get(domain, params)
+                yield from (_record(domain, row) for row in page["records"])
+                params = {**params, "after": page["next"]} if page.get("next") else None
 
     def _get(self, domain: str, params: dict[str, Any]) -> Any:
         reply = self._http.request("GET", f"/{RESOURCES[domain]}", params=params)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Iterator
 from typing import Any
 
 from aiohttp import web
@@ -12,11 +15,13 @@ from sync.sandbox.web import WebCounterpart
 from .profile import RESOURCES, SCHEMAS, problems
 
 LARGEST = 500  # records in one POST
+BUCKETS = 256
 
 
 class Erp(WebCounterpart):
     def routes(self, app: web.Application) -> None:
         app.router.add_get("/api/v1/{resource}", self._list)
+        app.router.add_get("/api/v1/{resource}/digests", self._digests)
         app.router.add_put("/api/v1/{resource}/{id}", self._put)
         app.router.add_post("/api/v1/{resource}/batch", self._batch)
 
@@ -51,16 +56,37 @@ class Erp(WebCounterpart):
         status = 201 if done.result == "created" else 200
         return {"key": body["key"], "status": status, "result": done.result, "number": done.code}
 
+    async def _digests(self, request: web.Request) -> web.Response:
+        """The sum of each bucket: what a master data system compares before it reads anything."""
+        sums = [0] * BUCKETS
+        for row in self._all(_domain(request)):
+            data = json.dumps(row["fields"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+            head = f"{row['id']}\n{row['version']}\n{row['generation']}\n{int(row['active'])}\n"
+            sums[_bucket(row["id"])] ^= int.from_bytes(hashlib.sha256(f"{head}{data}".encode()).digest()[:16])
+        return web.json_response({"digests": [f"{one:032x}" for one in sums]})
+
+    def _all(self, domain: str) -> Iterator[dict[str, Any]]:
+        after = ""
+        while rows := self.store.page(domain, after, LARGEST):
+            yield from rows
+            after = rows[-1]["id"]
+
     async def _list(self, request: web.Request) -> web.Response:
         limit = min(int(request.query.get("limit", LARGEST)), LARGEST)
         if ids := request.query.getall("id", []):
             rows, more = self.store.named(_domain(request), ids), False
+        elif buckets := {int(one) for one in request.query.getall("bucket", [])}:
+            rows, more = [row for row in self._all(_domain(request)) if _bucket(row["id"]) in buckets], False
         else:
             rows = self.store.page(_domain(request), request.query.get("after", ""), limit)
             more = len(rows) == limit
         records = [{**{k: r[k] for k in ("id", "version", "generation", "active")}, "number": r["code"],
                     "replacedBy": r["replaced_by"], "data": r["fields"]} for r in rows]  # fmt: skip
         return web.json_response({"records": records, "next": rows[-1]["id"] if more else None})
+
+
+def _bucket(public_id: str) -> int:
+    return int.from_bytes(hashlib.sha256(public_id.encode()).digest()[:4]) % BUCKETS
 
 
 def _domain(request: web.Request) -> str:

@@ -11,7 +11,17 @@ from typing import Any
 import orjson
 import pytest
 
-from sync.adapters.base import Adapter, ConfigError, ErrorClass, InvalidForTarget, Outcome, PeerError, State
+from sync.adapters.base import (
+    Adapter,
+    ConfigError,
+    ErrorClass,
+    InvalidForTarget,
+    Outcome,
+    PeerError,
+    State,
+    TargetRecord,
+    bucket_of,
+)
 from sync.adapters.oauth import TokenCache
 from sync.adapters.registry import build
 from sync.sandbox.launch import Sandbox
@@ -233,3 +243,32 @@ def test_limits_come_from_the_targets_configuration(make: Make) -> None:
 
     assert len(caught.value.problems) == 2
     assert "addresses.line1 has 9 characters and this target holds 5" in caught.value.problems[0]
+
+
+def test_both_sides_sum_up_the_same_records_alike(make: Make, sandbox: Sandbox) -> None:
+    adapter: Any = make("erp")
+    messages = [factory.message(domain, n) for domain in ("supplier", "item") for n in range(1, 6)]
+    messages.append(factory.awkward("supplier", 7, 'Ä "quoted" \\ tab\t 漢字 🙂'))
+    deliver(adapter, *factory.rendered(adapter, *messages))
+    for domain in ("supplier", "item"):
+        assert adapter.digests(domain) == _sums(adapter, domain, messages)
+        assert any(adapter.digests(domain))
+    edited = messages[0].record
+    sandbox.edit("erp", "supplier", edited, legalName="by hand")
+    ours = _sums(adapter, "supplier", messages)
+    differing = [n for n, one in enumerate(adapter.digests("supplier")) if one != ours[n]]
+    assert differing == [bucket_of(edited, 256)]
+    assert edited in {record.id for record in adapter.read_buckets("supplier", differing)}
+
+
+def _sums(adapter: Any, domain: str, messages: list[Any]) -> list[int]:
+    ours = [0] * 256
+    for one in (m for m in messages if m.domain == domain):
+        record = TargetRecord(one.record, one.version, one.generation, True, adapter.expected(one))
+        ours[bucket_of(one.record, 256)] ^= adapter.digest(domain, record)
+    return ours
+
+
+def test_a_target_without_sums_is_read_as_a_whole(scripted: Callable[[Script], Adapter]) -> None:
+    adapter: Any = scripted(lambda path, body: (404, {}, b"{}") if "digests" in path else (200, {}, b"{}"))
+    assert adapter.digests("item") is None
