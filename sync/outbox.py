@@ -92,9 +92,9 @@ def deliver_batch(target: Target, adapter: Adapter) -> Tally:
     if claims[0].probe and not composed.shipments:
         breaker.not_tried(target)
     sent = _send(target, adapter, composed.shipments)
+    _adapt(target, time.monotonic() - began)  # before settling, which fails for who took too long
     if sent:
         settle(target, sent)
-    _adapt(target, time.monotonic() - began)
     everything = [*composed.verdicts, *sent]
     return Tally(len(claims), Counter(_name(verdict) for verdict in everything))
 
