@@ -12,10 +12,14 @@ import pytest
 from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase
+from hypothesis import settings as examples
 from psycopg.conninfo import make_conninfo
 
 from mdm import embedded, env
 from tests import emptying
+
+examples.register_profile("concord", deadline=None)  # how long an example takes on a busy machine tells nothing
+examples.load_profile("concord")
 
 MOST = 8  # processes, each with a PostgreSQL of some 300 MB
 

@@ -332,7 +332,6 @@ def simulate(patch: pytest.MonkeyPatch, examples: int = EXAMPLES) -> None:
         settings=settings(
             max_examples=examples,
             stateful_step_count=40,
-            deadline=None,
             phases=PHASES,
             database=None,
             derandomize="CONCORD_FAULTS_EXAMPLES" not in os.environ,

@@ -109,7 +109,7 @@ def test_empty_tables_are_no_error() -> None:
 
 
 tables = st.lists(st.sampled_from([*GOLDEN[:12], *ERP[:12], {}, {"description": "Foley catheter"}]), max_size=10)
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 
 
 def linked(left: list[dict[str, str]], right: list[dict[str, str]]) -> tuple[list[str], set[tuple[int, int]]]:

@@ -17,7 +17,7 @@ from matching.domains import NAMES
 
 from .conftest import VALUES
 
-few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 
 
 def records(domain: str, least: int = 2) -> st.SearchStrategy[list[dict[str, Any]]]:

@@ -31,7 +31,7 @@ def test_no_level_is_without_words(domain: str, comparator: Comparator, level: i
 
 
 @pytest.mark.parametrize("domain", NAMES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_whatever_is_compared_every_field_is_worded(domain: str, data: st.DataObject) -> None:
     recipe = recipe_for(domain)

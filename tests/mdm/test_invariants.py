@@ -359,7 +359,7 @@ def check_requests() -> None:
 
 
 @pytest.mark.django_db
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+@settings(max_examples=25, suppress_health_check=list(HealthCheck), print_blob=True)
 @given(st.lists(st.tuples(st.integers(0, len(STEPS) - 1), number, number), min_size=3, max_size=12))
 def test_no_sequence_of_decisions_breaks_a_golden_record(steps: list[tuple[int, int, int]]) -> None:
     with transaction.atomic():

@@ -203,7 +203,7 @@ def test_the_lookup_reads_the_covering_index_alone():
 
 
 @given(cuts=st.lists(st.integers(1, 300), unique=True, min_size=1, max_size=4), asked=st.integers(0, 301))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_correction_never_changes_an_old_answer(cuts, asked):
     """However often a code is corrected, each instant keeps the answer that was given at it."""
     number = next(world._numbers)

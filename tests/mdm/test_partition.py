@@ -218,7 +218,7 @@ peers = st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES), scores, st.sam
 targets = st.tuples(st.sampled_from(NAMES), st.sampled_from([1, 2]), scores, st.sampled_from([(), (True,)]))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(peers, max_size=8),
     st.lists(targets, max_size=5),
@@ -248,7 +248,7 @@ def test_the_result_depends_on_content_alone(
     assert shuffled == straight
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(peers, max_size=10), st.lists(targets, max_size=6), st.sampled_from([("a", "b"), ("c", "d")]))
 def test_no_outcome_breaks_a_rule(joined: list[Any], linked: list[Any], rejected: tuple[str, str]) -> None:
     rows = [(*p[:3], *p[3]) for p in [*joined, *linked] if p[0] != p[1]]

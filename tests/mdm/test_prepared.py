@@ -33,7 +33,7 @@ def test_every_kind_of_parameter_comes_back_as_it_was(raw):
     assert row == (None,) * 5
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(TEXTS, max_size=20))
 def test_a_list_of_any_texts_comes_back_as_it_was(raw, texts):
     rows = prepared.fetch(raw, LIST, {"texts": texts, "numbers": list(range(len(texts)))})

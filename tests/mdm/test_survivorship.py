@@ -189,7 +189,7 @@ def shown(survived: Survived) -> Any:
     return survived.values, why.get("reason"), why.get("system"), sorted(str(o["value"]) for o in why.get("others", []))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(inputs, min_size=1, max_size=5), st.randoms(use_true_random=False))
 def test_neither_the_order_nor_the_ids_of_sources_decide(rows: list[Any], random: Any) -> None:
     def numbered(ids: list[int]) -> list[SourceInput]:

@@ -205,7 +205,7 @@ def test_a_sibling_that_the_catalogue_lacks_is_linked_to_none_of_the_others(miss
 
 
 @given(st.permutations(range(len(DEVICES))))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_every_sibling_links_to_itself_whatever_the_order(order: list[int]) -> None:
     erp = [{**v, "description": v["description"].upper(), "catalogue_number": v["catalogue_number"].replace("-", "")}
            for v in (DEVICES[i] for i in order)]  # fmt: skip

@@ -78,7 +78,6 @@ def test_whatever_is_sent_is_answered_as_the_description_says(operation, key):
     @given(st.data())
     @settings(
         max_examples=EXAMPLES,
-        deadline=None,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),

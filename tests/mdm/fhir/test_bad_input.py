@@ -45,7 +45,7 @@ def is_fhir(answer) -> bool:
 
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_whatever_a_query_says_the_answer_is_fhir(api, catheter, address):
-    @settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, database=None, suppress_health_check=list(HealthCheck))
     @given(queries(ADDRESSES[address]))
     def ask(query):
         answer = api.get(address, query)
@@ -68,7 +68,7 @@ def test_whatever_a_body_says_the_answer_is_fhir(api, catheter, address):
     kinds = st.sampled_from(["valueCode", "valueUri", "valueCoding", "valueCodeableConcept", "part", "resource"])
     parameter = st.builds(lambda name, kind, value: {"name": name, kind: value}, names, kinds, JSON)
 
-    @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, database=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(parameter | JSON, max_size=4))
     def ask(parameters):
         body = {"resourceType": "Parameters", "parameter": parameters}

@@ -91,7 +91,7 @@ spans = st.tuples(st.integers(0, 30), st.integers(1, 20), st.integers(0, 2))
 
 
 @given(corrections=st.lists(spans, min_size=1, max_size=5))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_correction_adds_to_what_is_right_and_never_changes_what_was_answered(corrections):
     """Each correction holds for its own days alone; asked as of an earlier instant, each day answers as it did then."""
     system = world.code_system(f"s{next(world._numbers)}-item", kind="primary")

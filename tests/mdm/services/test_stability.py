@@ -16,7 +16,7 @@ from mdm.services import resolve
 from tests.mdm import kit
 
 pytestmark = pytest.mark.django_db
-some = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+some = settings(max_examples=12, suppress_health_check=list(HealthCheck))
 
 SHORT = {"description": "Foley catheter", "manufacturer": "Halden Medical"}
 WITHOUT_CODE = {k: v for k, v in kit.SAME_CATHETER.items() if k != "catalogue_number"}
