@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, OperationalError, connections
 
 from mdm import prepared
 from mdm.models import CodeSystem
+
+UNPREPARED = {"0A000", "26000"}  # SQLSTATE: its result has other types now; there is no such prepared statement
 
 
 class Clocks(NamedTuple):
@@ -124,16 +126,21 @@ def _read(by: str, query: dict[str, Any], clocks: Clocks) -> list[Any]:
 def fetch(sql: str, query: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Rows of a statement that the server has prepared: planning these joins costs more than running them.
 
-    A connection that broke while it was idle is opened anew, once, instead of being asked before every lookup whether
-    it lives, which would be a second round trip.
+    A connection that broke while it was idle, or whose prepared statement a migration or a pooler took away, is opened
+    anew, once, instead of being asked before every lookup whether it lives, which would be a second round trip.
     """
     try:
         return _fetch(sql, query)
-    except (OperationalError, InterfaceError):
-        if connections[DEFAULT_DB_ALIAS].in_atomic_block:
+    except (DatabaseError, InterfaceError) as error:
+        broken = isinstance(error, OperationalError | InterfaceError)
+        if connections[DEFAULT_DB_ALIAS].in_atomic_block or not (broken or _sqlstate(error) in UNPREPARED):
             raise
         connections[DEFAULT_DB_ALIAS].close()
         return _fetch(sql, query)
+
+
+def _sqlstate(error: Exception) -> str | None:
+    return getattr(error.__cause__, "sqlstate", None)
 
 
 def _fetch(sql: str, query: dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -43,6 +43,7 @@ class Gate:
             return self._application(environ, start_response)
         if not self._turns.acquire(blocking=False) and not self._wait():
             return _busy(environ, start_response)
+        environ.pop("wsgi.file_wrapper", None)  # what it makes of an answer tells no more what it is
         place = self._places.pop()
         leave = _once(lambda: self._leave(place))
         try:
@@ -51,8 +52,11 @@ class Gate:
         except BaseException:
             leave()
             raise
+        if getattr(response, "file_to_stream", None) is not None:
+            leave()  # a file needs no database, and a slow line takes it for as long as it likes
+            return response
         if getattr(response, "streaming", False):
-            return _Stream(response, leave)
+            return _Stream(response, place, leave)
         try:
             return [b"".join(response)]
         finally:
@@ -76,15 +80,23 @@ class Gate:
 class _Stream:
     """A streamed answer, which keeps its place until it has ended or nobody reads it any more."""
 
-    def __init__(self, response: Iterable[bytes], leave: Callable[[], None]) -> None:
-        self._response, self._leave = response, leave
+    def __init__(self, response: Iterable[bytes], place: BaseDatabaseWrapper, leave: Callable[[], None]) -> None:
+        self._response, self._place, self._leave = response, place, leave
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._response)
+        """Each part is made with the place's connection, by whichever thread asks for it."""
+        parts = iter(self._response)
+        while True:
+            with _at(self._place):
+                part = next(parts, None)
+            if part is None:
+                return
+            yield part
 
     def close(self) -> None:
         try:
-            _close(self._response)
+            with _at(self._place):
+                _close(self._response)
         finally:
             self._leave()
 

@@ -130,3 +130,45 @@ def test_whether_the_process_lives_is_answered_however_busy_it_is():
     gate = Gate(lambda environ, start: start("200 OK", []) or [b"ok"], at_once=0, waiting=0)
     assert ask(gate, "/healthz")[0] == "200 OK"
     assert ask(gate)[0].startswith("503")
+
+
+class Parts(Answer):
+    """A streamed answer that notes which connection each part is made with."""
+
+    def __init__(self) -> None:
+        super().__init__(streaming=True)
+        self.seen: list[object] = []
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in (b"one", b"two"):
+            self.seen.append(connections["default"])
+            yield part
+
+
+def test_each_part_of_a_stream_is_made_with_the_places_own_connection():
+    answer, seen = Parts(), []
+
+    def application(environ, start_response):
+        seen.append(connections["default"])
+        start_response("200 OK", [])
+        return answer
+
+    assert ask(Gate(application, at_once=1))[2] == b"onetwo"
+    assert answer.seen == seen * 2
+    assert connections["default"] is not seen[0]
+
+
+def test_a_file_on_a_slow_line_holds_up_nobody():
+    class File(Answer):
+        file_to_stream = object()
+
+    def application(environ, start_response):
+        assert "wsgi.file_wrapper" not in environ
+        start_response("200 OK", [])
+        return File(b"file", streaming=True)
+
+    gate = Gate(application, at_once=1, waiting=0)
+    environ = {"PATH_INFO": "/", "wsgi.file_wrapper": object()}
+    slow = gate(environ, lambda *_: None)  # nobody has read it yet
+    assert ask(gate)[0] == "200 OK"
+    assert b"".join(slow) == b"file"

@@ -10,7 +10,7 @@ from django.db import connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mdm import prepared
+from mdm import lookup_rows, prepared
 
 ECHO = "SELECT %(a)s::text, %(b)s::bigint, %(c)s::date, %(d)s::timestamptz, %(a)s::text"
 LIST = "SELECT t, n FROM unnest(%(texts)s::text[], %(numbers)s::bigint[]) AS a(t, n)"
@@ -58,3 +58,21 @@ def test_a_lost_connection_is_told_from_a_wrong_statement(raw):
         raw.execute("SELECT pg_terminate_backend(%s)", [made.info.backend_pid])
         with pytest.raises(psycopg.OperationalError):
             prepared.fetch(made, "SELECT 1", {})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_statement_that_a_pooler_or_a_migration_took_away_is_prepared_anew():
+    one = "SELECT name FROM mdm_sourcesystem WHERE code = %(code)s"
+    assert lookup_rows.fetch(one, {"code": "none"}) == []
+    _execute("DEALLOCATE ALL")
+    assert lookup_rows.fetch(one, {"code": "none"}) == []
+    _execute("ALTER TABLE mdm_sourcesystem ALTER name TYPE text")
+    try:
+        assert lookup_rows.fetch(one, {"code": "none"}) == []
+    finally:
+        _execute("ALTER TABLE mdm_sourcesystem ALTER name TYPE varchar(120)")
+
+
+def _execute(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
