@@ -237,8 +237,13 @@ def _detail(reply: Reply) -> str:
     """SAP's words: the message, and the details that say which field."""
     try:
         error = orjson.loads(reply.body)["error"]
-        more = [str(one.get("message", "")) for one in error.get("innererror", {}).get("errordetails", [])]
-        texts = [str(error["message"]["value"]), *more]
+        more = [_text(one.get("message", "")) for one in error.get("innererror", {}).get("errordetails", [])]
+        texts = [_text(error["message"]), *more]
     except (ValueError, KeyError, TypeError, AttributeError):
         return "no reason given"
     return "; ".join(dict.fromkeys(text for text in texts if text))[:500]
+
+
+def _text(message: Any) -> str:
+    """A message is ``{"lang": …, "value": …}``; in details SAP gives its text alone, others don't."""
+    return str(message["value"] if isinstance(message, dict) else message)

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from sync.adapters.base import Adapter, ConfigError, ErrorClass, InvalidForTarget, Kind, Outcome, PeerError, State
+from sync.adapters.http import Reply
+from sync.adapters.odata_v2 import client
 from sync.adapters.odata_v2.mapping import number
 from sync.adapters.registry import build
 from sync.sandbox.odata.server import Sap
@@ -269,3 +271,10 @@ def test_a_token_of_oauth2_does_as_well(connect: Connect, running: tuple[Sap, st
 def test_what_sap_lets_nobody_write_is_no_domain_of_it() -> None:
     with pytest.raises(ConfigError, match="no OData v2 service that writes cost_center"):
         build("odata_v2", {"base_url": "b", "username": "u", "password": "PW", "domains": ["cost_center"]}, {"PW": "x"})
+
+
+@pytest.mark.parametrize("detail", [b'"Too long"', b'{"lang": "en", "value": "Too long"}'], ids=["SAP", "others"])
+def test_the_details_of_an_error_are_told_in_words(detail: bytes) -> None:
+    details = b'"innererror": {"errordetails": [{"message": %b}]}' % detail
+    body = b'{"error": {"message": {"lang": "en", "value": "Refused"}, %b}}' % details
+    assert client._detail(Reply(400, {}, body)) == "Refused; Too long"
