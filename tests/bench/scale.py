@@ -39,8 +39,9 @@ def held(processes):
         except psutil.Error: pass
     return total
 while me.is_running() and me.status() != psutil.STATUS_ZOMBIE:
-    family = [me, *(p for p in me.children(recursive=True) if p.pid != psutil.Process().pid)]
     servers = [p for p in psutil.process_iter(["name"]) if p.info["name"] == "postgres"]
+    others = {psutil.Process().pid, *(p.pid for p in servers)}
+    family = [me, *(p for p in me.children(recursive=True) if p.pid not in others)]
     most = [max(most[0], held(family)), max(most[1], held(servers))]
     print(most[0] >> 20, most[1] >> 20, flush=True)
     time.sleep(1)

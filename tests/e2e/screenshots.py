@@ -31,6 +31,7 @@ def test_draw_every_screen(browser: Browser, hospital: Hospital) -> None:
         context = browser.new_context(
             viewport={"width": size[0], "height": size[1]}, color_scheme=theme, reduced_motion="reduce"
         )
+        context.clock.install()  # `show` moves it on
         page = watched(context, Complaints())
         show(screen, page, hospital)
         save(page.screenshot(), directory / f"{name}.png")
