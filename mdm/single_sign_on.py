@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import structlog
 from allauth.account.adapter import get_adapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
@@ -26,6 +27,8 @@ from mdm.models import User
 
 if TYPE_CHECKING:
     from allauth.socialaccount.models import SocialLogin
+
+log = structlog.get_logger(__name__)
 
 Claims = dict[str, Any]
 
@@ -52,7 +55,9 @@ class People(DefaultSocialAccountAdapter):
             user: Any = sociallogin.user
             if not user.is_active:
                 refuse(request, "This account is switched off. An administrator can switch it on.")
-            take_roles(user, claims.get(settings.OIDC_GROUPS_CLAIM) or ())
+            groups = claims.get(settings.OIDC_GROUPS_CLAIM)
+            if _says_groups(claims, groups):
+                take_roles(user, groups or ())
 
     def on_authentication_error(self, request: HttpRequest, provider: Any, error: Any = None, **_: Any) -> None:
         if error == AuthError.CANCELLED:
@@ -75,7 +80,20 @@ def _claims(request: HttpRequest, sociallogin: SocialLogin) -> Claims:
     subjects = {claims.get("sub") for claims in (token, more) if claims} | {sociallogin.account.uid}
     if not token or len(subjects) != 1 or sociallogin.state.get("process") != AuthProcess.LOGIN:
         refuse(request, "The answer of the sign-in service could not be used. Try again.", status=401)
-    return {**more, **token}
+    # an address and whether it is verified come from one document: they may be of different times
+    address = next((one for one in (token, more) if _verified_email(one)), token)
+    return {**more, **token, **{name: address.get(name) for name in ("email", "email_verified")}}
+
+
+def _says_groups(claims: Claims, groups: Any) -> bool:
+    """Whether the groups are all told. For somebody in very many, a provider may refer elsewhere (OpenID Connect Core,
+    5.6.2): that isn't followed, and takes no role away.
+    """
+    elsewhere = settings.OIDC_GROUPS_CLAIM in (claims.get("_claim_names") or {})
+    told = groups is None or isinstance(groups, str | list)
+    if elsewhere or not told:
+        log.warning("groups not told in a way that can be read; roles stay", claim=settings.OIDC_GROUPS_CLAIM)
+    return told and not elsewhere
 
 
 def _verified_email(claims: Claims) -> str:
@@ -87,6 +105,11 @@ def _by_email(request: HttpRequest, claims: Claims) -> User | None:
     found = list(User.objects.filter(email__iexact=email)[:2]) if email else []
     if len(found) > 1:
         refuse(request, "Several accounts have your e-mail address. An administrator can tell which is yours.")
+    taken: Any = found[0] if found else None
+    if taken is not None and taken.socialaccount_set.exists():  # the address was another's before
+        refuse(
+            request, "Your e-mail address is that of an account that somebody else signs in to. Ask an administrator."
+        )
     return found[0] if found else None
 
 

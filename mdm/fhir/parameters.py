@@ -16,6 +16,7 @@ Part = dict[str, Any]
 
 FORMAT = {"_format", "_pretty"}  # how to answer, see mdm.fhir.base
 MAX_PARTS = 1_000
+MOST_CODINGS = 50  # each costs a lookup
 
 
 def of_request(request: HttpRequest) -> Given:
@@ -87,14 +88,21 @@ def concept(given: Given, name: str) -> list[tuple[str, str]]:
     codings = values[0].get("coding") if len(values) == 1 and isinstance(values[0], Mapping) else None
     if not isinstance(codings, list) or not codings:
         raise ValidationError({name: "A CodeableConcept with codings is needed."})
+    if len(codings) > MOST_CODINGS:
+        raise ValidationError({name: f"At most {MOST_CODINGS} codings are looked at; there are {len(codings)}."})
     return [_both(one, name) for one in codings]
 
 
 def _both(one: Any, name: str) -> tuple[str, str]:
     system, code = (one.get("system"), one.get("code")) if isinstance(one, Mapping) else (None, None)
-    if not isinstance(system, str) or not isinstance(code, str) or not system or not code or "\0" in system:
+    if not (isinstance(system, str) and isinstance(code, str) and system and code and _is_text(system + code)):
         _refuse(name)
     return str(system), str(code)
+
+
+def _is_text(text: str) -> bool:
+    """Without NUL and lone surrogates, which no database holds."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _refuse(name: str) -> Any:

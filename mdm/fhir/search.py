@@ -84,7 +84,9 @@ def _identifier(domains: Domains, modifier: str, value: str) -> Q:
         known = uris.systems(uri) if uri else code_systems.all()
     except NotFound:
         return Q(pk__in=[])
-    now = Q(known_to=None) & (Q(valid_to=None) | Q(valid_to__gt=timezone.now().date()))
+    day = timezone.now().date()
+    begun, not_over = Q(valid_from=None) | Q(valid_from__lte=day), Q(valid_to=None) | Q(valid_to__gt=day)
+    now = Q(known_to=None) & begun & not_over
     own = [one for one in known if one.domain in domains]
     alternatives = Q(pk__in=[])
     for one in own:

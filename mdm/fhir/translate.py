@@ -19,6 +19,7 @@ from mdm.exceptions import Ambiguous, ConcordError, InvalidValue, NotFound, Unkn
 from mdm.fhir import uris
 from mdm.fhir.names import CODE_SYSTEM, GOLDEN, UNIT
 from mdm.fhir.parameters import Given, Part, coding, concept, flag, only, part, resource, text
+from mdm.fhir.uris import UnknownUri
 from mdm.models import CodeSystem
 
 FACTOR, NO_FACTOR = "urn:concord:factor", "urn:concord:no-factor"
@@ -151,13 +152,19 @@ def _unit(value: Any) -> Any:
 
 
 def _find(question: Question) -> Found:
-    """What the first code that is known leads to."""
-    found = Found()
+    """What the first code that is known leads to. One of a system that nobody knows here is passed over for others."""
+    found: Found | None = None
+    unknown: UnknownUri | None = None
     for system, code in question.codes:
-        found = _of_golden(code, question) if system == GOLDEN else _of_code(system, code, question)
-        if found.matches:
-            break
-    return found
+        try:
+            found = _of_golden(code, question) if system == GOLDEN else _of_code(system, code, question)
+        except UnknownUri as error:
+            unknown = error
+        if found is not None and found.matches:
+            return found
+    if found is None and unknown is not None:
+        raise unknown
+    return found or Found()
 
 
 def _of_golden(public_id: str, question: Question) -> Found:

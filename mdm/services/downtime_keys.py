@@ -62,14 +62,15 @@ def sign(key: DowntimeKey, content: bytes) -> bytes:
 def rotate(*, actor: User, reason: str, distrust: bool = False) -> DowntimeKey:
     """Sign with a new key from now on; the private half of the old one is destroyed.
 
-    ``distrust``: the old one may be in wrong hands. What it signed is neither published nor handed out any more; tell
-    the sites to forget its public key.
+    ``distrust``: the old one, or one before it, may be in wrong hands. What any of them signed is neither published nor
+    handed out any more; tell the sites to forget their public keys.
     """
     permissions.require(actor, permissions.ADMINISTER)
     lock_name("downtime", "key")
     change = Change.begin(actor, "downtime_key.rotate", reason)
-    for old in DowntimeKey.objects.select_for_update().filter(retired_at__isnull=True):
-        old.retired_at, old.sealed, old.distrusted = change.at, b"", distrust
+    earlier = Q(distrusted=False) if distrust else Q(retired_at__isnull=True)  # the one that signs is not distrusted
+    for old in DowntimeKey.objects.select_for_update().filter(earlier):
+        old.retired_at, old.sealed, old.distrusted = old.retired_at or change.at, b"", distrust
         old.save(update_fields=["retired_at", "sealed", "distrusted"])
         change.audit(about=old, after={"name": old.name, "distrusted": distrust})
     return _make(change)

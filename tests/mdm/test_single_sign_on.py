@@ -95,6 +95,33 @@ def test_from_then_on_the_subject_counts_whatever_the_address(provider):
     assert client.session["_auth_user_id"] == str(first.pk)
 
 
+def test_an_address_that_has_passed_to_somebody_else_opens_no_account(provider):
+    come(provider)
+    provider.claims["sub"] = "another-person"
+    _, answer = come(provider)
+    refused(answer, 403, "an account that somebody else signs in to")
+
+
+def test_an_address_and_whether_it_is_verified_come_from_one_document(provider):
+    kit.person("m.santos", "administrator")
+    User.objects.filter(username="m.santos").update(email="old@hospital.example")
+    provider.token = {"email": "old@hospital.example", "email_verified": False}
+    provider.userinfo = {"email": "maria@hospital.example", "email_verified": True}
+    client, _ = come(provider)
+    assert User.objects.get(pk=client.session["_auth_user_id"]).username == "maria"
+
+
+@pytest.mark.parametrize("said", [{"groups": 7}, {"groups": {"a": 1}}, {"_claim_names": {"groups": "src1"}}])
+def test_groups_that_are_not_told_take_no_role_away(provider, settings, said):
+    settings.OIDC_ROLES = {"mdm-stewards": "steward"}
+    provider.claims["groups"] = ["mdm-stewards"]
+    come(provider)
+    del provider.claims["groups"]
+    provider.claims |= said
+    come(provider)
+    assert User.objects.get(username="maria").groups.get().name == "steward"
+
+
 @pytest.mark.parametrize("verified", [False, None, "false"])
 def test_an_address_that_nobody_verified_leads_nowhere_and_is_not_kept(provider, verified):
     kit.person("m.santos", "administrator")

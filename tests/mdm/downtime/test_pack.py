@@ -264,6 +264,15 @@ def test_a_key_in_wrong_hands_is_forgotten_with_all_that_it_signed(hospital, bos
     assert downtime.in_date().count() == 0
 
 
+def test_a_key_that_was_replaced_long_ago_can_still_be_distrusted(hospital, boss):
+    old = packed()
+    downtime_keys.rotate(actor=boss, reason="yearly")
+    assert problems(old) == ""
+    downtime_keys.rotate(actor=boss, reason="It leaked last year", distrust=True)
+    assert problems(old).startswith("Unknown key")
+    assert DowntimeKey.objects.filter(distrusted=True).count() == 2
+
+
 def test_a_key_that_cannot_be_opened_says_what_to_do(hospital, settings):
     packed()
     settings.SECRET_KEY = "another"

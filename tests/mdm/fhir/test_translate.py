@@ -166,6 +166,22 @@ def test_the_first_known_code_of_a_concept_counts(api, catheter):
     assert codes(answer.json()) == ["E-1"]
 
 
+def test_a_code_of_a_system_that_nobody_knows_here_is_passed_over_for_one_that_is_known(api, catheter):
+    snomed = {"system": "http://snomed.info/sct", "code": "23973005"}
+    for coding, status in (([snomed, {"system": ERP, "code": "4711"}], 200), ([snomed], 404)):
+        answer = post(api, codeableConcept=("CodeableConcept", {"coding": coding}), targetsystem=("Uri", EHR))
+        assert answer.status_code == status
+        if status == 200:
+            assert codes(answer.json()) == ["E-1"]
+
+
+@pytest.mark.parametrize("codings", [51 * [{"system": ERP, "code": "1"}], [{"system": ERP, "code": "a\0"}]])
+def test_codings_that_are_too_many_or_hold_nul_are_refused(api, catheter, codings):
+    answer = post(api, codeableConcept=("CodeableConcept", {"coding": codings}), targetsystem=("Uri", EHR))
+    assert answer.status_code == 400
+    assert answer.json()["resourceType"] == "OperationOutcome"
+
+
 def test_a_merged_record_s_code_leads_to_the_survivor_s(api, catheter):
     loser = world.golden("CATH FOLEY")
     world.coded(loser, catheter.erp, "old")
