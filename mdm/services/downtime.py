@@ -207,11 +207,12 @@ def tidy() -> int:
     """Delete the files of packs that are out of date or followed by newer ones, and what dead workers left; returns how
     many files went.
     """
-    kept: set[int] = set()
+    # those that are being made first, and files before either: one that is done meanwhile is then among them
+    files = list((root := Path(settings.MEDIA_ROOT) / "downtime-packs").glob("*.zip"))
+    kept = set(DowntimePack.objects.filter(state__in=(State.WAITING, State.RUNNING)).values_list("pk", flat=True))
     for plan in DowntimePlan.objects.all():
         kept |= set(in_date().filter(plan=plan).values_list("pk", flat=True)[:KEPT])
-    root = Path(settings.MEDIA_ROOT) / "downtime-packs"
-    over = [path for path in root.glob("*.zip") if not path.stem.isdigit() or int(path.stem) not in kept]
+    over = [path for path in files if not path.stem.isdigit() or int(path.stem) not in kept]
     for path in over:
         path.unlink(missing_ok=True)
     for path in root.glob("*.*/"):

@@ -331,6 +331,13 @@ def test_the_newest_three_files_are_kept_while_they_are_in_date(hospital, tmp_pa
     assert downtime.tidy() == 3
 
 
+def test_a_file_whose_pack_is_not_marked_as_done_yet_is_left_alone(hospital, tmp_path):
+    made = packed()
+    DowntimePack.objects.update(state="running")
+    assert downtime.tidy() == 0
+    assert made.exists()
+
+
 def test_plans_are_for_administrators_and_must_make_sense(boss):
     with pytest.raises(Forbidden):
         downtime.plan(site=None, every_hours=6, valid_hours=24, actor=kit.steward())
