@@ -21,6 +21,7 @@ from mdm.models import User
 from sync.inbound import tasks
 from sync.inbound.formats import Identity, UnreadableMessage, format_of
 from sync.inbound.questions import ask
+from sync.inbound.text import storable
 from sync.models.inbound import InboundMessage, InboundSource
 
 log = structlog.get_logger(__name__)
@@ -61,7 +62,7 @@ def receive(*, source: InboundSource, body: bytes, actor: User, message_id: str 
         raise Forbidden(permissions.SUBMIT)
     digest = hashlib.sha256(body).digest()
     identity, reason = _identify(source, body)
-    name = (message_id or identity.id or digest.hex()[:32])[:MESSAGE_ID]
+    name = storable(message_id or identity.id or digest.hex()[:32])[:MESSAGE_ID]
     lock_name("feed", f"inbound:{source.pk}:{name}")  # two that come at once are told apart
     alike = InboundMessage.objects.filter(source=source, message_id=name).order_by("pk")
     if known := alike.filter(digest=digest).first():
@@ -73,7 +74,7 @@ def receive(*, source: InboundSource, body: bytes, actor: User, message_id: str 
         source=source,
         message_id=name,
         digest=digest,
-        kind=identity.kind[:40],
+        kind=storable(identity.kind)[:40],
         payload=body,
         size=len(body),
         actor=actor,

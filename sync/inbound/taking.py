@@ -70,7 +70,7 @@ def _lock(function: str, source: InboundSource) -> bool:
 def _next(source: InboundSource) -> InboundMessage | None:
     """The oldest that waits, with one attempt more. One that nobody gets done is put aside, so that others go on."""
     waiting = InboundMessage.objects.select_for_update(of=("self",)).filter(source=source, state=State.RECEIVED)
-    for message in waiting.select_related("source__system", "actor").order_by("pk"):
+    while message := waiting.select_related("source__system", "actor").order_by("pk").first():
         if message.attempts < MOST_ATTEMPTS:
             message.attempts += 1
             message.save(update_fields=["attempts"])
