@@ -46,6 +46,13 @@ def test_an_id_used_for_something_else_is_a_conflict_that_a_person_decides():
     assert WorkItem.objects.get(kind="feed_problem").state == "cancelled"
 
 
+def test_an_id_that_no_database_holds_is_kept_readable():
+    message = intake.receive(
+        source=source(), body=hl7(M16), actor=kit.person("if", "integration"), message_id="ID\0\ud800"
+    ).message
+    assert message.message_id == "ID\N{REPLACEMENT CHARACTER}?"
+
+
 def test_the_same_id_of_two_sources_is_two_messages():
     assert send(source("ehr"), hl7(M16)) != send(source("lab"), hl7(M16))
 
