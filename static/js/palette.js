@@ -12,15 +12,21 @@ export function openPalette(event) {
   event.preventDefault();
   if (!box()) return;
   box().showPopover();
+  ready(); // at once: whoever types on without a pause is heard from the first letter
+}
+
+function ready() {
+  const input = field();
+  if (document.activeElement === input) return; // what has been typed since stays
+  input.select();
+  input.focus();
 }
 
 document.getElementById("palette")?.addEventListener("toggle", (event) => {
-  const input = field();
   if (event.newState === "open") {
     hurried = false;
-    input.select();
-    input.focus();
-    input.dispatchEvent(new Event("palette"));
+    ready();
+    field().dispatchEvent(new Event("palette"));
   }
 });
 
