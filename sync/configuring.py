@@ -130,7 +130,9 @@ def configure(
     to go. New secrets are used from the next batch on; what is under way is not touched.
     """
     require(actor, ADMINISTER)
-    before = Target.objects.select_for_update(of=("self",)).select_related("system").filter(code=code).first()
+    # no_key: lanes and attempts that others write meanwhile refer to it
+    locked = Target.objects.select_for_update(of=("self",), no_key=True).select_related("system")
+    before = locked.filter(code=code).first()
     if before is not None and expected_version not in (None, before.version):
         raise Stale(f"{before.name} was changed meanwhile: its settings are at version {before.version}. Look again.")
     target = draft(code=code, settings=settings, secrets=secrets)

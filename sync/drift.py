@@ -14,6 +14,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from mdm.canonical import DOMAINS
 from mdm.changes import Change, audit_all
 from mdm.exceptions import ConcordError, InvalidValue, NeedsReason, Refused
 from mdm.models import GoldenRecord, User, WorkItem
@@ -24,6 +25,7 @@ from sync.models import Drift, LocalException, Reconciliation
 
 MOST = 500  # points that are answered at a time, but for sending ours, which is for all
 LONGEST = dt.timedelta(days=366)
+GUARDED = {name: {field.name for field in domain.fields if field.guarded} for name, domain in DOMAINS.items()}
 PUSHED, PROPOSED, PINNED = "pushed", "proposed", "pinned"
 
 
@@ -124,13 +126,23 @@ def pin(*, points: Sequence[Point], owner: User, until: dt.datetime, actor: User
         raise InvalidValue("A local exception ends after today and within a year.")
     if not owner.is_active:
         raise InvalidValue(f"{owner.display_name} can't be asked any more. Name somebody else.")
-    fields = [point for point in points if point.field]
+    if not owner.has_permission(MANAGE_SYNC):
+        raise InvalidValue(f"{owner.display_name} may not answer for targets. Name somebody who does.")
+    fields = [point for point in points if not _why_not(point)]
     change = Change.begin(actor, "drift.pin", reason)
     for point in fields:
         _pin(change, point, owner, until)
     _note(change, PINNED, fields)
-    whole = [f"{p.drift.public_id}: the record as a whole departs. Send ours." for p in points if not p.field]
-    return Answered(len(fields), tuple(whole))
+    return Answered(len(fields), tuple(f"{p.drift.public_id}: {why}" for p in points if (why := _why_not(p))))
+
+
+def _why_not(point: Point) -> str:
+    """Why the target may not keep its value; "" if it may."""
+    if not point.field:
+        return "the record as a whole departs. Send ours."
+    if point.field in GUARDED[point.drift.domain]:
+        return f"two people decide about {point.field}. Take theirs, or send ours."
+    return ""
 
 
 def _pin(change: Change, point: Point, owner: User, until: dt.datetime) -> None:

@@ -43,11 +43,15 @@ WHERE g.domain = ANY(%s) AND g.status = 'live' AND g.approved_version > 0 ORDER 
 ON CONFLICT (target_id, record_id) DO NOTHING
 """
 
-# The filter changed: each record is told again, or told to go, according to the new one.
+# The filter changed: each record is told again, or told to go, according to the new one. In record order, as writers.
 READDRESS_SQL = """
-UPDATE sync_lane SET generation = generation + 1, due_at = coalesce(due_at, clock_timestamp()), waits_for_id = NULL,
-    state = CASE WHEN state IN ('held', 'dead') THEN 'open' ELSE state END
-WHERE target_id = %s AND record_id IN (SELECT id FROM mdm_goldenrecord WHERE domain = ANY(%s))
+WITH weighed AS (
+    SELECT l.id FROM sync_lane l JOIN mdm_goldenrecord g ON g.id = l.record_id
+    WHERE l.target_id = %s AND g.domain = ANY(%s) ORDER BY l.record_id FOR UPDATE OF l
+)
+UPDATE sync_lane l SET generation = l.generation + 1, due_at = coalesce(l.due_at, clock_timestamp()),
+    waits_for_id = NULL, state = CASE WHEN l.state IN ('held', 'dead') THEN 'open' ELSE l.state END
+FROM weighed WHERE l.id = weighed.id
 """
 
 

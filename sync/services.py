@@ -139,7 +139,7 @@ def ask_to_compare(*, target: Target, actor: User) -> None:
 
 
 def _switch(target: Target, actor: User, action: str, reason: str = "", **values: Any) -> Target:
-    row = Target.objects.select_for_update().get(pk=target.pk)
+    row = Target.objects.select_for_update(no_key=True).get(pk=target.pk)
     before = {name: getattr(row, name) for name in values}
     for name, value in values.items():
         setattr(row, name, value)

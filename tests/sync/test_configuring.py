@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection, transaction
 
 from mdm.exceptions import Forbidden, InvalidValue, Stale
 from mdm.models import AuditEntry, User
@@ -149,3 +151,20 @@ def test_targets_are_paused_resumed_and_told_again_from_the_command_line(target:
     for wrong in (["--since", "soon"], ["--record", "MDM-IT-999999"]):
         with pytest.raises(CommandError):
             call_command("sync_replay", "erp", "--reason", "x", *wrong)
+
+
+def test_deliveries_are_settled_while_the_target_is_being_changed(target: Target) -> None:
+    golden = kit.create()
+
+    def deliver() -> None:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '5s'")
+            kit.deliver(target)
+        finally:
+            connection.close()
+
+    with transaction.atomic(), ThreadPoolExecutor(1) as threads:
+        change(target, batch_size=7)
+        threads.submit(deliver).result()
+    assert kit.lane(target, golden).in_step

@@ -163,6 +163,23 @@ def test_a_reference_is_kept_with_its_name(target: Target, peer: Peer) -> None:
     assert compare(target).drifted == 0
 
 
+def test_what_two_people_decide_about_is_not_left_to_one(target: Target, peer: Peer, catheter: GoldenRecord) -> None:
+    spoil(peer, catheter.public_id, latex="contains", category="Other")
+    answered = keep(compare(target))
+    assert answered.done == 1
+    assert answered.problems == (f"{catheter.public_id}: two people decide about latex. Take theirs, or send ours.",)
+    assert [row.field for row in LocalException.objects.all()] == ["category"]
+
+
+def test_who_may_not_decide_about_targets_owns_no_exception(target: Target, peer: Peer, catheter: GoldenRecord) -> None:
+    spoil(peer, catheter.public_id, category="Other")
+    points, steward = points_of(compare(target)), core.steward()
+    with pytest.raises(InvalidValue, match="may not answer for targets"):
+        drift.pin(
+            points=points, owner=core.person("v", "viewer"), until=timezone.now() + WEEK, actor=steward, reason="So"
+        )
+
+
 def test_when_its_time_is_over_the_owner_is_asked_and_it_is_drift_again(
     target: Target, peer: Peer, catheter: GoldenRecord
 ) -> None:
