@@ -26,12 +26,13 @@ def answer(given: Given) -> dict[str, Any]:
     system, code = _asked(given)
     options = {name: OPTIONS[name](name, text(given, name)) for name in CLOCKS if name in given}
     found = [(one, lookup.facts(one.slug, [code], **options)[0]) for one in uris.systems(system)]
-    known = [(one, fact) for one, fact in found if not isinstance(fact, UnknownCode)] or found[:1]
-    if len({str(fact) for _, fact in known}) > 1 and len(known) > 1:
-        raise Ambiguous(candidates=sorted(fact["id"] for _, fact in known if isinstance(fact, dict)))
+    known = [(one, fact) for one, fact in found if isinstance(fact, dict)]
+    if len(ids := {fact["id"] for _, fact in known}) > 1:
+        raise Ambiguous(candidates=sorted(ids))
+    if not known:
+        errors = [error for _, error in found if isinstance(error, ConcordError)]
+        raise next((error for error in errors if not isinstance(error, UnknownCode)), errors[0])
     own, fact = known[0]
-    if isinstance(fact, ConcordError):
-        raise fact
     wanted = [str(name) for name in given.get("property", [])] or list(PROPERTIES)
     named = part("name", "String", own.slug), part("display", "String", fact["name"] or fact["id"])
     return resource(*named, *_properties(fact, wanted))

@@ -56,7 +56,7 @@ def text(given: Given, name: str) -> str | None:
     values = given.get(name)
     if not values:
         return None
-    if len(values) > 1 or not isinstance(values[0], str) or not values[0] or "\0" in values[0]:
+    if len(values) > 1 or not isinstance(values[0], str) or not values[0] or not is_text(values[0]):
         raise ValidationError({name: "One text is needed."})
     return values[0]
 
@@ -95,12 +95,12 @@ def concept(given: Given, name: str) -> list[tuple[str, str]]:
 
 def _both(one: Any, name: str) -> tuple[str, str]:
     system, code = (one.get("system"), one.get("code")) if isinstance(one, Mapping) else (None, None)
-    if not (isinstance(system, str) and isinstance(code, str) and system and code and _is_text(system + code)):
+    if not (isinstance(system, str) and isinstance(code, str) and system and code and is_text(system + code)):
         _refuse(name)
     return str(system), str(code)
 
 
-def _is_text(text: str) -> bool:
+def is_text(text: str) -> bool:
     """Without NUL and lone surrogates, which no database holds."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 

@@ -24,6 +24,8 @@ from mdm.models import Crosswalk, GoldenRecord
 Domains = tuple[str, ...]
 MAX_COUNT, COUNT = 200, 50
 MAX_VALUES = 200  # alternatives of one parameter
+SHORTEST = 3  # characters that a text search may be for: fewer are in everything
+MOST_NAMED = 1_000  # records that one code may lead to; it leads to one in each system
 LIVE = GoldenRecord.Status.LIVE
 SHOWN = (LIVE, GoldenRecord.Status.RETIRED, GoldenRecord.Status.MERGED)
 # What says how to answer, not what to find
@@ -56,6 +58,8 @@ def _text(field: str) -> Filter:
     def condition(domains: Domains, modifier: str, value: str) -> Q:
         if modifier not in ("", "contains", "exact"):
             raise ValidationError("Modifiers are :contains and :exact.")
+        if modifier == "contains" and len(value) < SHORTEST:
+            raise ValidationError(f"What is contained has {SHORTEST} characters at least.")
         lookup = {"": "istartswith", "contains": "icontains", "exact": "exact"}[modifier]
         return Q(**{f"{field}__{lookup}": value})
 
@@ -85,14 +89,18 @@ def _identifier(domains: Domains, modifier: str, value: str) -> Q:
     except NotFound:
         return Q(pk__in=[])
     day = timezone.now().date()
-    begun, not_over = Q(valid_from=None) | Q(valid_from__lte=day), Q(valid_to=None) | Q(valid_to__gt=day)
-    now = Q(known_to=None) & begun & not_over
+    now = Q(known_to=None, valid_from__lte=day) & (Q(valid_to=None) | Q(valid_to__gt=day))
     own = [one for one in known if one.domain in domains]
+    if not code:
+        return Q(pk__in=Crosswalk.objects.filter(now, code_system__in=own).values("golden"))
     alternatives = Q(pk__in=[])
     for one in own:
-        alternatives |= Q(code_system=one, code=one.normalise(code)) if code else Q(code_system=one)
-    named = Crosswalk.objects.filter(now & alternatives).values("golden")
-    return Q(pk__in=named) | (Q(public_id=code) if not bar else Q())
+        alternatives |= Q(code_system=one, code=one.normalise(code))
+    # read here: with a subquery in an alternative, the database would go through all records of the domain
+    named = set(Crosswalk.objects.filter(now & alternatives).values_list("golden", flat=True)[:MOST_NAMED])
+    if not bar:
+        named |= set(GoldenRecord.objects.filter(public_id=code).values_list("pk", flat=True))
+    return Q(pk__in=named)
 
 
 def _updated(domains: Domains, modifier: str, value: str) -> Q:

@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 
 from mdm import lookup, reverse
 from mdm.api.crosswalk import OPTIONS
-from mdm.exceptions import Ambiguous, ConcordError, InvalidValue, NotFound, UnknownCode
+from mdm.exceptions import Ambiguous, InvalidValue, NotFound, UnknownCode
 from mdm.fhir import uris
 from mdm.fhir.names import CODE_SYSTEM, GOLDEN, UNIT
 from mdm.fhir.parameters import Given, Part, coding, concept, flag, only, part, resource, text
@@ -178,19 +178,20 @@ def _of_golden(public_id: str, question: Question) -> Found:
 
 
 def _of_code(uri: str, code: str, question: Question) -> Found:
-    """Suppliers and locations may share a public identifier: both are asked, and only one may answer."""
-    targets = _targets(question)
-    asked = _pairs(uris.systems(uri), targets, question)
+    """Suppliers and locations may share a public identifier: all systems of a URI are asked, about one record."""
+    asked = _pairs(uris.systems(uri), _targets(question), question)
     outcomes = [(source, target, _fact(source, code, target, question)) for source, target in asked]
-    known = [one for one in outcomes if not isinstance(one[2], UnknownCode)]
-    if len({one[2]["id"] for one in known if isinstance(one[2], dict)}) > 1:
-        raise Ambiguous(candidates=sorted({one[2]["id"] for one in known if isinstance(one[2], dict)}))
+    known = [one for one in outcomes if isinstance(one[2], dict)]
+    if len(ids := {fact["id"] for _, _, fact in known}) > 1:
+        raise Ambiguous(candidates=sorted(ids))
     if not known:
+        refused = [error for _, _, error in outcomes if not isinstance(error, UnknownCode)]
+        if refused:
+            raise refused[0]
         return Found(message=str(outcomes[0][2]))
-    source, target, fact = known[0]
-    if isinstance(fact, ConcordError):
-        raise fact
-    return _matches(source, target, fact, question)
+    found = [_matches(source, target, fact, question) for source, target, fact in known]
+    once = {(match.system, match.code, match.uom): match for one in reversed(found) for match in reversed(one.matches)}
+    return Found([*reversed(once.values())], found[0].message)
 
 
 def _fact(source: CodeSystem, code: str, target: CodeSystem | None, question: Question) -> Any:

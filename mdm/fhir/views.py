@@ -67,7 +67,8 @@ class Record(RecordView):
     """A record under the very id that was asked for: a merged one says which replaces it."""
 
     def get(self, request: HttpRequest, pk: str) -> HttpResponse:
-        record = GoldenRecord.objects.filter(public_id=pk, domain__in=self.domains, approved_version__gt=0).first()
+        published = GoldenRecord.objects.filter(domain__in=self.domains, approved_version__gt=0)
+        record = published.filter(public_id=pk).first() if parameters.is_text(pk) else None
         if record is None:
             raise NotFound(f"There is no {self.resource} {pk[:64]}.")
         (shown,) = resources.of_records([record], self.fhir)

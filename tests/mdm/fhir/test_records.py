@@ -6,13 +6,16 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
 from fhir.resources.inventoryitem import InventoryItem
 from fhir.resources.R4B import get_fhir_model_class
 
 from mdm import permissions
-from mdm.models import GoldenRecord, Item, Location, Supplier, SupplierAddress
+from mdm.fhir import search
+from mdm.models import CodeSystem, GoldenRecord, Item, Location, Supplier, SupplierAddress
 from tests.mdm.api import world
 
 GOLDEN = "urn:concord:id"
@@ -158,6 +161,34 @@ def test_organizations_are_found(api, acme, query, found):
 def test_ids_and_golden_identifiers_find_the_record(api, acme):
     for query in (f"_id={acme.public_id}", f"identifier={GOLDEN}|{acme.public_id}", f"identifier={acme.public_id}"):
         assert ids(parsed(api.get(f"/fhir/Organization?{query}"))) == [acme.public_id]
+
+
+def test_a_code_finds_its_record_from_the_day_on_which_it_begins(api, acme):
+    system, today = CodeSystem.objects.get(slug="erp-supplier"), timezone.now().date()
+    for code, begins in (("SOON", today + dt.timedelta(days=2)), ("SINCE", today - dt.timedelta(days=2))):
+        world.coded(acme, system, code, valid_from=begins, preferred=False)
+    assert ids(parsed(api.get("/fhir/Organization?identifier=SOON"))) == []
+    assert ids(parsed(api.get("/fhir/Organization?identifier=SINCE,V-7"))) == [acme.public_id]
+
+
+def test_a_code_is_found_without_reading_all_records(api, acme):
+    query = search.parse("Organization", ("supplier",), QueryDict("identifier=V-7,nobody"), lenient=False)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # so few rows are read whole otherwise
+    plan = search.matching(query).explain()
+    assert "SubPlan" not in plan
+    assert "(id = " in plan[plan.index("Index Cond") :], plan
+
+
+def test_what_is_contained_must_say_something(api, acme):
+    answer = api.get("/fhir/Organization?name:contains=ac")
+    assert (answer.status_code, answer.json()["resourceType"]) == (400, "OperationOutcome")
+
+
+def test_no_record_has_an_id_that_no_database_holds(api, acme):
+    for path in ("/fhir/Organization/%00", "/fhir/Organization/a%ED%A0%80"):
+        answer = api.get(path)
+        assert (answer.status_code, answer.json()["resourceType"]) == (404, "OperationOutcome")
 
 
 @pytest.mark.parametrize(

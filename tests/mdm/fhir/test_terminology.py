@@ -33,6 +33,13 @@ def test_a_code_is_looked_up(api, catheter):
     assert (said(body, "status"), said(body, "uom"), said(body, "inactive")) == ("live", "BX", False)
 
 
+def test_two_systems_of_one_name_that_mean_one_record_agree(api, catheter):
+    for slug in ("one-gtin", "two-gtin"):
+        world.coded(catheter.record, world.code_system(slug, uri="https://www.gs1.org/gtin"), "00801741012345")
+    body = parsed(api.get(LOOKUP, {"system": "https://www.gs1.org/gtin", "code": "00801741012345"}))
+    assert said(body, "golden")["code"] == catheter.record.public_id
+
+
 def test_a_coding_may_be_posted_and_properties_chosen(api, catheter):
     rows = [
         {"name": "coding", "valueCoding": {"system": ERP, "code": "4711"}},

@@ -182,6 +182,15 @@ def test_codings_that_are_too_many_or_hold_nul_are_refused(api, catheter, coding
     assert answer.json()["resourceType"] == "OperationOutcome"
 
 
+def test_every_system_that_shares_the_target_s_name_is_looked_at(api, catheter):
+    for slug in ("one-gtin", "two-gtin"):
+        system = world.code_system(slug, kind="gtin", uri="https://www.gs1.org/gtin")
+    world.coded(catheter.record, system, "00801741012345")
+    assert codes(ask(api, system=ERP, code="4711", targetsystem="https://www.gs1.org/gtin")) == ["00801741012345"]
+    world.coded(catheter.record, world.code_system("three-gtin", kind="gtin", uri="https://www.gs1.org/gtin"), "3")
+    assert sorted(codes(ask(api, system=ERP, code="4711"))) == ["00801741012345", "3", "E-1"]
+
+
 def test_a_merged_record_s_code_leads_to_the_survivor_s(api, catheter):
     loser = world.golden("CATH FOLEY")
     world.coded(loser, catheter.erp, "old")
