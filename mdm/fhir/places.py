@@ -40,15 +40,21 @@ def entries(resource: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any
 
 
 @dataclass(frozen=True, slots=True)
-class Element:
-    """``Organization.name``, ``Organization.alias``."""
+class OneField:
+    """A place of one attribute."""
 
     field: str
-    name: str
 
     @property
     def fields(self) -> tuple[str, ...]:
         return (self.field,)
+
+
+@dataclass(frozen=True, slots=True)
+class Element(OneField):
+    """``Organization.name``, ``Organization.alias``."""
+
+    name: str
 
     def write(self, resource: Resource, values: Mapping[str, Any], refer: Refer) -> None:
         if (value := values.get(self.field)) not in (None, "", []):
@@ -59,17 +65,12 @@ class Element:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(OneField):
     """One entry of a repeating element, known by what is fixed in it: the phone among the telecoms."""
 
-    field: str
     name: str
     key: str
     fixed: Mapping[str, str] = default(default_factory=dict)
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,)
 
     def write(self, resource: Resource, values: Mapping[str, Any], refer: Refer) -> None:
         if (value := values.get(self.field)) not in (None, ""):
@@ -81,18 +82,13 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Concept:
+class Concept(OneField):
     """A code within a CodeableConcept. ``codes``: canonical value → its code there. ``repeats``: a concept each."""
 
-    field: str
     name: str
     system: str
     codes: Mapping[str, str] = default(default_factory=dict)
     repeats: bool = False
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,)
 
     def write(self, resource: Resource, values: Mapping[str, Any], refer: Refer) -> None:
         if (value := values.get(self.field)) in (None, ""):
@@ -112,15 +108,10 @@ class Concept:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class Text(OneField):
     """The text of a CodeableConcept."""
 
-    field: str
     name: str
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,)
 
     def write(self, resource: Resource, values: Mapping[str, Any], refer: Refer) -> None:
         if value := values.get(self.field):
@@ -131,16 +122,11 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class Link(OneField):
     """A Reference to another record."""
 
-    field: str
     name: str
     domain: str
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,)
 
     def write(self, resource: Resource, values: Mapping[str, Any], refer: Refer) -> None:
         if value := values.get(self.field):
@@ -151,14 +137,10 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Udi:
+class Udi(OneField):
     """UDI-DI with its issuer, told by its form, and the FDA as jurisdiction: R4 wants all three."""
 
     field: str = "udi_di"
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,)
 
     def write(self, resource: Resource, values: Mapping[str, Any], refer: Refer) -> None:
         if value := values.get(self.field):
@@ -221,14 +203,10 @@ USES = {"remit_to": {"use": "billing"}, "ship_from": {"use": "work", "type": "ph
 
 
 @dataclass(frozen=True, slots=True)
-class Addresses:
+class Addresses(OneField):
     """``Organization.address``, one for each purpose. Those of others say it by their use: billing is remit-to."""
 
     field: str = "addresses"
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,)
 
     def write(self, resource: Resource, values: Mapping[str, Any], refer: Refer) -> None:
         for row in values.get(self.field) or ():
