@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.db.models import Q
@@ -161,7 +162,7 @@ class PackFile(DirectView):
     tag, operation, media = "Downtime", "downtime_pack_file", "application/zip"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        return sent(request, downtime.in_date().filter(pk=pk).first())
+        return sent(request, downtime.in_date().filter(pk=pk))
 
 
 class NewestFile(DirectView):
@@ -174,24 +175,23 @@ class NewestFile(DirectView):
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
         site = SiteQuery.checked(request.GET.dict()).get("site")
-        return sent(request, downtime.in_date().filter(_of(site)).first())
+        return sent(request, downtime.in_date().filter(_of(site)))
 
 
-def sent(request: HttpRequest, pack: DowntimePack | None) -> HttpResponseBase:
-    """The archive, or 304. Raises ``NotFound`` where there is none that may be used."""
-    if pack is None or not downtime.place(pack).exists():
+def sent(request: HttpRequest, packs: Iterable[DowntimePack]) -> HttpResponseBase:
+    """The archive of the first one, or 304. Raises ``NotFound`` where there is none that may be used."""
+    found = downtime.opened(packs)
+    if found is None:
         raise NotFound("There is no such pack in date. Look at the list, or ask for one.")
+    pack, file = found
     tag = f'"{pack.sha256}"'
     response: HttpResponseBase
     if (known := request.META.get("HTTP_IF_NONE_MATCH")) and conditional.matches(known, tag):
+        file.close()
         response = HttpResponse(status=304)
     else:
-        response = FileResponse(
-            downtime.place(pack).open("rb"),
-            as_attachment=True,
-            filename=downtime.file_name(pack),
-            content_type="application/zip",
-        )
+        name = downtime.file_name(pack)
+        response = FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
     response["ETag"] = tag
     return response
 

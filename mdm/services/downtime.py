@@ -7,11 +7,12 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.db import transaction
@@ -134,6 +135,14 @@ def make(pk: int) -> bool:
 
 def place(pack: DowntimePack) -> Path:
     return Path(settings.MEDIA_ROOT) / "downtime-packs" / f"{pack.pk}.zip"
+
+
+def opened(packs: Iterable[DowntimePack]) -> tuple[DowntimePack, BinaryIO] | None:
+    """The first of these packs whose file is there, and the file; one that is tidied away meanwhile is passed over."""
+    for pack in packs:
+        with suppress(FileNotFoundError):
+            return pack, place(pack).open("rb")
+    return None
 
 
 def file_name(pack: DowntimePack) -> str:

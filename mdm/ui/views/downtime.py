@@ -83,10 +83,11 @@ def make(request: Request, pk: int) -> HttpResponse:
 
 @page(LOOKUP)
 def file(request: Request, pk: int) -> HttpResponse | FileResponse:
-    pack = downtime.in_date().filter(pk=pk).first()
-    if pack is None or not downtime.place(pack).is_file():
+    found = downtime.opened(downtime.in_date().filter(pk=pk))
+    if found is None:
         raise not_found("downtime pack of this number in date")
-    return FileResponse(downtime.place(pack).open("rb"), as_attachment=True, filename=downtime.file_name(pack))
+    pack, archive = found
+    return FileResponse(archive, as_attachment=True, filename=downtime.file_name(pack))
 
 
 @page(ADMINISTER, POST)

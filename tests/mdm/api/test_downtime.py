@@ -63,6 +63,13 @@ def test_the_newest_is_the_one_that_is_sent_and_one_out_of_date_never(api, site)
     assert {one["file"] for one in api.get(PACKS, {"site": site}).json()["results"]} == {None}
 
 
+def test_of_two_packs_the_one_whose_file_is_there_is_sent(api, site):
+    asked(api, site)
+    asked(api, site)
+    downtime.place(DowntimePack.objects.latest("pk")).unlink()
+    assert "000001" in api.get(FILE, {"site": site})["Content-Disposition"]
+
+
 def test_nobody_gets_packs_of_what_was_not_set_up(api, site):
     for body in ({"site": "MDM-LO-999999"}, {"site": None}, {}):
         assert api.post(PACKS, body, content_type="application/json").status_code == 404
