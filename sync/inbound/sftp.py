@@ -1,8 +1,10 @@
 """Picking up what systems leave on an SFTP server: each file once, when nobody writes it any more.
 
 A file is taken when it has kept its size and time since the last look. Messages (832) are stored and answered with a
-997 or 999; tables (CSV, XLSX) go to the saved feed that their name begins with. Then the file moves to ``done``, or to
-``failed`` if it could not be taken. A crash before the move makes it be taken again, which has no second effect.
+997 or 999; tables (CSV, XLSX) go to the saved feed that their name begins with. Before it is read, the file moves to
+``working`` under a name of its own, so that what its sender writes under the old name meanwhile is another file. Then it
+moves to ``done``, or to ``failed`` if it could not be taken. A crash leaves it in ``working``; the next look takes it from
+there, which has no second effect, as it is known by its own name.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -75,10 +78,12 @@ class _PickUp:
         self.picked = Picked([], [], [])
 
     def look(self) -> Picked:
+        for name in self._left_over():
+            self._take(name)
         entries = [e for e in self.server.entries(self.config.folder) if self._is_ours(e)]
         for entry in sorted(entries, key=lambda e: (e.modified, e.name)):
             if self._is_still(entry):
-                self._take(entry)
+                self._claim_and_take(entry.name)
             else:
                 self.picked.waiting.append(entry.name)
         left = {e.name: [e.size, e.modified, self._since(e)] for e in entries if e.name in self.picked.waiting}
@@ -100,36 +105,55 @@ class _PickUp:
         same = (size, modified) == (entry.size, entry.modified)
         return float(since) if same else self.now
 
-    def _take(self, entry: Entry) -> None:
+    def _left_over(self) -> list[str]:
+        """What a look that broke off had begun, in that order."""
         try:
-            ok = self._taken(entry.name, self.server.get(self._path(entry.name)))
+            entries = self.server.entries(self._path(self.config.working))
+        except FileNotFoundError:
+            return []
+        return sorted(e.name for e in entries if self._is_ours(e))
+
+    def _claim_and_take(self, name: str) -> None:
+        """Give the file a name of its own, as the same name may come again at any moment, and take it."""
+        stamped = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{name}"
+        try:
+            self._move(name, f"{self.config.working}/{stamped}")
         except FileNotFoundError:  # another worker was faster
             return
-        except (ConcordError, TooLarge) as error:
-            log.warning("a file could not be taken", source=self.source.code, file=entry.name, error=str(error))
-            ok = False
-        folder = self.config.done if ok else self.config.failed
-        (self.picked.done if ok else self.picked.failed).append(entry.name)
-        self._move(entry.name, folder)
+        self._take(stamped)
 
-    def _taken(self, name: str, body: bytes) -> bool:
+    def _take(self, stamped: str) -> None:
+        name = stamped.partition("-")[2] or stamped
+        try:
+            ok = self._taken(name, stamped, self.server.get(self._path(f"{self.config.working}/{stamped}")))
+        except FileNotFoundError:
+            return
+        except (ConcordError, TooLarge) as error:
+            log.warning("a file could not be taken", source=self.source.code, file=name, error=str(error))
+            ok = False
+        (self.picked.done if ok else self.picked.failed).append(name)
+        with suppress(FileNotFoundError):
+            folder = self.config.done if ok else self.config.failed
+            self._move(f"{self.config.working}/{stamped}", f"{folder}/{stamped}")
+
+    def _taken(self, name: str, stamped: str, body: bytes) -> bool:
         if name.lower().endswith(TABLES):
-            return self._import(name, body)
+            return self._import(name, stamped, body)
         received = intake.receive(source=self.source, body=body, actor=self.actor)
         self._answer(received.message, body)
         return received.message.state != InboundMessage.State.QUARANTINED
 
     @transaction.atomic
-    def _import(self, name: str, body: bytes) -> bool:
-        """Give a table to its feed, once."""
-        digest = hashlib.sha256(body).digest()
-        if PickedUp.objects.filter(source=self.source, name=name, digest=digest).exists():
+    def _import(self, name: str, stamped: str, body: bytes) -> bool:
+        """Give a table to its feed, once: this very file, not whatever has its content."""
+        known = {"source": self.source, "name": stamped[:255], "digest": hashlib.sha256(body).digest()}
+        if PickedUp.objects.filter(**known).exists():
             return True
         feed = feed_for(name)
         if feed is None:
             raise InvalidValue(f"No saved feed's code begins the name {name[:80]}. Save its mapping as a feed first.")
         run = services.start_run(file=io.BytesIO(body), name=name, actor=self.actor, feed=feed)
-        PickedUp.objects.create(source=self.source, name=name[:255], digest=digest, run=run)
+        PickedUp.objects.create(**known, run=run)
         return True
 
     def _answer(self, message: InboundMessage, body: bytes) -> None:
@@ -147,14 +171,10 @@ class _PickUp:
     def _path(self, name: str) -> str:
         return str(PurePosixPath(self.config.folder) / name)
 
-    def _move(self, name: str, folder: str) -> None:
-        """Under a name of its own, as the same name may come again."""
-        self.server.make_folder(self._path(folder))
-        stamped = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{name}"
-        try:
-            self.server.move(self._path(name), self._path(f"{folder}/{stamped}"))
-        except FileNotFoundError:
-            pass
+    def _move(self, old: str, new: str) -> None:
+        """Raises ``FileNotFoundError`` when it is gone."""
+        self.server.make_folder(str(PurePosixPath(self._path(new)).parent))
+        self.server.move(self._path(old), self._path(new))
 
 
 def _acknowledged(source: InboundSource, message: InboundMessage, body: bytes) -> str:

@@ -59,7 +59,8 @@ class SftpConfig:
     private_key: str = "private_key"  # the name of the secret
     port: int = 22
     folder: str = "."
-    done: str = "done"  # below the folder, made where it is missing
+    working: str = "working"  # below the folder, made where it is missing; files that are just being taken
+    done: str = "done"
     failed: str = "failed"
     acks: str = "acks"  # 997 and 999; empty: none are written
     every: int = 60  # seconds between looks

@@ -88,15 +88,47 @@ def test_a_catalogue_is_picked_up_acknowledged_and_moved(server, folder):
     assert outcomes(InboundMessage.objects.get()) == ["new", "refused"]
 
 
+def crash_before_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read, and then the worker dies."""
+    move = sftp._PickUp._move
+
+    def moved(self: Any, old: str, new: str) -> None:
+        if new.startswith("done/"):
+            raise KeyboardInterrupt
+        move(self, old, new)
+
+    monkeypatch.setattr(sftp._PickUp, "_move", moved)
+
+
 def test_a_file_that_could_not_be_moved_is_taken_once_and_answered_again(server, folder, monkeypatch):
     (folder / "prices.x12").write_bytes(catalogue())
     acme = vendor(server, folder)
-    monkeypatch.setattr(sftp._PickUp, "_move", lambda *_: None)
-    sftp.pick_up(acme)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        crash_before_done(patch)
+        sftp.pick_up(acme)
     first = next((folder / "acks").iterdir()).read_bytes()
-    sftp.pick_up(acme)
+    assert sftp.pick_up(acme).done == ["prices.x12"]
     assert InboundMessage.objects.count() == 1
     assert [path.read_bytes() for path in (folder / "acks").iterdir()] == [first]
+    assert names(folder / "done") == ["prices.x12"]
+
+
+def test_what_is_written_under_the_name_while_a_file_is_taken_is_taken_next(server, folder, monkeypatch):
+    (folder / "prices.x12").write_bytes(catalogue())
+    acme, taken = vendor(server, folder), sftp._PickUp._taken
+
+    def slow(self: Any, *args: Any) -> bool:
+        ok = taken(self, *args)
+        if not list(folder.glob("*.x12")):
+            (folder / "prices.x12").write_bytes(b"the next one")
+        return ok
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sftp._PickUp, "_taken", slow)
+        sftp.pick_up(acme)
+    assert (folder / "prices.x12").read_bytes() == b"the next one"
+    assert [path.read_bytes() for path in (folder / "done").iterdir()] == [catalogue()]
+    assert sftp.pick_up(acme).failed == ["prices.x12"]
 
 
 def test_a_file_is_left_alone_while_somebody_writes_it(server, folder):
@@ -132,16 +164,31 @@ def test_what_can_not_be_taken_goes_to_failed_and_is_kept_with_the_reason(server
     assert InboundMessage.objects.filter(state="quarantined").count() == 2
 
 
-def test_a_table_goes_to_the_feed_that_its_name_begins_with_once(server, folder, woken):
+@pytest.fixture
+def centers(server, folder, woken) -> InboundSource:
+    """A folder whose tables go to a feed."""
     owner = kit.code_system("erp", "cost_center").system
     how = {"system": owner, "domain": "cost_center", "mapping": MAPPING}
     services.save_feed(code="erp-centers", name="Centers", actor=kit.steward(), **how)
-    acme = vendor(server, folder)
-    for _ in range(2):  # as after a crash before the move
-        (folder / "erp-centers_1126.csv").write_bytes(csv_bytes())
-        assert sftp.pick_up(acme).done == ["erp-centers_1126.csv"]
+    return vendor(server, folder)
+
+
+def test_a_table_goes_to_the_feed_that_its_name_begins_with_once(centers, folder, monkeypatch):
+    (folder / "erp-centers_1126.csv").write_bytes(csv_bytes())
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        crash_before_done(patch)
+        sftp.pick_up(centers)
+    assert sftp.pick_up(centers).done == ["erp-centers_1126.csv"]
     services.run(FeedRun.objects.get().pk)
     assert SourceRecord.objects.filter(domain="cost_center").count() == 3
+
+
+def test_a_table_that_says_again_what_it_said_before_the_last_one_is_imported(centers, folder):
+    other = csv_bytes([("100", "Surgery West", "A", "2026-01-01")])
+    for content in (csv_bytes(), other, csv_bytes()):
+        (folder / "erp-centers.csv").write_bytes(content)
+        assert sftp.pick_up(centers).done == ["erp-centers.csv"]
+    assert FeedRun.objects.count() == 3
 
 
 def test_another_host_key_than_the_pinned_one_is_refused_and_shown(server, folder):
