@@ -2,7 +2,7 @@
 
 The watermark moves once every page is stored, to the newest time of change that was seen. The next pull asks from a
 little before it, as clocks differ and transactions commit late; what is told twice changes nothing. A pull that breaks
-off begins anew, and pages that are as they were are known by their content.
+off begins anew, and pages that are as they were in the last pull are known by their content.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 A file is taken when it has kept its size and time since the last look. Messages (832) are stored and answered with a
 997 or 999; tables (CSV, XLSX) go to the saved feed that their name begins with. Before it is read, the file moves to
-``working`` under a name of its own, so that what its sender writes under the old name meanwhile is another file. Then it
-moves to ``done``, or to ``failed`` if it could not be taken. A crash leaves it in ``working``; the next look takes it from
-there, which has no second effect, as it is known by its own name.
+``working`` under a name of its own: what its sender writes under the old name meanwhile is another file. Then it moves
+to ``done``, or to ``failed`` if it could not be taken. What a crash leaves in ``working`` the next look takes; it is
+known by its own name, so that has no second effect.
 """
 
 from __future__ import annotations

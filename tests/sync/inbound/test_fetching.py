@@ -103,9 +103,10 @@ def crash_before_done(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_that_could_not_be_moved_is_taken_once_and_answered_again(server, folder, monkeypatch):
     (folder / "prices.x12").write_bytes(catalogue())
     acme = vendor(server, folder)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         crash_before_done(patch)
-        sftp.pick_up(acme)
+        with pytest.raises(KeyboardInterrupt):
+            sftp.pick_up(acme)
     first = next((folder / "acks").iterdir()).read_bytes()
     assert sftp.pick_up(acme).done == ["prices.x12"]
     assert InboundMessage.objects.count() == 1
@@ -175,9 +176,10 @@ def centers(server, folder, woken) -> InboundSource:
 
 def test_a_table_goes_to_the_feed_that_its_name_begins_with_once(centers, folder, monkeypatch):
     (folder / "erp-centers_1126.csv").write_bytes(csv_bytes())
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         crash_before_done(patch)
-        sftp.pick_up(centers)
+        with pytest.raises(KeyboardInterrupt):
+            sftp.pick_up(centers)
     assert sftp.pick_up(centers).done == ["erp-centers_1126.csv"]
     services.run(FeedRun.objects.get().pk)
     assert SourceRecord.objects.filter(domain="cost_center").count() == 3
