@@ -12,14 +12,13 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import DataError, transaction
 from django.utils import timezone
 
 from mdm.exceptions import ConcordError, InvalidValue
@@ -27,7 +26,7 @@ from mdm.models import User
 from sync.adapters.base import AdapterError
 from sync.adapters.options import Secrets
 from sync.adapters.x12_sftp.config import X12Config
-from sync.adapters.x12_sftp.sftp import Entry, Sftp, TooLarge
+from sync.adapters.x12_sftp.sftp import Busy, Entry, Sftp, TooLarge
 from sync.inbound import intake, services, x12
 from sync.inbound.feeds import UNFINISHED, feed_for
 from sync.inbound.formats import UnreadableMessage
@@ -42,15 +41,19 @@ TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".gz")
 
 @dataclass(slots=True)
 class Picked:
-    """Names of files, by what became of them."""
+    """Names of files, by what became of them, and what a person should know of some."""
 
-    done: list[str]
-    failed: list[str]
-    waiting: list[str]
+    done: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
 def pick_up(source: InboundSource) -> Picked:
-    """Look once. Raises ``ConcordError`` or ``AdapterError`` when the server can't be looked at."""
+    """Look once. Raises ``ConcordError``, ``AdapterError`` or ``Busy`` when the server can't be looked at.
+
+    One file that can't be dealt with is a problem that is told; the others are taken.
+    """
     config = config_of(source, SftpConfig)
     server = Sftp(_connection(config), Secrets(source.secrets))
     try:
@@ -75,7 +78,7 @@ class _PickUp:
     def __init__(self, source: InboundSource, config: SftpConfig, server: Sftp) -> None:
         self.source, self.config, self.server = source, config, server
         self.actor, self.now = User.objects.system(), timezone.now().timestamp()
-        self.picked = Picked([], [], [])
+        self.picked = Picked()
 
     def look(self) -> Picked:
         for name in self._left_over():
@@ -116,25 +119,28 @@ class _PickUp:
     def _claim_and_take(self, name: str) -> None:
         """Give the file a name of its own, as the same name may come again at any moment, and take it."""
         stamped = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{name}"
-        try:
-            self._move(name, f"{self.config.working}/{stamped}")
-        except FileNotFoundError:  # another worker was faster
-            return
-        self._take(stamped)
+        if self._move(name, name, f"{self.config.working}/{stamped}"):
+            self._take(stamped)
 
     def _take(self, stamped: str) -> None:
         name = stamped.partition("-")[2] or stamped
+        path = f"{self.config.working}/{stamped}"
         try:
-            ok = self._taken(name, stamped, self.server.get(self._path(f"{self.config.working}/{stamped}")))
-        except FileNotFoundError:
+            ok = self._taken(name, stamped, self.server.get(self._path(path)))
+        except FileNotFoundError:  # another worker was faster
             return
-        except (ConcordError, TooLarge) as error:
-            log.warning("a file could not be taken", source=self.source.code, file=name, error=str(error))
+        except Busy as error:  # it stays where it is; the next look tries again
+            self._note(name, error)
+            return
+        except (ConcordError, TooLarge, DataError, LookupError, ValueError) as error:
+            self._note(name, error)
             ok = False
         (self.picked.done if ok else self.picked.failed).append(name)
-        with suppress(FileNotFoundError):
-            folder = self.config.done if ok else self.config.failed
-            self._move(f"{self.config.working}/{stamped}", f"{folder}/{stamped}")
+        self._move(name, path, f"{self.config.done if ok else self.config.failed}/{stamped}")
+
+    def _note(self, name: str, error: Exception) -> None:
+        log.warning("trouble with a file", source=self.source.code, file=name, exc_info=error)
+        self.picked.problems.append(f"{name[:80]}: {str(error) or type(error).__name__}")
 
     def _taken(self, name: str, stamped: str, body: bytes) -> bool:
         if name.lower().endswith(TABLES):
@@ -171,10 +177,17 @@ class _PickUp:
     def _path(self, name: str) -> str:
         return str(PurePosixPath(self.config.folder) / name)
 
-    def _move(self, old: str, new: str) -> None:
-        """Raises ``FileNotFoundError`` when it is gone."""
-        self.server.make_folder(str(PurePosixPath(self._path(new)).parent))
-        self.server.move(self._path(old), self._path(new))
+    def _move(self, name: str, old: str, new: str) -> bool:
+        """Whether it moved: it may be gone, or the server refuses, which is told."""
+        try:
+            self.server.make_folder(str(PurePosixPath(self._path(new)).parent))
+            self.server.move(self._path(old), self._path(new))
+        except FileNotFoundError:
+            return False
+        except Busy as error:
+            self._note(name, error)
+            return False
+        return True
 
 
 def _acknowledged(source: InboundSource, message: InboundMessage, body: bytes) -> str:

@@ -14,6 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncssh
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import DataError
 from django.utils import timezone
 
 from mdm.models import SourceRecord
@@ -90,14 +92,14 @@ def test_a_catalogue_is_picked_up_acknowledged_and_moved(server, folder):
 
 def crash_before_done(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are read, and then the worker dies."""
-    move = sftp._PickUp._move
+    move = sftp.Sftp.move
 
     def moved(self: Any, old: str, new: str) -> None:
-        if new.startswith("done/"):
+        if "/done/" in new:
             raise KeyboardInterrupt
         move(self, old, new)
 
-    monkeypatch.setattr(sftp._PickUp, "_move", moved)
+    monkeypatch.setattr(sftp.Sftp, "move", moved)
 
 
 def test_a_file_that_could_not_be_moved_is_taken_once_and_answered_again(server, folder, monkeypatch):
@@ -191,6 +193,72 @@ def test_a_table_that_says_again_what_it_said_before_the_last_one_is_imported(ce
         (folder / "erp-centers.csv").write_bytes(content)
         assert sftp.pick_up(centers).done == ["erp-centers.csv"]
     assert FeedRun.objects.count() == 3
+
+
+def test_a_file_that_can_not_be_read_or_moved_is_told_and_the_others_are_taken(server, folder, monkeypatch):
+    for name in ("a-stuck", "b-unreadable", "c-odd", "d-broken", "e"):
+        (folder / f"{name}.x12").write_bytes(catalogue())
+    acme, get, move, taken = vendor(server, folder), sftp.Sftp.get, sftp.Sftp.move, sftp._PickUp._taken
+
+    def refused(call: Any, word: str) -> Any:
+        def wrapped(self: Any, *args: str) -> Any:
+            if word in args[0]:
+                raise sftp.Busy(f"The server refused {word}")
+            return call(self, *args)
+
+        return wrapped
+
+    def odd(self: Any, name: str, *args: Any) -> bool:
+        if name == "c-odd.x12":
+            raise sftp.DataError("a NUL")
+        if name == "d-broken.x12":
+            raise IndexError
+        return taken(self, name, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sftp.Sftp, "move", refused(move, "stuck"))
+        patch.setattr(sftp.Sftp, "get", refused(get, "unreadable"))
+        patch.setattr(sftp._PickUp, "_taken", odd)
+        fetching.fetch(acme.pk)
+    acme.refresh_from_db()
+    for told in ("a-stuck.x12: The server refused", "b-unreadable.x12: The", "c-odd.x12: a NUL", "x12: IndexError"):
+        assert told in acme.error
+    assert names(folder / "done") == ["e.x12"]
+    assert sorted(names(folder / "failed")) == ["c-odd.x12", "d-broken.x12"]
+    assert names(folder / "working") == ["b-unreadable.x12"]
+    acme.refresh_from_db()
+    assert sorted(sftp.pick_up(acme).done) == ["a-stuck.x12", "b-unreadable.x12"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (IndexError("list index"), "IndexError: list index"),
+        (SoftTimeLimitExceeded(), "The next one goes on"),
+        (sftp.Busy("no permission"), "no permission"),
+        (DataError("a \0"), "DataError"),
+    ],
+)
+def test_whatever_happens_is_shown_and_the_next_visit_comes(server, folder, monkeypatch, failure, told):
+    acme = vendor(server, folder, every=60)
+
+    def fails(_: Any) -> None:
+        raise failure
+
+    monkeypatch.setattr(sftp, "pick_up", fails)
+    fetching.fetch(acme.pk)
+    acme.refresh_from_db()
+    assert told in acme.error
+    assert acme.due_at < timezone.now() + dt.timedelta(seconds=61)
+
+
+def test_a_source_whose_settings_can_not_be_read_is_visited_again(server, folder):
+    acme = vendor(server, folder)
+    InboundSource.objects.filter(pk=acme.pk).update(config={"nonsense": 1})
+    fetching.fetch(acme.pk)
+    acme.refresh_from_db()
+    assert "can't be used" in acme.error
+    assert acme.due_at < timezone.now() + dt.timedelta(seconds=61)
 
 
 def test_another_host_key_than_the_pinned_one_is_refused_and_shown(server, folder):
