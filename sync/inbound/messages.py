@@ -47,6 +47,8 @@ def set_source(
     source = InboundSource.objects.select_for_update().filter(code=code).first() or InboundSource(code=code)
     if source.pk and source.messages.exists() and source.format != format:
         raise Refused(f"{code} has messages in another format. Make a source of its own for {format}.")
+    if dict(config or {}) != source.config:
+        source.progress.pop("next", None)  # a page of what was asked for until now
     source.name, source.system, source.way, source.format = name or source.name or code, system, way, format
     source.profile, source.config = dict(profile or {}), dict(config or {})
     source.active, source.due_at = active, None

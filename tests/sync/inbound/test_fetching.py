@@ -285,6 +285,9 @@ class Erp(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         query = parse_qs(urlsplit(self.path).query)
         Erp.asked.append(query)
+        if "gone" in self.path:
+            self.send_error(404)
+            return
         page = int(query.get("page", ["1"])[0])
         if page == Erp.broken_page or self.headers["Authorization"] != "Bearer t":
             self.send_error(503)
@@ -346,17 +349,55 @@ def test_what_has_changed_is_pulled_page_by_page_and_the_watermark_follows(place
     assert pull.pull(system).fresh == 0, "what the overlap tells again is known"
 
 
-def test_a_pull_that_breaks_off_keeps_the_watermark_and_loses_nothing(place):
+def test_a_pull_that_breaks_off_keeps_the_watermark_and_goes_on_where_it_was(place):
     system = erp(place)
     Erp.broken_page = 3
     assert "HTTP 503" in fetching.fetch(system.pk)
     system.refresh_from_db()
-    assert system.progress == {}
+    assert "watermark" not in system.progress
     assert InboundMessage.objects.count() == 2
     Erp.broken_page = 0
-    assert pull.pull(system) == pull.Pulled(pages=3, records=5, fresh=1)
+    assert pull.pull(system) == pull.Pulled(pages=1, records=1, fresh=1)
+    assert system.progress["watermark"].startswith("2026-11-25T10:00:00")
+    assert "next" not in system.progress
     taking.take(system)
     assert SourceRecord.objects.count() == 5
+
+
+def test_a_pull_of_more_pages_than_one_may_ask_for_comes_to_its_end(place):
+    system = erp(place, most_pages=1)
+    for _ in range(2):
+        with pytest.raises(pull.PeerError, match="the next pull goes on"):
+            pull.pull(system)
+    Erp.rows[0] = {**row(1), "changed": "2026-11-20T10:00:00Z"}  # the newest time of the pull as a whole counts
+    assert pull.pull(system).records == 1
+    assert InboundMessage.objects.count() == 3
+    assert system.progress["watermark"].startswith("2026-11-25T10:00:00")
+
+
+def test_a_page_that_is_gone_when_the_pull_goes_on_makes_it_begin_anew(place):
+    system = erp(place, most_pages=1)
+    with pytest.raises(pull.PeerError):
+        pull.pull(system)
+    system.progress["next"] = "/gone"
+    with pytest.raises(pull.PeerError, match="HTTP 404"):
+        pull.pull(system)
+    assert system.progress == {}
+
+
+def test_other_settings_make_a_pull_begin_anew(place):
+    system = erp(place, most_pages=1)
+    with pytest.raises(pull.PeerError):
+        pull.pull(system)
+    assert "next" in system.progress
+    assert "next" not in erp(place, params={"kind": "item"}).progress
+
+
+def test_pages_that_the_overlap_tells_again_are_known(place):
+    system = erp(place, overlap=10 * 86400)
+    for _ in range(2):
+        pull.pull(system)
+    assert pull.pull(system) == pull.Pulled(pages=3, records=5, fresh=0)
 
 
 def test_a_time_in_the_future_does_not_hide_what_changes_until_then(place):
