@@ -54,11 +54,11 @@ def respond(source: InboundSource, config: MllpConfig, body: bytes) -> bytes:
 
 
 def _why_refused(config: MllpConfig, body: bytes) -> str:
-    """Why a message isn't even kept: it is of another kind, or of somebody else. Empty for all others."""
+    """Why a message isn't even kept: it is of another kind, or of somebody else or nobody. Empty for all others."""
     try:
         msh = header(body)
-    except UnreadableMessage:
-        return ""
+    except UnreadableMessage as error:
+        return error.message
     if msh.get(9) not in ("MFN", ""):
         return f"Master files (MFN) are taken here, not {msh.get(9)[:10]}"
     sender = f"{msh.get(3)}^{msh.get(4)}"

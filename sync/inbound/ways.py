@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import TypeVar
 
 from mdm.exceptions import InvalidValue
@@ -114,6 +114,17 @@ def _check_mllp(config: MllpConfig) -> None:
         _ = [ip_network(network) for network in config.networks]
     except ValueError as error:
         raise InvalidValue(f"networks: {error}. Write them like 10.1.0.0/16.") from None
+    if not (config.networks or (config.certificate and config.client_ca) or _is_loopback(config.host)):
+        raise InvalidValue(
+            f"Everybody who reaches {config.host!r} could send. State networks, or certificate and client_ca."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def config_of(source: InboundSource, kind: type[T]) -> T:
