@@ -74,7 +74,7 @@ def receive(
         if known := _repeats(source, digest, recent):
             return Received(known, repeated=True)
         name = _name_by_hash(source, digest)
-    alike = InboundMessage.objects.filter(source=source, message_id=name).order_by("pk")
+    alike = InboundMessage.objects.filter(source=source, message_id=name).defer("payload").order_by("pk")
     if known := alike.filter(digest=digest).first():
         return Received(known, repeated=True)
     first = alike.first()
