@@ -48,6 +48,7 @@ class MllpConfig:
     acks: dict[str, str] = field(default_factory=dict)  # replaces lines of ACKS
     largest: int = 16 * MEBIBYTE
     timeout: float = 30.0  # seconds that a message may take from its first byte to its last
+    idle: float = 3600.0  # seconds after which a connection without a message is closed
     connections: int = 64
 
 

@@ -7,6 +7,7 @@ import resource
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -193,6 +194,25 @@ def test_a_sender_that_does_not_end_its_message_loses_the_connection_and_others_
         assert codes(replies(idle, 1)[0]) == "AA"
         slow.close()
         idle.close()
+
+
+def test_a_connection_without_a_message_is_closed_in_the_end_whatever_else_it_sends():
+    with port(echo, idle=2.0) as number, socket.create_connection(("127.0.0.1", number)) as line:
+        time.sleep(0.5)
+        line.sendall(frame(item("1")))
+        assert codes(replies(line, 1)[0]) == "AA"
+        answered = time.monotonic()
+        time.sleep(1.6)
+        line.sendall(b"\r\n")
+        assert lost(line)
+        assert 1.8 < time.monotonic() - answered < 3.2, "two seconds after the message, whatever line ends come"
+
+
+def test_the_system_notices_a_sender_that_is_gone():
+    with socket.socket() as line:
+        mllp._keep_alive(line)
+        assert line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
 
 
 def test_only_known_networks_and_so_many_connections_are_served():
