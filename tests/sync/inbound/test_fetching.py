@@ -19,6 +19,7 @@ from django.db import DataError
 from django.utils import timezone
 
 from mdm.models import SourceRecord
+from sync.adapters.x12_sftp.sftp import Busy
 from sync.inbound import fetching, pull, services, sftp, taking, tasks, x12
 from sync.models import FeedRun, InboundMessage, InboundSource
 from tests.mdm import kit
@@ -203,14 +204,14 @@ def test_a_file_that_can_not_be_read_or_moved_is_told_and_the_others_are_taken(s
     def refused(call: Any, word: str) -> Any:
         def wrapped(self: Any, *args: str) -> Any:
             if word in args[0]:
-                raise sftp.Busy(f"The server refused {word}")
+                raise Busy(f"The server refused {word}")
             return call(self, *args)
 
         return wrapped
 
     def odd(self: Any, name: str, *args: Any) -> bool:
         if name == "c-odd.x12":
-            raise sftp.DataError("a NUL")
+            raise DataError("a NUL")
         if name == "d-broken.x12":
             raise IndexError
         return taken(self, name, *args)
@@ -235,7 +236,7 @@ def test_a_file_that_can_not_be_read_or_moved_is_told_and_the_others_are_taken(s
     [
         (IndexError("list index"), "IndexError: list index"),
         (SoftTimeLimitExceeded(), "The next one goes on"),
-        (sftp.Busy("no permission"), "no permission"),
+        (Busy("no permission"), "no permission"),
         (DataError("a \0"), "DataError"),
     ],
 )
