@@ -5,19 +5,25 @@ from __future__ import annotations
 import datetime as dt
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from mdm.exceptions import ConcordError
+from mdm.interrupts import fresh_connection
 from sync.adapters.base import AdapterError
+from sync.adapters.x12_sftp.sftp import Busy
 from sync.inbound import pull, sftp
+from sync.inbound.text import storable
 from sync.inbound.ways import PullConfig, SftpConfig, config_of
 from sync.models.inbound import InboundSource
 from sync.sealed import SealBroken
 
 log = structlog.get_logger(__name__)
 
+ERROR = 500  # characters
+USUAL = 60  # seconds
 LEASE = dt.timedelta(minutes=20)  # that a visit may take; then somebody else goes
 
 
@@ -34,15 +40,27 @@ def fetch(source_id: int) -> str:
         return ""
     error = ""
     try:
-        if source.way == InboundSource.Way.SFTP:
-            sftp.pick_up(source)
-        else:
-            pull.pull(source)
-    except (ConcordError, AdapterError, SealBroken, FileNotFoundError) as failure:
-        error = str(failure)[:500]
+        error = _visit(source)
+    except (ConcordError, AdapterError, SealBroken, FileNotFoundError, Busy) as failure:
+        error = str(failure)
         log.warning("could not fetch", source=source.code, error=error)
-    _settle(source, error)
+    except SoftTimeLimitExceeded:
+        error = "There was more to fetch than fits in one visit. The next one goes on."
+        fresh_connection()
+    except Exception as failure:  # whatever it is, it must be seen, and the next visit must come
+        error = f"It failed unexpectedly: {type(failure).__name__}: {failure}"
+        log.exception("could not fetch", source=source.code)
+        fresh_connection()
+    _settle(source, storable(error)[:ERROR])
     return error
+
+
+def _visit(source: InboundSource) -> str:
+    """Returns what was wrong with single files."""
+    if source.way == InboundSource.Way.SFTP:
+        return " ".join(sftp.pick_up(source).problems)
+    pull.pull(source)
+    return ""
 
 
 @transaction.atomic
@@ -57,9 +75,17 @@ def _claim(source_id: int) -> InboundSource | None:
 
 
 def _settle(source: InboundSource, error: str) -> None:
-    is_sftp = source.way == InboundSource.Way.SFTP
-    every = config_of(source, SftpConfig).every if is_sftp else config_of(source, PullConfig).every
     now = timezone.now()
     InboundSource.objects.filter(pk=source.pk).update(
-        due_at=now + dt.timedelta(seconds=every), error=error, **({} if error else {"fetched_at": now})
+        due_at=now + dt.timedelta(seconds=_every(source)), error=error, **({} if error else {"fetched_at": now})
     )
+
+
+def _every(source: InboundSource) -> int:
+    """Seconds until the next visit; the usual ones where the settings can't be read."""
+    try:
+        if source.way == InboundSource.Way.SFTP:
+            return config_of(source, SftpConfig).every
+        return config_of(source, PullConfig).every
+    except ConcordError:
+        return USUAL

@@ -1,16 +1,19 @@
 """Receiving: a message is stored as it came, in a transaction of its own, before its sender hears anything.
 
 It is known by (source, message id, hash of the payload): sent again it is the same message and nothing happens. An id
-that was used for another payload is a conflict, and a person decides.
+that was used for another payload is a conflict, and a person decides. A message without an id is the same only while
+nothing came after it: if content X, Y, X comes, the last X takes Y back.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import structlog
 from django.db import transaction
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from mdm import permissions
@@ -53,18 +56,25 @@ def source_of(code: str, *ways: str) -> InboundSource:
 
 
 @transaction.atomic
-def receive(*, source: InboundSource, body: bytes, actor: User, message_id: str = "") -> Received:
+def receive(
+    *, source: InboundSource, body: bytes, actor: User, message_id: str = "", recent: Collection[int] = ()
+) -> Received:
     """Keep a message. Whatever is wrong with it, it is kept; look at its state. Workers are woken once it is committed.
 
-    ``message_id`` is the transport's, where it has one; else the message's own counts, or its hash.
+    ``message_id`` is the transport's, where it has one; else the message's own counts, or its hash. ``recent`` are
+    messages that were told as one, the pages of the last pull: one without an id repeats these, too.
     """
     if not any(actor.has_permission(name) for name in (permissions.IMPORT, permissions.SUBMIT)):
         raise Forbidden(permissions.SUBMIT)
     digest = hashlib.sha256(body).digest()
     identity, reason = _identify(source, body)
-    name = storable(message_id or identity.id or digest.hex()[:32])[:MESSAGE_ID]
+    name = storable(message_id or identity.id)[:MESSAGE_ID]
     lock_name("feed", f"inbound:{source.pk}:{name}")  # two that come at once are told apart
-    alike = InboundMessage.objects.filter(source=source, message_id=name).order_by("pk")
+    if not name:
+        if known := _repeats(source, digest, recent):
+            return Received(known, repeated=True)
+        name = _name_by_hash(source, digest)
+    alike = InboundMessage.objects.filter(source=source, message_id=name).defer("payload").order_by("pk")
     if known := alike.filter(digest=digest).first():
         return Received(known, repeated=True)
     first = alike.first()
@@ -89,6 +99,22 @@ def receive(*, source: InboundSource, body: bytes, actor: User, message_id: str 
     else:
         transaction.on_commit(lambda: wake(source.pk))
     return Received(message, repeated=False)
+
+
+def _repeats(source: InboundSource, digest: bytes, recent: Collection[int]) -> InboundMessage | None:
+    """The message that one without an id repeats: the newest of its source, or one of those told with it."""
+    rows = InboundMessage.objects.filter(source=source).defer("payload").order_by("-pk")
+    newest = rows.first()
+    if newest is None or bytes(newest.digest) == digest:
+        return newest
+    return rows.filter(pk__in=recent, digest=digest).first() if recent else None
+
+
+def _name_by_hash(source: InboundSource, digest: bytes) -> str:
+    """Of a message without an id; with the time when the same content came before."""
+    name = digest.hex()[:32]
+    known = InboundMessage.objects.filter(source=source, message_id=name).exists()
+    return f"{name}-{timezone.now():%Y%m%dT%H%M%S%f}" if known else name
 
 
 def _identify(source: InboundSource, body: bytes) -> tuple[Identity, str]:

@@ -46,11 +46,13 @@ def check(profile: Profile) -> None:
 
 
 def identify(body: bytes, *, profile: Profile) -> Identity:
-    """The id where the profile says that it is; a CloudEvent's id and type without that."""
+    """The id where the profile says that it is; without that a CloudEvent's. Any other ``id`` may be the record's."""
     content = _content(body)
     if not isinstance(content, Mapping):
         return Identity(kind="list")
-    found = at(content, profile["id"]) if profile.get("id") else content.get("id")
+    found = content.get("id") if "specversion" in content else MISSING
+    if profile.get("id"):
+        found = at(content, profile["id"])
     kind = content.get("type")
     return Identity(str(found) if isinstance(found, str | int) else "", kind if isinstance(kind, str) else "object")
 

@@ -47,6 +47,8 @@ def set_source(
     source = InboundSource.objects.select_for_update().filter(code=code).first() or InboundSource(code=code)
     if source.pk and source.messages.exists() and source.format != format:
         raise Refused(f"{code} has messages in another format. Make a source of its own for {format}.")
+    if dict(config or {}) != source.config:
+        source.progress.pop("next", None)  # a page of what was asked for until now
     source.name, source.system, source.way, source.format = name or source.name or code, system, way, format
     source.profile, source.config = dict(profile or {}), dict(config or {})
     source.active, source.due_at = active, None
@@ -87,10 +89,10 @@ def process_again(*, messages: Sequence[InboundMessage], actor: User, reason: st
     """
     permissions.require(actor, permissions.IMPORT)
     rows = _locked(messages, [*InboundMessage.OPEN, State.DISCARDED, State.DONE])
-    if lost := [row for row in rows if row.payload is None]:
-        raise Refused(
-            f"The payload of message {lost[0].pk} is gone: they are kept for a time only. Have it sent again."
-        )
+    gone = InboundMessage.objects.filter(pk__in=[row.pk for row in rows], payload__isnull=True)
+    lost = gone.order_by("pk").values_list("pk", flat=True).first()
+    if lost is not None:
+        raise Refused(f"The payload of message {lost} is gone: they are kept for a time only. Have it sent again.")
     change = Change.begin(actor, "inbound.again", reason)
     for row in rows:
         change.audit(about=row, before={"state": row.state})
@@ -120,8 +122,11 @@ def discard(*, messages: Sequence[InboundMessage], actor: User, reason: str) -> 
 
 
 def _locked(messages: Sequence[InboundMessage], states: Sequence[str]) -> list[InboundMessage]:
-    """Those of the messages that are in one of these states, in order. Raises ``Refused`` when none is."""
-    found = InboundMessage.objects.select_for_update(of=("self",)).select_related("source")
+    """Those of the messages that are in one of these states, in order. Raises ``Refused`` when none is.
+
+    Their payloads stay where they are: those of a whole source may be many gigabytes.
+    """
+    found = InboundMessage.objects.select_for_update(of=("self",)).select_related("source").defer("payload")
     rows = list(found.filter(pk__in=[m.pk for m in messages], state__in=states).order_by("pk"))
     if not rows:
         raise Refused("None of these messages can be dealt with like that any more. Look at them again.")

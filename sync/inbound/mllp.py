@@ -1,7 +1,7 @@
 """The HL7 listener: one port for each source of this way; a message is stored, then acknowledged.
 
 Messages on a connection are dealt with one after the other, as MLLP has it. Whoever sends too slowly, too much or
-something that is no frame loses the connection, and nothing else does.
+something that is no frame, or nothing for an hour, loses the connection, and nothing else does.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ log = structlog.get_logger(__name__)
 
 THREADS = 4  # that store messages: each has a database connection
 GOODBYE = 5.0  # seconds for what is being stored when the listener stops
+KEEP_ALIVE = {
+    "TCP_KEEPIDLE": 60,
+    "TCP_KEEPINTVL": 15,
+    "TCP_KEEPCNT": 4,
+}  # a peer that is gone is noticed in two minutes
 T = TypeVar("T")
 Respond = Callable[[bytes], Awaitable[bytes]]
 
@@ -54,11 +59,11 @@ def respond(source: InboundSource, config: MllpConfig, body: bytes) -> bytes:
 
 
 def _why_refused(config: MllpConfig, body: bytes) -> str:
-    """Why a message isn't even kept: it is of another kind, or of somebody else. Empty for all others."""
+    """Why a message isn't even kept: it is of another kind, or of somebody else or nobody. Empty for all others."""
     try:
         msh = header(body)
-    except UnreadableMessage:
-        return ""
+    except UnreadableMessage as error:
+        return error.message
     if msh.get(9) not in ("MFN", ""):
         return f"Master files (MFN) are taken here, not {msh.get(9)[:10]}"
     sender = f"{msh.get(3)}^{msh.get(4)}"
@@ -100,7 +105,7 @@ class Port:
             writer.transport.abort()
             return
         self._lines.add(task)
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        _keep_alive(writer.get_extra_info("socket"))
         try:
             await self._serve(reader, writer, task)
         except (OSError, TimeoutError, PeerError, asyncio.CancelledError):
@@ -121,7 +126,8 @@ class Port:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, task: asyncio.Task[None]
     ) -> None:
         framer, clock = Framer(self._config.largest), asyncio.get_running_loop().time
-        until: float | None = None  # when the message that has begun must be complete
+        idle = clock() + self._config.idle  # when a message must have come
+        until, begun = idle, False  # when the message that has begun must be complete
         while not self._closing:
             async with asyncio.timeout_at(until):
                 data = await reader.read(CHUNK)
@@ -137,16 +143,26 @@ class Port:
             for body in bodies:
                 await self._send(writer, await self._respond(body))
             self._storing.discard(task)
+            if bodies:
+                idle, begun = clock() + self._config.idle, False
             if not framer.begun:
-                until = None
-            elif until is None or bodies:
-                until = clock() + self._config.timeout
+                until, begun = idle, False
+            elif not begun:
+                until, begun = clock() + self._config.timeout, True
 
     async def _send(self, writer: asyncio.StreamWriter, reply: bytes) -> None:
         if reply:
             writer.write(frame(reply))
             async with asyncio.timeout(self._config.timeout):
                 await writer.drain()
+
+
+def _keep_alive(line: socket.socket) -> None:
+    """Have the system notice a peer that is gone without a word; the figures where it knows them."""
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEP_ALIVE.items():
+        if hasattr(socket, name):
+            line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _tls(config: MllpConfig) -> ssl.SSLContext | None:

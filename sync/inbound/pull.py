@@ -1,8 +1,9 @@
 """Asking a system for what has changed: page by page, each stored as a message, from a watermark on.
 
 The watermark moves once every page is stored, to the newest time of change that was seen. The next pull asks from a
-little before it, as clocks differ and transactions commit late; what is told twice changes nothing. A pull that breaks
-off begins anew, and pages that are as they were are known by their content.
+little before it, as clocks differ and transactions commit late; what is told twice changes nothing. After each page it
+is written down where the next one is, so that a pull that breaks off, or that has more pages than one pull may ask
+for, goes on from there. Pages that are as they were in the last pull are known by their content.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from sync.inbound.mapped_json import MISSING, at
 from sync.inbound.ways import PullConfig, config_of
 from sync.models.inbound import InboundSource
 
+REMEMBERED = 1000  # pages that are known when they are told again
+EXPIRED = (ErrorClass.REFUSED, ErrorClass.PROTOCOL, ErrorClass.SERVER)  # what servers say to an old page's address
 BEGINNING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -40,24 +43,63 @@ class Pulled:
 def pull(source: InboundSource) -> Pulled:
     """Pull once. Raises ``PeerError`` or ``ConfigError`` when the system can't be asked; the watermark stays then."""
     config = config_of(source, PullConfig)
-    mark = source.progress.get("watermark")
-    since = dt.datetime.fromisoformat(mark) if mark else BEGINNING
     http = Http(_connection(config), Secrets(source.secrets))
-    done, newest = Pulled(), since
     try:
-        for reply, records in _pages(config, http, max(since - dt.timedelta(seconds=config.overlap), BEGINNING)):
-            done.pages += 1
-            done.records += len(records)
-            if records:
-                received = intake.receive(source=source, body=reply.body, actor=User.objects.system())
-                done.fresh += not received.repeated
-            newest = max([newest, *_times(config, records)])
+        return _Pull(source, config, http).go()
     finally:
         http.close()
-    # a time in the future would make changes until then unseen for ever
-    source.progress = {"watermark": min(newest, timezone.now()).isoformat()}
-    source.save(update_fields=["progress"])
-    return done
+
+
+class _Pull:
+    """``progress`` is the watermark, and of a pull that isn't at its end the next page and the newest time so far.
+
+    ``pages`` are the messages of the last pull, ``stored`` those of this one.
+    """
+
+    def __init__(self, source: InboundSource, config: PullConfig, http: Http) -> None:
+        self.source, self.config, self.http = source, config, http
+        self.begun: dict[str, Any] = dict(source.progress)
+        self.done = Pulled()
+
+    def go(self) -> Pulled:
+        mark, page = self.begun.get("watermark"), self.begun.get("next")
+        since = dt.datetime.fromisoformat(mark) if mark else BEGINNING
+        newest = dt.datetime.fromisoformat(self.begun.get("newest") or since.isoformat())
+        stored: list[int] = list(self.begun.get("stored", []))
+        begin = max(since - dt.timedelta(seconds=self.config.overlap), BEGINNING)
+        try:
+            for reply, records, following in _pages(self.config, self.http, begin, page):
+                self.done.pages += 1
+                self.done.records += len(records)
+                if records:
+                    stored = [*stored, self._store(reply, stored)][-REMEMBERED:]
+                newest = max([newest, *_times(self.config, records)])
+                if following:
+                    self._keep({"next": following, "newest": newest.isoformat(), "stored": stored})
+        except PeerError as error:
+            if page and not self.done.pages and error.error_class in EXPIRED:
+                self._keep({})  # where it broke off is no page any more: the next pull begins anew
+            raise
+        # a time in the future would make changes until then unseen for ever
+        self.source.progress = {"watermark": min(newest, timezone.now()).isoformat(), "pages": stored}
+        self.source.save(update_fields=["progress"])
+        return self.done
+
+    def _store(self, reply: Reply, stored: list[int]) -> int:
+        received = intake.receive(
+            source=self.source,
+            body=reply.body,
+            actor=User.objects.system(),
+            recent=[*self.begun.get("pages", []), *stored],
+        )
+        self.done.fresh += not received.repeated
+        return received.message.pk
+
+    def _keep(self, where: dict[str, Any]) -> None:
+        """Beside what the last pull that came to its end has left."""
+        left = {name: self.begun[name] for name in ("watermark", "pages") if name in self.begun}
+        self.source.progress = left | where
+        self.source.save(update_fields=["progress"])
 
 
 def _connection(config: PullConfig) -> RestConfig:
@@ -73,14 +115,19 @@ def _connection(config: PullConfig) -> RestConfig:
     )
 
 
-def _pages(config: PullConfig, http: Http, since: dt.datetime) -> Iterator[tuple[Reply, list[Any]]]:
+def _pages(
+    config: PullConfig, http: Http, since: dt.datetime, page: str | None
+) -> Iterator[tuple[Reply, list[Any], str | None]]:
+    """Each page with its records and where the next one is; from a page on, or from an instant."""
     instant = since.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     asked: dict[str, str] | None = {name: text.replace("{since}", instant) for name, text in config.params.items()}
     if asked is not None and config.since:
         asked[config.since] = instant
-    path: str | None = config.path
+    path = config.path
+    if page:
+        path, asked = page, None
     for _ in range(config.most_pages):
-        reply = http.request("GET", path or "", params=asked)
+        reply = http.request("GET", path, params=asked)
         if reply.status != 200:
             kinds = {401: ErrorClass.AUTH, 403: ErrorClass.AUTH, 429: ErrorClass.BUSY, 503: ErrorClass.BUSY}
             kind = kinds.get(reply.status, ErrorClass.SERVER if reply.status >= 500 else ErrorClass.REFUSED)
@@ -89,12 +136,15 @@ def _pages(config: PullConfig, http: Http, since: dt.datetime) -> Iterator[tuple
         records = at(content, config.records) if config.records else content
         if not isinstance(records, list):
             raise PeerError(f"The answer has no list of records at {config.records!r}.", ErrorClass.PROTOCOL)
-        yield reply, records
-        path, asked = _following(config, content), None
-        if path is None:
+        following = _following(config, content)
+        if following == path:
+            raise PeerError(f"A page's {config.next!r} is the page itself.", ErrorClass.PROTOCOL)
+        yield reply, records, following
+        if following is None:
             return
-    raise PeerError(f"There are more than {config.most_pages} pages; is the last one's {config.next!r} empty?",
-                    ErrorClass.PROTOCOL)  # fmt: skip
+        path, asked = following, None
+    text = f"There are more than {config.most_pages} pages; the next pull goes on."
+    raise PeerError(f"{text} Is the last one's {config.next!r} empty?", ErrorClass.PROTOCOL)
 
 
 def _following(config: PullConfig, content: Any) -> str | None:

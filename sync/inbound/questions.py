@@ -16,7 +16,7 @@ def subject(source: InboundSource) -> str:
 
 def ask(source: InboundSource) -> None:
     """Open, renew or withdraw the question, as its messages stand now. In the transaction that changed them."""
-    waiting = InboundMessage.objects.filter(source=source, state__in=InboundMessage.OPEN)
+    waiting = InboundMessage.objects.filter(source=source, state__in=InboundMessage.OPEN).defer("payload")
     newest = waiting.order_by("-pk").first()
     if newest is None:
         change = Change.begin(User.objects.system(), "inbound.mended")

@@ -1,8 +1,10 @@
 """Picking up what systems leave on an SFTP server: each file once, when nobody writes it any more.
 
 A file is taken when it has kept its size and time since the last look. Messages (832) are stored and answered with a
-997 or 999; tables (CSV, XLSX) go to the saved feed that their name begins with. Then the file moves to ``done``, or to
-``failed`` if it could not be taken. A crash before the move makes it be taken again, which has no second effect.
+997 or 999; tables (CSV, XLSX) go to the saved feed that their name begins with. Before it is read, the file moves to
+``working`` under a name of its own: what its sender writes under the old name meanwhile is another file. Then it moves
+to ``done``, or to ``failed`` if it could not be taken. What a crash leaves in ``working`` the next look takes; it is
+known by its own name, so that has no second effect.
 """
 
 from __future__ import annotations
@@ -10,13 +12,13 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import DataError, transaction
 from django.utils import timezone
 
 from mdm.exceptions import ConcordError, InvalidValue
@@ -24,7 +26,7 @@ from mdm.models import User
 from sync.adapters.base import AdapterError
 from sync.adapters.options import Secrets
 from sync.adapters.x12_sftp.config import X12Config
-from sync.adapters.x12_sftp.sftp import Entry, Sftp, TooLarge
+from sync.adapters.x12_sftp.sftp import Busy, Entry, Sftp, TooLarge
 from sync.inbound import intake, services, x12
 from sync.inbound.feeds import UNFINISHED, feed_for
 from sync.inbound.formats import UnreadableMessage
@@ -39,15 +41,19 @@ TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".gz")
 
 @dataclass(slots=True)
 class Picked:
-    """Names of files, by what became of them."""
+    """Names of files, by what became of them, and what a person should know of some."""
 
-    done: list[str]
-    failed: list[str]
-    waiting: list[str]
+    done: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
 def pick_up(source: InboundSource) -> Picked:
-    """Look once. Raises ``ConcordError`` or ``AdapterError`` when the server can't be looked at."""
+    """Look once. Raises ``ConcordError``, ``AdapterError`` or ``Busy`` when the server can't be looked at.
+
+    One file that can't be dealt with is a problem that is told; the others are taken.
+    """
     config = config_of(source, SftpConfig)
     server = Sftp(_connection(config), Secrets(source.secrets))
     try:
@@ -72,13 +78,15 @@ class _PickUp:
     def __init__(self, source: InboundSource, config: SftpConfig, server: Sftp) -> None:
         self.source, self.config, self.server = source, config, server
         self.actor, self.now = User.objects.system(), timezone.now().timestamp()
-        self.picked = Picked([], [], [])
+        self.picked = Picked()
 
     def look(self) -> Picked:
+        for name in self._left_over():
+            self._take(name)
         entries = [e for e in self.server.entries(self.config.folder) if self._is_ours(e)]
         for entry in sorted(entries, key=lambda e: (e.modified, e.name)):
             if self._is_still(entry):
-                self._take(entry)
+                self._claim_and_take(entry.name)
             else:
                 self.picked.waiting.append(entry.name)
         left = {e.name: [e.size, e.modified, self._since(e)] for e in entries if e.name in self.picked.waiting}
@@ -100,36 +108,58 @@ class _PickUp:
         same = (size, modified) == (entry.size, entry.modified)
         return float(since) if same else self.now
 
-    def _take(self, entry: Entry) -> None:
+    def _left_over(self) -> list[str]:
+        """What a look that broke off had begun, in that order."""
         try:
-            ok = self._taken(entry.name, self.server.get(self._path(entry.name)))
+            entries = self.server.entries(self._path(self.config.working))
+        except FileNotFoundError:
+            return []
+        return sorted(e.name for e in entries if self._is_ours(e))
+
+    def _claim_and_take(self, name: str) -> None:
+        """Give the file a name of its own, as the same name may come again at any moment, and take it."""
+        stamped = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{name}"
+        if self._move(name, name, f"{self.config.working}/{stamped}"):
+            self._take(stamped)
+
+    def _take(self, stamped: str) -> None:
+        name = stamped.partition("-")[2] or stamped
+        path = f"{self.config.working}/{stamped}"
+        try:
+            ok = self._taken(name, stamped, self.server.get(self._path(path)))
         except FileNotFoundError:  # another worker was faster
             return
-        except (ConcordError, TooLarge) as error:
-            log.warning("a file could not be taken", source=self.source.code, file=entry.name, error=str(error))
+        except Busy as error:  # it stays where it is; the next look tries again
+            self._note(name, error)
+            return
+        except (ConcordError, TooLarge, DataError, LookupError, ValueError) as error:
+            self._note(name, error)
             ok = False
-        folder = self.config.done if ok else self.config.failed
-        (self.picked.done if ok else self.picked.failed).append(entry.name)
-        self._move(entry.name, folder)
+        (self.picked.done if ok else self.picked.failed).append(name)
+        self._move(name, path, f"{self.config.done if ok else self.config.failed}/{stamped}")
 
-    def _taken(self, name: str, body: bytes) -> bool:
+    def _note(self, name: str, error: Exception) -> None:
+        log.warning("trouble with a file", source=self.source.code, file=name, exc_info=error)
+        self.picked.problems.append(f"{name[:80]}: {str(error) or type(error).__name__}")
+
+    def _taken(self, name: str, stamped: str, body: bytes) -> bool:
         if name.lower().endswith(TABLES):
-            return self._import(name, body)
+            return self._import(name, stamped, body)
         received = intake.receive(source=self.source, body=body, actor=self.actor)
         self._answer(received.message, body)
         return received.message.state != InboundMessage.State.QUARANTINED
 
     @transaction.atomic
-    def _import(self, name: str, body: bytes) -> bool:
-        """Give a table to its feed, once."""
-        digest = hashlib.sha256(body).digest()
-        if PickedUp.objects.filter(source=self.source, name=name, digest=digest).exists():
+    def _import(self, name: str, stamped: str, body: bytes) -> bool:
+        """Give a table to its feed, once: this very file, not whatever has its content."""
+        known = {"source": self.source, "name": stamped[:255], "digest": hashlib.sha256(body).digest()}
+        if PickedUp.objects.filter(**known).exists():
             return True
         feed = feed_for(name)
         if feed is None:
             raise InvalidValue(f"No saved feed's code begins the name {name[:80]}. Save its mapping as a feed first.")
         run = services.start_run(file=io.BytesIO(body), name=name, actor=self.actor, feed=feed)
-        PickedUp.objects.create(source=self.source, name=name[:255], digest=digest, run=run)
+        PickedUp.objects.create(**known, run=run)
         return True
 
     def _answer(self, message: InboundMessage, body: bytes) -> None:
@@ -147,14 +177,17 @@ class _PickUp:
     def _path(self, name: str) -> str:
         return str(PurePosixPath(self.config.folder) / name)
 
-    def _move(self, name: str, folder: str) -> None:
-        """Under a name of its own, as the same name may come again."""
-        self.server.make_folder(self._path(folder))
-        stamped = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{name}"
+    def _move(self, name: str, old: str, new: str) -> bool:
+        """Whether it moved: it may be gone, or the server refuses, which is told."""
         try:
-            self.server.move(self._path(name), self._path(f"{folder}/{stamped}"))
+            self.server.make_folder(str(PurePosixPath(self._path(new)).parent))
+            self.server.move(self._path(old), self._path(new))
         except FileNotFoundError:
-            pass
+            return False
+        except Busy as error:
+            self._note(name, error)
+            return False
+        return True
 
 
 def _acknowledged(source: InboundSource, message: InboundMessage, body: bytes) -> str:

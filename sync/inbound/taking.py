@@ -125,7 +125,7 @@ def _take_chunk(message: InboundMessage, chunk: Sequence[Parsed]) -> list[Landed
 
 def _still_ours(message: InboundMessage) -> InboundMessage:
     """The row as it is, locked. Raises ``Overtaken`` unless it is as this worker left it."""
-    row = InboundMessage.objects.select_for_update().get(pk=message.pk)
+    row = InboundMessage.objects.select_for_update().defer("payload").get(pk=message.pk)
     if (row.state, row.attempts, row.taken) != (State.RECEIVED, message.attempts, message.taken):
         raise Overtaken
     return row
@@ -164,7 +164,7 @@ def _summary(row: InboundMessage) -> str:
 @transaction.atomic
 def _put_aside(message: InboundMessage, reason: str) -> None:
     """Quarantine the message as a whole. What of it had landed before stays."""
-    row = InboundMessage.objects.select_for_update().get(pk=message.pk)
+    row = InboundMessage.objects.select_for_update().defer("payload").get(pk=message.pk)
     if row.state != State.RECEIVED:
         return
     row.state, row.reason, row.attempts, row.done_at = State.QUARANTINED, reason, 0, timezone.now()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import TypeVar
 
 from mdm.exceptions import InvalidValue
@@ -48,6 +48,7 @@ class MllpConfig:
     acks: dict[str, str] = field(default_factory=dict)  # replaces lines of ACKS
     largest: int = 16 * MEBIBYTE
     timeout: float = 30.0  # seconds that a message may take from its first byte to its last
+    idle: float = 3600.0  # seconds after which a connection without a message is closed
     connections: int = 64
 
 
@@ -59,7 +60,8 @@ class SftpConfig:
     private_key: str = "private_key"  # the name of the secret
     port: int = 22
     folder: str = "."
-    done: str = "done"  # below the folder, made where it is missing
+    working: str = "working"  # below the folder, made where it is missing; files that are just being taken
+    done: str = "done"
     failed: str = "failed"
     acks: str = "acks"  # 997 and 999; empty: none are written
     every: int = 60  # seconds between looks
@@ -113,6 +115,17 @@ def _check_mllp(config: MllpConfig) -> None:
         _ = [ip_network(network) for network in config.networks]
     except ValueError as error:
         raise InvalidValue(f"networks: {error}. Write them like 10.1.0.0/16.") from None
+    if not (config.networks or (config.certificate and config.client_ca) or _is_loopback(config.host)):
+        raise InvalidValue(
+            f"Everybody who reaches {config.host!r} could send. State networks, or certificate and client_ca."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def config_of(source: InboundSource, kind: type[T]) -> T:

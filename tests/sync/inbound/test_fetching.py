@@ -14,9 +14,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncssh
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import DataError
 from django.utils import timezone
 
 from mdm.models import SourceRecord
+from sync.adapters.x12_sftp.sftp import Busy
 from sync.inbound import fetching, pull, services, sftp, taking, tasks, x12
 from sync.models import FeedRun, InboundMessage, InboundSource
 from tests.mdm import kit
@@ -88,15 +91,48 @@ def test_a_catalogue_is_picked_up_acknowledged_and_moved(server, folder):
     assert outcomes(InboundMessage.objects.get()) == ["new", "refused"]
 
 
+def crash_before_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read, and then the worker dies."""
+    move = sftp.Sftp.move
+
+    def moved(self: Any, old: str, new: str) -> None:
+        if "/done/" in new:
+            raise KeyboardInterrupt
+        move(self, old, new)
+
+    monkeypatch.setattr(sftp.Sftp, "move", moved)
+
+
 def test_a_file_that_could_not_be_moved_is_taken_once_and_answered_again(server, folder, monkeypatch):
     (folder / "prices.x12").write_bytes(catalogue())
     acme = vendor(server, folder)
-    monkeypatch.setattr(sftp._PickUp, "_move", lambda *_: None)
-    sftp.pick_up(acme)
+    with monkeypatch.context() as patch:
+        crash_before_done(patch)
+        with pytest.raises(KeyboardInterrupt):
+            sftp.pick_up(acme)
     first = next((folder / "acks").iterdir()).read_bytes()
-    sftp.pick_up(acme)
+    assert sftp.pick_up(acme).done == ["prices.x12"]
     assert InboundMessage.objects.count() == 1
     assert [path.read_bytes() for path in (folder / "acks").iterdir()] == [first]
+    assert names(folder / "done") == ["prices.x12"]
+
+
+def test_what_is_written_under_the_name_while_a_file_is_taken_is_taken_next(server, folder, monkeypatch):
+    (folder / "prices.x12").write_bytes(catalogue())
+    acme, taken = vendor(server, folder), sftp._PickUp._taken
+
+    def slow(self: Any, *args: Any) -> bool:
+        ok = taken(self, *args)
+        if not list(folder.glob("*.x12")):
+            (folder / "prices.x12").write_bytes(b"the next one")
+        return ok
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sftp._PickUp, "_taken", slow)
+        sftp.pick_up(acme)
+    assert (folder / "prices.x12").read_bytes() == b"the next one"
+    assert [path.read_bytes() for path in (folder / "done").iterdir()] == [catalogue()]
+    assert sftp.pick_up(acme).failed == ["prices.x12"]
 
 
 def test_a_file_is_left_alone_while_somebody_writes_it(server, folder):
@@ -132,16 +168,98 @@ def test_what_can_not_be_taken_goes_to_failed_and_is_kept_with_the_reason(server
     assert InboundMessage.objects.filter(state="quarantined").count() == 2
 
 
-def test_a_table_goes_to_the_feed_that_its_name_begins_with_once(server, folder, woken):
+@pytest.fixture
+def centers(server, folder, woken) -> InboundSource:
+    """A folder whose tables go to a feed."""
     owner = kit.code_system("erp", "cost_center").system
     how = {"system": owner, "domain": "cost_center", "mapping": MAPPING}
     services.save_feed(code="erp-centers", name="Centers", actor=kit.steward(), **how)
-    acme = vendor(server, folder)
-    for _ in range(2):  # as after a crash before the move
-        (folder / "erp-centers_1126.csv").write_bytes(csv_bytes())
-        assert sftp.pick_up(acme).done == ["erp-centers_1126.csv"]
+    return vendor(server, folder)
+
+
+def test_a_table_goes_to_the_feed_that_its_name_begins_with_once(centers, folder, monkeypatch):
+    (folder / "erp-centers_1126.csv").write_bytes(csv_bytes())
+    with monkeypatch.context() as patch:
+        crash_before_done(patch)
+        with pytest.raises(KeyboardInterrupt):
+            sftp.pick_up(centers)
+    assert sftp.pick_up(centers).done == ["erp-centers_1126.csv"]
     services.run(FeedRun.objects.get().pk)
     assert SourceRecord.objects.filter(domain="cost_center").count() == 3
+
+
+def test_a_table_that_says_again_what_it_said_before_the_last_one_is_imported(centers, folder):
+    other = csv_bytes([("100", "Surgery West", "A", "2026-01-01")])
+    for content in (csv_bytes(), other, csv_bytes()):
+        (folder / "erp-centers.csv").write_bytes(content)
+        assert sftp.pick_up(centers).done == ["erp-centers.csv"]
+    assert FeedRun.objects.count() == 3
+
+
+def test_a_file_that_can_not_be_read_or_moved_is_told_and_the_others_are_taken(server, folder, monkeypatch):
+    for name in ("a-stuck", "b-unreadable", "c-odd", "d-broken", "e"):
+        (folder / f"{name}.x12").write_bytes(catalogue())
+    acme, get, move, taken = vendor(server, folder), sftp.Sftp.get, sftp.Sftp.move, sftp._PickUp._taken
+
+    def refused(call: Any, word: str) -> Any:
+        def wrapped(self: Any, *args: str) -> Any:
+            if word in args[0]:
+                raise Busy(f"The server refused {word}")
+            return call(self, *args)
+
+        return wrapped
+
+    def odd(self: Any, name: str, *args: Any) -> bool:
+        if name == "c-odd.x12":
+            raise DataError("a NUL")
+        if name == "d-broken.x12":
+            raise IndexError
+        return taken(self, name, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sftp.Sftp, "move", refused(move, "stuck"))
+        patch.setattr(sftp.Sftp, "get", refused(get, "unreadable"))
+        patch.setattr(sftp._PickUp, "_taken", odd)
+        fetching.fetch(acme.pk)
+    acme.refresh_from_db()
+    for told in ("a-stuck.x12: The server refused", "b-unreadable.x12: The", "c-odd.x12: a NUL", "x12: IndexError"):
+        assert told in acme.error
+    assert names(folder / "done") == ["e.x12"]
+    assert sorted(names(folder / "failed")) == ["c-odd.x12", "d-broken.x12"]
+    assert names(folder / "working") == ["b-unreadable.x12"]
+    acme.refresh_from_db()
+    assert sorted(sftp.pick_up(acme).done) == ["a-stuck.x12", "b-unreadable.x12"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (IndexError("list index"), "IndexError: list index"),
+        (SoftTimeLimitExceeded(), "The next one goes on"),
+        (Busy("no permission"), "no permission"),
+        (DataError("a \0"), "DataError"),
+    ],
+)
+def test_whatever_happens_is_shown_and_the_next_visit_comes(server, folder, monkeypatch, failure, told):
+    acme = vendor(server, folder, every=60)
+
+    def fails(_: Any) -> None:
+        raise failure
+
+    monkeypatch.setattr(sftp, "pick_up", fails)
+    fetching.fetch(acme.pk)
+    acme.refresh_from_db()
+    assert told in acme.error
+    assert acme.due_at < timezone.now() + dt.timedelta(seconds=61)
+
+
+def test_a_source_whose_settings_can_not_be_read_is_visited_again(server, folder):
+    acme = vendor(server, folder)
+    InboundSource.objects.filter(pk=acme.pk).update(config={"nonsense": 1})
+    fetching.fetch(acme.pk)
+    acme.refresh_from_db()
+    assert "can't be used" in acme.error
+    assert acme.due_at < timezone.now() + dt.timedelta(seconds=61)
 
 
 def test_another_host_key_than_the_pinned_one_is_refused_and_shown(server, folder):
@@ -168,6 +286,9 @@ class Erp(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         query = parse_qs(urlsplit(self.path).query)
         Erp.asked.append(query)
+        if "gone" in self.path:
+            self.send_error(404)
+            return
         page = int(query.get("page", ["1"])[0])
         if page == Erp.broken_page or self.headers["Authorization"] != "Bearer t":
             self.send_error(503)
@@ -229,17 +350,55 @@ def test_what_has_changed_is_pulled_page_by_page_and_the_watermark_follows(place
     assert pull.pull(system).fresh == 0, "what the overlap tells again is known"
 
 
-def test_a_pull_that_breaks_off_keeps_the_watermark_and_loses_nothing(place):
+def test_a_pull_that_breaks_off_keeps_the_watermark_and_goes_on_where_it_was(place):
     system = erp(place)
     Erp.broken_page = 3
     assert "HTTP 503" in fetching.fetch(system.pk)
     system.refresh_from_db()
-    assert system.progress == {}
+    assert "watermark" not in system.progress
     assert InboundMessage.objects.count() == 2
     Erp.broken_page = 0
-    assert pull.pull(system) == pull.Pulled(pages=3, records=5, fresh=1)
+    assert pull.pull(system) == pull.Pulled(pages=1, records=1, fresh=1)
+    assert system.progress["watermark"].startswith("2026-11-25T10:00:00")
+    assert "next" not in system.progress
     taking.take(system)
     assert SourceRecord.objects.count() == 5
+
+
+def test_a_pull_of_more_pages_than_one_may_ask_for_comes_to_its_end(place):
+    system = erp(place, most_pages=1)
+    for _ in range(2):
+        with pytest.raises(pull.PeerError, match="the next pull goes on"):
+            pull.pull(system)
+    Erp.rows[0] = {**row(1), "changed": "2026-11-20T10:00:00Z"}  # the newest time of the pull as a whole counts
+    assert pull.pull(system).records == 1
+    assert InboundMessage.objects.count() == 3
+    assert system.progress["watermark"].startswith("2026-11-25T10:00:00")
+
+
+def test_a_page_that_is_gone_when_the_pull_goes_on_makes_it_begin_anew(place):
+    system = erp(place, most_pages=1)
+    with pytest.raises(pull.PeerError):
+        pull.pull(system)
+    system.progress["next"] = "/gone"
+    with pytest.raises(pull.PeerError, match="HTTP 404"):
+        pull.pull(system)
+    assert system.progress == {}
+
+
+def test_other_settings_make_a_pull_begin_anew(place):
+    system = erp(place, most_pages=1)
+    with pytest.raises(pull.PeerError):
+        pull.pull(system)
+    assert "next" in system.progress
+    assert "next" not in erp(place, params={"kind": "item"}).progress
+
+
+def test_pages_that_the_overlap_tells_again_are_known(place):
+    system = erp(place, overlap=10 * 86400)
+    for _ in range(2):
+        pull.pull(system)
+    assert pull.pull(system) == pull.Pulled(pages=3, records=5, fresh=0)
 
 
 def test_a_time_in_the_future_does_not_hide_what_changes_until_then(place):

@@ -46,6 +46,20 @@ def test_an_id_used_for_something_else_is_a_conflict_that_a_person_decides():
     assert WorkItem.objects.get(kind="feed_problem").state == "cancelled"
 
 
+def test_content_without_an_id_that_comes_back_after_other_content_counts():
+    erp = source("erp", format="json")
+    said = [
+        b'{"records": [{"domain": "item", "code": "1", "values": {"description": "Needle %d"}}]}' % n for n in (1, 2)
+    ]
+    got = [intake.receive(source=erp, body=said[n], actor=kit.steward()) for n in (0, 0, 1, 0, 0, 1)]
+    assert [one.repeated for one in got] == [False, True, False, False, True, False]
+    ids = [message.message_id for message in InboundMessage.objects.order_by("pk")]
+    assert [name[32:33] for name in ids] == ["", "", "-", "-"]
+    taking.take(erp)
+    assert kit.source("erp", "1").values["description"] == "Needle 2"
+    assert InboundMessage.objects.filter(state="done").count() == 4
+
+
 def test_an_id_that_no_database_holds_is_kept_readable():
     message = intake.receive(
         source=source(), body=hl7(M16), actor=kit.person("if", "integration"), message_id="ID\0\ud800"

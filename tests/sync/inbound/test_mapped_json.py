@@ -63,6 +63,21 @@ def test_a_profile_that_can_not_be_followed_is_refused(profile):
         mapped_json.check(profile)
 
 
+def test_the_id_of_a_record_is_not_taken_for_the_messages():
+    body = b'{"id": 7, "type": "item", "sku": "1"}'
+    assert mapped_json.identify(body, profile={}).id == ""
+    assert mapped_json.identify(body, profile={"id": "sku"}).id == "1"
+    assert mapped_json.identify(b'{"specversion": "1.0", "id": "e-1", "type": "t"}', profile={}).id == "e-1"
+
+
+@pytest.mark.django_db
+def test_an_update_of_a_record_with_an_id_is_no_conflict():
+    erp = source("erp", format="json", profile={"domain": "item", "fields": {"$code": "id", "description": "title"}})
+    for title in ("Needle", "Needle, long"):
+        assert deliver(erp, b'{"id": 7, "title": "%s"}' % title.encode()).state == "done"
+    assert kit.source("erp", "7").values["description"] == "Needle, long"
+
+
 @pytest.mark.django_db
 def test_our_own_shape_takes_good_records_and_says_what_is_wrong_with_others():
     body = b"""{"records": [

@@ -7,6 +7,7 @@ import resource
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -80,10 +81,31 @@ def test_what_becomes_of_a_message_is_what_its_sender_hears():
     said = [codes(mllp.respond(ehr, config, body)) for body in (
         hl7(M16), hl7(M16), item("01J0X1"), hl7(M15), hl7(M16, MFN="ADT"), b"nonsense",
     )]  # fmt: skip
-    assert said == ["AA", "AA", "AE", "CR", "AR", "AE"]
-    assert list(InboundMessage.objects.order_by("pk").values_list("state", flat=True)) == [
-        "received", "quarantined", "quarantined",
-    ]  # fmt: skip
+    assert said == ["AA", "AA", "AE", "CR", "AR", "AR"]
+    assert list(InboundMessage.objects.order_by("pk").values_list("state", flat=True)) == ["received", "quarantined"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("body", [b"", b"nonsense", b"PID|1", b"MSH", b"MSHAAAAAAA", b"x" * 100_000])
+def test_a_body_of_which_nobody_can_tell_who_sent_it_is_refused_and_not_stored(body):
+    assert codes(mllp.respond(source(way="mllp"), HERE, body)) == "AR"
+    assert not InboundMessage.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("host", ["0.0.0.0", "", "::", "10.1.2.3", "concord.example.org"])  # noqa: S104
+def test_a_port_that_others_reach_says_who_may_send(host):
+    for config in ({}, {"client_ca": "ca.pem"}):
+        with pytest.raises(InvalidValue, match="State networks"):
+            source(way="mllp", config={"port": 1, "host": host, **config})
+    source(way="mllp", config={"port": 1, "host": host, "networks": ["10.0.0.0/8"]})
+    source(way="mllp", config={"port": 1, "host": host, "certificate": "a.pem", "client_ca": "ca.pem"})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
+def test_a_port_of_this_machine_only_needs_no_more(host):
+    assert source(way="mllp", config={"port": 1, "host": host}).pk
 
 
 @pytest.mark.django_db
@@ -172,6 +194,25 @@ def test_a_sender_that_does_not_end_its_message_loses_the_connection_and_others_
         assert codes(replies(idle, 1)[0]) == "AA"
         slow.close()
         idle.close()
+
+
+def test_a_connection_without_a_message_is_closed_in_the_end_whatever_else_it_sends():
+    with port(echo, idle=2.0) as number, socket.create_connection(("127.0.0.1", number)) as line:
+        time.sleep(0.5)
+        line.sendall(frame(item("1")))
+        assert codes(replies(line, 1)[0]) == "AA"
+        answered = time.monotonic()
+        time.sleep(1.6)
+        line.sendall(b"\r\n")
+        assert lost(line)
+        assert 1.8 < time.monotonic() - answered < 3.2, "two seconds after the message, whatever line ends come"
+
+
+def test_the_system_notices_a_sender_that_is_gone():
+    with socket.socket() as line:
+        mllp._keep_alive(line)
+        assert line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
 
 
 def test_only_known_networks_and_so_many_connections_are_served():

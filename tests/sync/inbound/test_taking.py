@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from mdm.exceptions import NeedsReason, Refused
@@ -232,3 +234,23 @@ def test_nul_and_control_characters_lose_nothing_but_themselves():
     assert "NEEDLE" in str(message.records.get().problems)
     ok = deliver(source(), item("2", description="NEEDLE \\X0D0A\\SPINAL \\.br\\22GA"))
     assert (ok.state, said()) == ("done", "NEEDLE SPINAL 22GA")
+
+
+def test_payloads_are_read_only_where_they_are_parsed():
+    ehr = source()
+    with CaptureQueriesContext(connection) as asked:
+        send(ehr, hl7(M16))
+        send(ehr, hl7(M16))
+        conflict, wrong = send(ehr, item("01J0X1")), send(ehr, b"nonsense")
+        messages.process_again(messages=[wrong], actor=kit.steward())
+        taking._put_aside(wrong, "It can't be read.")
+        messages.discard(messages=[conflict, wrong], actor=kit.steward(), reason="Nobody's")
+    assert payloads_read(asked) == 0
+    with CaptureQueriesContext(connection) as asked:
+        taking.take(ehr)
+    assert payloads_read(asked) == 2, "of the next message, and when there is none"
+
+
+def payloads_read(asked: CaptureQueriesContext) -> int:
+    texts = [str(query["sql"]) for query in asked]
+    return sum('"payload"' in text.partition(" FROM ")[0] for text in texts if text.startswith("SELECT"))
