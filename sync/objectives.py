@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import connection, transaction
@@ -21,6 +22,8 @@ from mdm.exceptions import InvalidValue
 from sync import schedule
 from sync.models import Alert, Attempt, Breaker, Target
 from sync.webhooks import check_url
+
+log = structlog.get_logger(__name__)
 
 WINDOW = dt.timedelta(hours=1)
 MINIMUM = 5  # messages that a share is told of
@@ -105,8 +108,11 @@ def watch(now: dt.datetime | None = None) -> int:
     """Open and end alerts by what is measured now; returns how many are open. Telling is for ``sync.alerting``."""
     now = now or timezone.now()
     for target in Target.objects.filter(active=True).exclude(objectives={}):
-        quiet = target.paused or schedule.in_blackout(target.schedule, now)
-        _judge(target, levels(target, now) if not quiet else [], now)
+        try:
+            quiet = target.paused or schedule.in_blackout(target.schedule, now)
+            _judge(target, levels(target, now) if not quiet else [], now)
+        except Exception:  # of one target: the others' alerts are told all the same
+            log.exception("target not watched", target=target.code)
     gone = Alert.objects.filter(ended_at__isnull=True).filter(Q(target__active=False) | Q(target__objectives={}))
     gone.update(ended_at=now, due_at=now)
     return Alert.objects.filter(ended_at__isnull=True).count()

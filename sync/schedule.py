@@ -91,9 +91,11 @@ def _check_window(window: Any) -> None:
     if not isinstance(window, dict) or set(window) - WINDOW or not {"from", "to"} <= set(window):
         raise ValidationError('A blackout is {"days": ["sat"], "from": "22:00", "to": "02:00"}.')
     try:
-        same = _time(window["from"]) == _time(window["to"])
+        start, end = _time(window["from"]), _time(window["to"])
     except (ValueError, TypeError):
         raise ValidationError("The times of a blackout are written 22:00.") from None
+    if start.tzinfo or end.tzinfo:
+        raise ValidationError("The times of a blackout are the server's, without a zone: 22:00.")
     days = window.get("days", [])
-    if same or not isinstance(days, list) or set(days) - set(DAYS):
+    if start == end or not isinstance(days, list) or set(days) - set(DAYS):
         raise ValidationError(f"A blackout has another end than its beginning, and days of {', '.join(DAYS)}.")

@@ -154,6 +154,15 @@ def test_a_target_that_does_not_answer_is_an_alert_after_a_while(watched: Target
     assert set(Alert.objects.values_list("kind", flat=True)) == {Kind.LAG, Kind.UNREACHABLE}
 
 
+def test_a_target_that_can_not_be_watched_hides_no_alert_of_another(watched: Target, peer: Peer) -> None:
+    broken = kit.make_target("broken", objectives=WANTED, schedule={"blackout": [{"from": "00:00Z", "to": "12:00Z"}]})
+    last = kit.make_target("last", objectives=WANTED)
+    kit.create()
+    assert objectives.watch(in_an_hour()) == 2
+    assert set(Alert.objects.values_list("target", flat=True)) == {watched.pk, last.pk}
+    assert broken.pk not in Alert.objects.values_list("target", flat=True)
+
+
 def test_a_pause_a_blackout_and_dropped_objectives_end_alerts(watched: Target, peer: Peer) -> None:
     kit.create()
     for quiet in (

@@ -58,6 +58,13 @@ def test_what_is_no_schedule_is_refused(wrong: Any) -> None:
         schedule.check(wrong)
 
 
+@pytest.mark.parametrize("time", ["22:00Z", "22:00+01:00"])
+def test_a_time_with_a_zone_is_refused_with_a_word_on_why(time: str) -> None:
+    for window in ({"from": time, "to": "02:00"}, {"from": "02:00", "to": time}):
+        with pytest.raises(ValidationError, match="without a zone"):
+            schedule.check({"blackout": [window]})
+
+
 def test_in_a_blackout_lanes_fill_and_nothing_is_sent(target: Target, peer: Peer) -> None:
     kit.create()
     target.schedule = {"blackout": [{"from": "00:00", "to": "12:00"}, {"from": "12:00", "to": "00:00"}]}
