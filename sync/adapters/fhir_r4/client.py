@@ -191,7 +191,7 @@ class FhirAdapter:
             if (settled := _settle(draft, held.get(draft.message.record, []))) is not None:
                 return settled
         text = f"HTTP {reply.status}: somebody else changed it {TRIES} times while it was written."
-        return Outcome(State.RETRY, error=text, error_class=ErrorClass.BUSY)
+        return Outcome(State.RETRY, error=text, error_class=ErrorClass.CONFLICT)
 
     def collect(self) -> list[Receipt]:
         return []

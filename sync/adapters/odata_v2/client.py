@@ -42,7 +42,7 @@ from .mapping import Layout
 from .reading import Held, held, key_path, quoted
 
 BUSY = {408, 425, 428, 429, 503}
-STALE = 412
+STALE = (409, 412)
 IDS_IN_ONE_READ = 50
 
 
@@ -166,7 +166,7 @@ class ODataAdapter:
         for job, found in zip(jobs, self._held(domain, jobs), strict=True):
             if isinstance(found, Held):
                 text = "Somebody else made this record at the same moment."
-                job.outcome = Outcome(State.RETRY, error=text, error_class=ErrorClass.BUSY)
+                job.outcome = Outcome(State.RETRY, error=text, error_class=ErrorClass.CONFLICT)
 
     def collect(self) -> list[Receipt]:
         return []
@@ -223,8 +223,8 @@ def _outcome(reply: Reply | None, job: Job) -> Outcome:
         receipt = "updated" if job.held else "created"
         return Outcome(State.ACKNOWLEDGED, receipt=receipt, target_code=job.body["number"])
     text = f"HTTP {reply.status}: {_detail(reply)}"
-    if reply.status == STALE:
-        return Outcome(State.RETRY, error=f"{text} It was changed meanwhile.", error_class=ErrorClass.BUSY)
+    if reply.status in STALE:
+        return Outcome(State.RETRY, error=f"{text} It was changed meanwhile.", error_class=ErrorClass.CONFLICT)
     if reply.status in BUSY:
         return Outcome(State.RETRY, error=text, error_class=ErrorClass.BUSY, retry_after=reply.retry_after)
     if reply.status >= 500:

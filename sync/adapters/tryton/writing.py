@@ -73,6 +73,13 @@ class Writer:
         self._find(domain, jobs)
         try:
             self._claim(domain, [(job, job.held) for job in jobs if job.outcome is None and job.held])
+        except Conflict as error:  # of one mark, and nothing was claimed: its neighbours go on without it
+            if len(chunk) == 1:
+                return [_later(error)]
+            return [self.write([rendered])[0] for rendered in chunk]
+        except Refused as error:
+            return [job.outcome or _refused(error) for job in jobs]
+        try:
             known = self._known(domain, [job for job in jobs if job.outcome is None])
             for job in jobs:
                 if job.outcome is None:
@@ -211,4 +218,4 @@ def _refused(error: Refused) -> Outcome:
 
 
 def _later(error: Conflict) -> Outcome:
-    return Outcome(State.RETRY, error=str(error), error_class=ErrorClass.BUSY)
+    return Outcome(State.RETRY, error=str(error), error_class=ErrorClass.CONFLICT)

@@ -131,7 +131,7 @@ def test_a_record_that_never_holds_still_is_tried_again_later(make: Make, monkey
 
     (outcome,) = deliver(adapter, *factory.rendered(adapter, factory.message("supplier", version=2)))
 
-    assert (outcome.state, outcome.error_class, outcome.connection) == (State.RETRY, ErrorClass.BUSY, False)
+    assert (outcome.state, outcome.error_class, outcome.connection) == (State.RETRY, ErrorClass.CONFLICT, False)
 
 
 def test_two_resources_with_one_id_are_a_person_s_to_sort_out(

@@ -129,7 +129,7 @@ def test_a_record_changed_between_reading_and_writing_is_tried_again(
     (conflict,) = deliver(adapter, factory.message("supplier", version=2))
     monkeypatch.undo()
     (again,) = deliver(adapter, factory.message("supplier", version=2))
-    assert (conflict.state, conflict.error_class, conflict.connection) == (State.RETRY, ErrorClass.BUSY, False)
+    assert (conflict.state, conflict.error_class, conflict.connection) == (State.RETRY, ErrorClass.CONFLICT, False)
     assert again.state is State.ACKNOWLEDGED
 
 
@@ -144,7 +144,7 @@ def test_a_record_that_somebody_else_makes_meanwhile_is_tried_again(
 
     monkeypatch.setattr(adapter, "_change", meanwhile)
     (outcome,) = deliver(adapter, factory.message("supplier", version=2))
-    assert (outcome.state, outcome.error_class) == (State.RETRY, ErrorClass.BUSY)
+    assert (outcome.state, outcome.error_class) == (State.RETRY, ErrorClass.CONFLICT)
 
 
 def test_a_token_that_has_expired_is_fetched_again_once(adapter: Adapter, sap: Sap) -> None:

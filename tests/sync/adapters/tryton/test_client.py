@@ -107,7 +107,7 @@ def test_a_version_older_than_what_is_being_written_has_to_wait(adapter: Adapter
     tryton.refused_name = "Third"
     deliver(adapter, factory.message("supplier", version=3, name="Third"))
     (older,) = deliver(adapter, factory.message("supplier", version=2, name="Second"))
-    assert (older.state, older.error_class) == (State.RETRY, ErrorClass.BUSY)
+    assert (older.state, older.error_class) == (State.RETRY, ErrorClass.CONFLICT)
     assert held(adapter, "supplier")["MDM-SU-000001"].values["name"] == "Acme Medical"
 
 
@@ -160,7 +160,24 @@ def test_a_record_changed_between_reading_and_writing_is_tried_again(
 
     monkeypatch.setattr(adapter._writer, "_known", meanwhile)
     (outcome,) = deliver(adapter, factory.message("supplier", version=2, name="ours"))
-    assert (outcome.state, outcome.error_class, outcome.connection) == (State.RETRY, ErrorClass.BUSY, False)
+    assert (outcome.state, outcome.error_class, outcome.connection) == (State.RETRY, ErrorClass.CONFLICT, False)
+
+
+def test_a_conflict_over_one_mark_leaves_its_neighbours_alone(
+    adapter: Any, tryton: SmallTryton, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(adapter, *(factory.message("supplier", n) for n in (1, 2, 3)))
+    find, marks = adapter._writer._find, tryton.rows["ir.attachment"]
+    (second,) = [number for number, row in marks.items() if row["name"] == "Concord MDM-SU-000002"]
+
+    def meanwhile(*args: Any) -> None:
+        find(*args)
+        tryton.write("ir.attachment", second, {"description": marks[second]["description"]})
+
+    monkeypatch.setattr(adapter._writer, "_find", meanwhile)
+    outcomes = deliver(adapter, *(factory.message("supplier", n, version=2) for n in (1, 2, 3)))
+    assert [o.state for o in outcomes] == [State.ACKNOWLEDGED, State.RETRY, State.ACKNOWLEDGED]
+    assert outcomes[1].error_class == ErrorClass.CONFLICT
 
 
 def test_a_record_with_a_code_of_its_own_is_adopted_and_found_by_those_that_refer_to_it(
