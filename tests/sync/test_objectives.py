@@ -70,6 +70,18 @@ def test_the_lag_is_that_of_the_oldest_change_that_waits(watched: Target, peer: 
     assert kit.lane(watched, golden).generation == 2
 
 
+def test_the_lag_of_what_waited_for_the_end_of_a_blackout_is_counted_from_there(watched: Target, peer: Peer) -> None:
+    golden = kit.create()
+    now, hour = timezone.now(), dt.timedelta(hours=1)
+    watched.schedule = {"blackout": [{"from": f"{now - hour:%H:%M:%S.%f}", "to": f"{now + hour:%H:%M:%S.%f}"}]}
+    after = now + hour + dt.timedelta(seconds=20)
+    assert measured(watched, after)[Kind.LAG] == pytest.approx(20, abs=1)
+    assert kit.deliver(Target.objects.get()).claimed == 1
+    Attempt.objects.update(finished_at=after)
+    assert kit.lane(watched, golden).in_step
+    assert measured(watched, after + dt.timedelta(minutes=5))[Kind.LAG] == pytest.approx(20, abs=1)
+
+
 def test_a_new_target_is_not_late_for_what_was_there_before_it(peers: Any, transactional_db: None) -> None:
     kit.create()
     new = kit.make_target("ehr", objectives=WANTED)

@@ -39,6 +39,25 @@ def test_a_blackout_without_days_is_on_every_day() -> None:
     assert schedule.in_blackout({"blackout": [{"from": "12:00", "to": "13:00"}]}, at("2026-11-25 12:30"))
 
 
+@pytest.mark.parametrize(
+    ("moment", "ended"),
+    [
+        ("2026-11-29 02:00", "2026-11-29 02:00"),  # a Sunday
+        ("2026-11-29 10:00", "2026-11-29 02:00"),
+        ("2026-12-05 21:59", "2026-11-29 02:00"),
+    ],
+)
+def test_the_last_blackout_ended_when_it_did(moment: str, ended: str) -> None:
+    assert schedule.opened({"blackout": [NIGHT]}, at(moment)) == at(ended)
+
+
+def test_of_several_blackouts_the_one_that_ended_last_counts() -> None:
+    noon = {"from": "12:00", "to": "13:00"}
+    assert schedule.opened({"blackout": [noon, NIGHT]}, at("2026-11-29 11:00")) == at("2026-11-29 02:00")
+    assert schedule.opened({"blackout": [NIGHT, noon]}, at("2026-11-29 14:00")) == at("2026-11-29 13:00")
+    assert schedule.opened({}, at("2026-11-29 14:00")) is None
+
+
 def test_a_delta_takes_what_came_due_before_it_began() -> None:
     assert schedule.cutoff({"every": 15}, at("2026-11-25 10:44:59")) == at("2026-11-25 10:30")
     assert schedule.cutoff({}, at("2026-11-25 10:44:59")) is None
