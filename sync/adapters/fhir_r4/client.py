@@ -214,7 +214,11 @@ class FhirAdapter:
         values = [f"{GOLDEN}|"] if ids is None else [f"{GOLDEN}|{name}" for name in ids]
         params: dict[str, Any] | None = {"identifier": ",".join(values), "_count": self._config.page_size}
         path: str | None = f"/{kind}"
+        seen = set[str]()
         while path is not None:
+            if path in seen:
+                raise PeerError(f"Searching {kind}: the pages lead in a circle.", ErrorClass.PROTOCOL)
+            seen.add(path)
             reply = self._server.ask("GET", path, params=params)
             page = resource_of(reply)
             if reply.status != 200:
