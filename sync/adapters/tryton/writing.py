@@ -186,6 +186,7 @@ class Writer:
     def _settle(self, domain: str, jobs: Sequence[Job]) -> None:
         if done := [_claimed(domain, job, job.held) for job in jobs if job.held]:
             self._marks.settle(done)
+            self._directory.appeared(claim.record for claim in done)
 
 
 def _claimed(domain: str, job: Job, held: Held) -> Claim:
