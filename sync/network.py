@@ -7,15 +7,16 @@ webhooks go (``sync.calling``), administrators where targets are.
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from collections.abc import Callable, Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 import httpcore
-from django.conf import settings
+from django.conf import ENVIRONMENT_VARIABLE, settings
 
 Address = IPv4Address | IPv6Address
 May = Callable[[str], bool]
@@ -50,9 +51,17 @@ class TargetRefused(AddressRefused):
 def target_may(address: str) -> bool:
     """Whether a target may have this IP address: within TARGET_NETWORKS; if that is empty, wherever receivers are."""
     ip = meant(address)
-    if settings.TARGET_NETWORKS:
-        return any(ip in network for network in settings.TARGET_NETWORKS)
+    if allowed := _target_networks():
+        return any(ip in network for network in allowed)
     return not any(ip in network for network in NO_RECEIVER)
+
+
+def _target_networks() -> Sequence[IPv4Network | IPv6Network]:
+    """TARGET_NETWORKS; none where an adapter is used by itself, in a program that has no settings."""
+    if not settings.configured and ENVIRONMENT_VARIABLE not in os.environ:
+        return ()
+    networks: Sequence[IPv4Network | IPv6Network] = settings.TARGET_NETWORKS
+    return networks
 
 
 def meant(address: str) -> Address:

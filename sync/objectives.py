@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import connection, transaction
@@ -22,6 +23,8 @@ from sync import schedule
 from sync.models import Alert, Attempt, Breaker, Target
 from sync.webhooks import check_url
 
+log = structlog.get_logger(__name__)
+
 WINDOW = dt.timedelta(hours=1)
 MINIMUM = 5  # messages that a share is told of
 PATIENCE = 300.0  # seconds for which a target may not answer
@@ -30,12 +33,14 @@ KNOWN = {"lag", "success", "emails", "webhook"}
 
 # Of versions that a target lacks and that are not held or a person's turn, the oldest; a change of its settings starts
 # the clock anew, as it may have made lanes for records that are years old. And what was late though it has arrived.
+# What waited for the end of a blackout is counted from there.
 LAG_SQL = """
 SELECT greatest(
-    (SELECT extract(epoch FROM %(now)s - min(greatest(e.recorded_at, %(since)s))) FROM sync_lane l
+    (SELECT extract(epoch FROM %(now)s - min(greatest(e.recorded_at, %(since)s, %(opened)s))) FROM sync_lane l
      JOIN mdm_changeevent e ON e.record_id = l.record_id AND e.version = l.head
      WHERE l.target_id = %(target)s AND l.due_at IS NOT NULL AND l.acked < l.head AND l.state IN ('open', 'sent')),
-    (SELECT percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM a.finished_at - e.recorded_at))
+    (SELECT percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM a.finished_at
+        - CASE WHEN a.finished_at > %(opened)s THEN greatest(e.recorded_at, %(opened)s) ELSE e.recorded_at END))
      FROM sync_attempt a JOIN sync_lane l ON l.id = a.lane_id
      JOIN mdm_changeevent e ON e.record_id = l.record_id AND e.version = a.version
      WHERE a.target_id = %(target)s AND a.finished_at > %(start)s AND a.outcome = 'acknowledged' AND a.generation = 1
@@ -74,8 +79,10 @@ def levels(target: Target, now: dt.datetime | None = None) -> list[Level]:
 def _lag(target: Target, now: dt.datetime) -> float | None:
     newest = target.versions.first()
     since = newest.at if newest else target.created_at
+    opened = schedule.opened(target.schedule, now) or since
+    times = {"now": now, "since": since, "opened": opened, "start": now - WINDOW}
     with connection.cursor() as cursor:
-        cursor.execute(LAG_SQL, {"target": target.pk, "now": now, "since": since, "start": now - WINDOW})
+        cursor.execute(LAG_SQL, {"target": target.pk, **times})
         value = cursor.fetchone()[0]
         return float(value) if value is not None else None
 
@@ -90,7 +97,7 @@ def _success(target: Target, now: dt.datetime) -> float | None:
 
 
 def _silence(target: Target, now: dt.datetime) -> float | None:
-    """Seconds since the newest attempt that the target answered, while its breaker is open."""
+    """Seconds since the newest attempt that the target answered, while its breaker is open; none of a blackout."""
     breaker = Breaker.objects.filter(target=target).exclude(state=Breaker.State.CLOSED).first()
     if breaker is None:
         return None
@@ -98,6 +105,7 @@ def _silence(target: Target, now: dt.datetime) -> float | None:
     silent = Attempt.objects.filter(target=target, peer_failed=True)
     first = silent.filter(finished_at__gt=answered.finished_at) if answered else silent
     since = first.order_by("finished_at").values_list("finished_at", flat=True).first() or breaker.changed_at
+    since = max(since, schedule.opened(target.schedule, now) or since)
     return (now - since).total_seconds()
 
 
@@ -105,8 +113,11 @@ def watch(now: dt.datetime | None = None) -> int:
     """Open and end alerts by what is measured now; returns how many are open. Telling is for ``sync.alerting``."""
     now = now or timezone.now()
     for target in Target.objects.filter(active=True).exclude(objectives={}):
-        quiet = target.paused or schedule.in_blackout(target.schedule, now)
-        _judge(target, levels(target, now) if not quiet else [], now)
+        try:
+            quiet = target.paused or schedule.in_blackout(target.schedule, now)
+            _judge(target, levels(target, now) if not quiet else [], now)
+        except Exception:  # of one target: the others' alerts are told all the same
+            log.exception("target not watched", target=target.code)
     gone = Alert.objects.filter(ended_at__isnull=True).filter(Q(target__active=False) | Q(target__objectives={}))
     gone.update(ended_at=now, due_at=now)
     return Alert.objects.filter(ended_at__isnull=True).count()

@@ -199,7 +199,9 @@ def _confirm(target: Target, adapter: Adapter) -> None:
 
 
 def _may_collect(target: Target) -> bool:
-    """Something awaits an answer, the target answers, and nobody else looked just now."""
+    """Something awaits an answer, the target answers and is in no blackout, and nobody else looked just now."""
+    if schedule.in_blackout(target.schedule, timezone.now()):
+        return False
     due = Q(collect_at__isnull=True) | Q(collect_at__lte=Now())
     waiting = Lane.objects.filter(target=target, state=Lane.State.SENT)
     if not waiting.exists():

@@ -8,7 +8,7 @@ ends on the next day. Times are those of the server's time zone.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from django.utils import timezone
 from sync.models import Attempt, Target
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+WEEK = len(DAYS)
 MINUTE = dt.timedelta(minutes=1)
 LONGEST = 24 * 60  # minutes between two deltas
 WINDOW = {"days", "from", "to"}
@@ -51,6 +52,24 @@ def cutoff(schedule: Mapping[str, Any], now: dt.datetime) -> dt.datetime | None:
 def in_blackout(schedule: Mapping[str, Any], now: dt.datetime) -> bool:
     here = timezone.localtime(now)
     return any(_within(window, here) for window in schedule.get("blackout", ()))
+
+
+def opened(schedule: Mapping[str, Any], now: dt.datetime) -> dt.datetime | None:
+    """When the last blackout ended; None when there was none for a week."""
+    here = timezone.localtime(now)
+    ends = [end for window in schedule.get("blackout", ()) for end in _ends(window, here) if end <= here]
+    return max(ends, default=None)
+
+
+def _ends(window: Mapping[str, Any], here: dt.datetime) -> Iterator[dt.datetime]:
+    """The ends of what began in the last eight days."""
+    start, end = _time(window["from"]), _time(window["to"])
+    midnight = here.replace(hour=0, minute=0, second=0, microsecond=0)
+    for back in range(WEEK + 1):
+        began = midnight - dt.timedelta(days=back)
+        if DAYS[began.weekday()] in (window.get("days") or DAYS):
+            last = began if start < end else began + dt.timedelta(days=1)
+            yield last.replace(hour=end.hour, minute=end.minute, second=end.second, microsecond=end.microsecond)
 
 
 def _within(window: Mapping[str, Any], here: dt.datetime) -> bool:
@@ -91,9 +110,11 @@ def _check_window(window: Any) -> None:
     if not isinstance(window, dict) or set(window) - WINDOW or not {"from", "to"} <= set(window):
         raise ValidationError('A blackout is {"days": ["sat"], "from": "22:00", "to": "02:00"}.')
     try:
-        same = _time(window["from"]) == _time(window["to"])
+        start, end = _time(window["from"]), _time(window["to"])
     except (ValueError, TypeError):
         raise ValidationError("The times of a blackout are written 22:00.") from None
+    if start.tzinfo or end.tzinfo:
+        raise ValidationError("The times of a blackout are the server's, without a zone: 22:00.")
     days = window.get("days", [])
-    if same or not isinstance(days, list) or set(days) - set(DAYS):
+    if start == end or not isinstance(days, list) or set(days) - set(DAYS):
         raise ValidationError(f"A blackout has another end than its beginning, and days of {', '.join(DAYS)}.")

@@ -50,10 +50,15 @@ def tick() -> None:
 
 @shared_task(name="sync.watch")
 def watch() -> None:
-    """What falls due at targets by itself: local exceptions that end, objectives that are missed, alerts to be told."""
-    pins.expire(now=timezone.now())
-    objectives.watch()
-    alerting.tell_due()
+    """What falls due at targets by itself: local exceptions that end, objectives that are missed, alerts to be told.
+
+    A step that fails is logged and keeps none of the others from being done.
+    """
+    for step in (lambda: pins.expire(now=timezone.now()), objectives.watch, alerting.tell_due):
+        try:
+            step()
+        except Exception:
+            log.exception("watch failed in part")
 
 
 @shared_task(name="sync.sequence")

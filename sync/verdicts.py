@@ -12,7 +12,8 @@ from sync.adapters.base import ErrorClass, Outcome, State
 from sync.models import Attempt, Lane, Letter, Target
 from sync.steps import Claim, Step, Wait
 
-# failures of the peer or the wire, not of the record: the breaker counts them
+# Failures of the peer or the wire, not of the record: the breaker counts them. A conflict is none: the peer answers,
+# and whoever edits a hundred records there must not stop the others.
 PEER_FAULTS = {ErrorClass.BUSY, ErrorClass.SERVER, ErrorClass.AUTH, ErrorClass.TIMEOUT, ErrorClass.CONNECTION}
 FAILED = {State.RETRY, State.UNKNOWN}
 NO_ANSWER = "no_answer"

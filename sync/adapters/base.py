@@ -44,6 +44,7 @@ class ErrorClass(StrEnum):
     CONNECTION = "connection"  # no connection, or it broke
     TIMEOUT = "timeout"
     BUSY = "busy"  # 429, 503, AR: the peer asks to come back later
+    CONFLICT = "conflict"  # somebody else changed, made or locked this record at the same moment: look again later
     AUTH = "auth"
     PROTOCOL = "protocol"  # the peer answered something that is not a valid answer to what was sent
     SERVER = "server"  # the peer failed (5xx)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from threading import Lock
@@ -34,20 +35,22 @@ class Client(Protocol):
 
 
 class TokenCache:
-    """One access token for all adapters of a process that log in as the same client: one renewal among many."""
+    """One access token for all adapters of a process that log in as the same client, with the same secret and scope.
 
-    _caches: ClassVar[dict[tuple[str, str], TokenCache]] = {}
+    Whoever tries another secret or scope has a token of its own: what is checked is not what was let in before.
+    """
+
+    _caches: ClassVar[dict[tuple[str, str, str, bytes], TokenCache]] = {}
 
     @classmethod
     def shared(cls, config: Client, secrets: Secrets) -> TokenCache:
-        credentials = (config.client_id, secrets.get(config.client_secret))
-        cache = cls._caches.setdefault((config.token_url, credentials[0]), cls(config))
-        cache._credentials = credentials
-        return cache
+        secret = secrets.get(config.client_secret)
+        key = (config.token_url, config.client_id, config.scope, hashlib.sha256(secret.encode()).digest())
+        return cls._caches.setdefault(key, cls(config, secret))
 
-    def __init__(self, config: Client) -> None:
+    def __init__(self, config: Client, secret: str) -> None:
         self._config = config
-        self._credentials = ("", "")
+        self._credentials = (config.client_id, secret)
         self._lock = Lock()
         self._token = ""
         self._expires = 0.0

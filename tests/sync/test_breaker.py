@@ -44,6 +44,14 @@ def test_it_opens_after_five_failures_in_a_row_and_stops_claiming(target: Target
     assert outbox.due_targets() == []
 
 
+def test_records_that_somebody_edits_at_the_target_do_not_stop_the_others(target: Target, peer: Peer) -> None:
+    conflict = Outcome(State.RETRY, error="changed meanwhile", error_class=ErrorClass.CONFLICT)
+    peer.answers = {record.public_id: conflict for record in kit.create_many("supplier", 5)}
+    fail(target, 6)
+    assert not Breaker.objects.exclude(state="closed").exists()
+    assert not Attempt.objects.filter(peer_failed=True).exists()
+
+
 def test_a_success_in_between_starts_the_count_anew(target: Target, peer: Peer) -> None:
     kit.create_many("supplier", 3)
     peer.down = True

@@ -70,6 +70,18 @@ def test_the_lag_is_that_of_the_oldest_change_that_waits(watched: Target, peer: 
     assert kit.lane(watched, golden).generation == 2
 
 
+def test_the_lag_of_what_waited_for_the_end_of_a_blackout_is_counted_from_there(watched: Target, peer: Peer) -> None:
+    golden = kit.create()
+    now, hour = timezone.now(), dt.timedelta(hours=1)
+    watched.schedule = {"blackout": [{"from": f"{now - hour:%H:%M:%S.%f}", "to": f"{now + hour:%H:%M:%S.%f}"}]}
+    after = now + hour + dt.timedelta(seconds=20)
+    assert measured(watched, after)[Kind.LAG] == pytest.approx(20, abs=1)
+    assert kit.deliver(Target.objects.get()).claimed == 1
+    Attempt.objects.update(finished_at=after)
+    assert kit.lane(watched, golden).in_step
+    assert measured(watched, after + dt.timedelta(minutes=5))[Kind.LAG] == pytest.approx(20, abs=1)
+
+
 def test_a_new_target_is_not_late_for_what_was_there_before_it(peers: Any, transactional_db: None) -> None:
     kit.create()
     new = kit.make_target("ehr", objectives=WANTED)
@@ -152,6 +164,15 @@ def test_a_target_that_does_not_answer_is_an_alert_after_a_while(watched: Target
     assert (measured(watched)[Kind.UNREACHABLE] or 0) < objectives.PATIENCE
     objectives.watch(timezone.now() + dt.timedelta(minutes=6))
     assert set(Alert.objects.values_list("kind", flat=True)) == {Kind.LAG, Kind.UNREACHABLE}
+
+
+def test_a_target_that_can_not_be_watched_hides_no_alert_of_another(watched: Target, peer: Peer) -> None:
+    broken = kit.make_target("broken", objectives=WANTED, schedule={"blackout": [{"from": "00:00Z", "to": "12:00Z"}]})
+    last = kit.make_target("last", objectives=WANTED)
+    kit.create()
+    assert objectives.watch(in_an_hour()) == 2
+    assert set(Alert.objects.values_list("target", flat=True)) == {watched.pk, last.pk}
+    assert broken.pk not in Alert.objects.values_list("target", flat=True)
 
 
 def test_a_pause_a_blackout_and_dropped_objectives_end_alerts(watched: Target, peer: Peer) -> None:

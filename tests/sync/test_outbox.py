@@ -323,6 +323,16 @@ def test_a_late_acknowledgement_settles_the_lane(target: Target, peer: Peer) -> 
     assert list(Attempt.objects.values_list("outcome", flat=True)) == ["sent", "acknowledged"]
 
 
+def test_in_a_blackout_no_answers_are_looked_for(target: Target, peer: Peer) -> None:
+    kit.create()
+    peer.late = True
+    kit.deliver(target)
+    target.schedule = {"blackout": [{"from": "00:00", "to": "12:00"}, {"from": "12:00", "to": "00:00"}]}
+    assert outbox.collect(target, targets.adapter_of(target)) == 0
+    target.schedule = {}
+    assert outbox.collect(target, targets.adapter_of(target)) == 1
+
+
 def test_a_change_waits_while_an_acknowledgement_is_awaited(target: Target, peer: Peer) -> None:
     golden = kit.create()
     peer.late = True

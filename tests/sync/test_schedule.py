@@ -39,6 +39,25 @@ def test_a_blackout_without_days_is_on_every_day() -> None:
     assert schedule.in_blackout({"blackout": [{"from": "12:00", "to": "13:00"}]}, at("2026-11-25 12:30"))
 
 
+@pytest.mark.parametrize(
+    ("moment", "ended"),
+    [
+        ("2026-11-29 02:00", "2026-11-29 02:00"),  # a Sunday
+        ("2026-11-29 10:00", "2026-11-29 02:00"),
+        ("2026-12-05 21:59", "2026-11-29 02:00"),
+    ],
+)
+def test_the_last_blackout_ended_when_it_did(moment: str, ended: str) -> None:
+    assert schedule.opened({"blackout": [NIGHT]}, at(moment)) == at(ended)
+
+
+def test_of_several_blackouts_the_one_that_ended_last_counts() -> None:
+    noon = {"from": "12:00", "to": "13:00"}
+    assert schedule.opened({"blackout": [noon, NIGHT]}, at("2026-11-29 11:00")) == at("2026-11-29 02:00")
+    assert schedule.opened({"blackout": [NIGHT, noon]}, at("2026-11-29 14:00")) == at("2026-11-29 13:00")
+    assert schedule.opened({}, at("2026-11-29 14:00")) is None
+
+
 def test_a_delta_takes_what_came_due_before_it_began() -> None:
     assert schedule.cutoff({"every": 15}, at("2026-11-25 10:44:59")) == at("2026-11-25 10:30")
     assert schedule.cutoff({}, at("2026-11-25 10:44:59")) is None
@@ -56,6 +75,13 @@ def test_a_delta_takes_what_came_due_before_it_began() -> None:
 def test_what_is_no_schedule_is_refused(wrong: Any) -> None:
     with pytest.raises(ValidationError):
         schedule.check(wrong)
+
+
+@pytest.mark.parametrize("time", ["22:00Z", "22:00+01:00"])
+def test_a_time_with_a_zone_is_refused_with_a_word_on_why(time: str) -> None:
+    for window in ({"from": time, "to": "02:00"}, {"from": "02:00", "to": time}):
+        with pytest.raises(ValidationError, match="without a zone"):
+            schedule.check({"blackout": [window]})
 
 
 def test_in_a_blackout_lanes_fill_and_nothing_is_sent(target: Target, peer: Peer) -> None:

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 
 from mdm.models import ChangeEvent
-from sync import outbox, tasks
+from sync import alerting, objectives, outbox, pins, tasks
 from sync.adapters.base import ErrorClass, Outcome, State
 from sync.alone import alone
 from sync.models import Lane, Reconciliation, Target
@@ -205,3 +205,16 @@ def test_a_full_sync_from_the_command_line_is_delivered_next(target: Target, pee
     assert len(peer.said(golden.public_id)) == 2
     with pytest.raises(CommandError):
         call_command("full_sync", "--target", "wms")
+
+
+def test_a_step_of_the_watch_that_fails_keeps_no_other_from_being_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def fail(**_: object) -> None:
+        raise DatabaseError("gone")
+
+    monkeypatch.setattr(pins, "expire", fail)
+    monkeypatch.setattr(objectives, "watch", lambda: done.append("watched"))
+    monkeypatch.setattr(alerting, "tell_due", lambda: done.append("told"))
+    tasks.watch()
+    assert done == ["watched", "told"]

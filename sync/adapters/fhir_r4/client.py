@@ -191,7 +191,7 @@ class FhirAdapter:
             if (settled := _settle(draft, held.get(draft.message.record, []))) is not None:
                 return settled
         text = f"HTTP {reply.status}: somebody else changed it {TRIES} times while it was written."
-        return Outcome(State.RETRY, error=text, error_class=ErrorClass.BUSY)
+        return Outcome(State.RETRY, error=text, error_class=ErrorClass.CONFLICT)
 
     def collect(self) -> list[Receipt]:
         return []
@@ -214,7 +214,11 @@ class FhirAdapter:
         values = [f"{GOLDEN}|"] if ids is None else [f"{GOLDEN}|{name}" for name in ids]
         params: dict[str, Any] | None = {"identifier": ",".join(values), "_count": self._config.page_size}
         path: str | None = f"/{kind}"
+        seen = set[str]()
         while path is not None:
+            if path in seen:
+                raise PeerError(f"Searching {kind}: the pages lead in a circle.", ErrorClass.PROTOCOL)
+            seen.add(path)
             reply = self._server.ask("GET", path, params=params)
             page = resource_of(reply)
             if reply.status != 200:

@@ -42,7 +42,8 @@ from .mapping import Layout
 from .reading import Held, held, key_path, quoted
 
 BUSY = {408, 425, 428, 429, 503}
-STALE = 412
+STALE = (409, 412)
+LOCKED = 423  # or in words: somebody edits it in SAP's own screens
 IDS_IN_ONE_READ = 50
 
 
@@ -166,7 +167,7 @@ class ODataAdapter:
         for job, found in zip(jobs, self._held(domain, jobs), strict=True):
             if isinstance(found, Held):
                 text = "Somebody else made this record at the same moment."
-                job.outcome = Outcome(State.RETRY, error=text, error_class=ErrorClass.BUSY)
+                job.outcome = Outcome(State.RETRY, error=text, error_class=ErrorClass.CONFLICT)
 
     def collect(self) -> list[Receipt]:
         return []
@@ -184,16 +185,17 @@ class ODataAdapter:
                     yield TargetRecord(found.record, *found.stand, not found.entity[layout.inactive], values)
 
     def _pages(self, domain: str, condition: str) -> Iterator[Any]:
-        """Until an empty page: a server may give fewer than were asked for."""
-        layout, skip = self._layouts[domain], 0
-        query = {"$filter": condition, "$expand": layout.expand, "$orderby": layout.key}
-        while (
-            rows := self._services[domain]
-            .get(layout.entity_set, **query, **{"$top": self._config.page_size, "$skip": skip})
-            .get("results")
-        ):
+        """Each begins behind the last key, so none is passed over when the set changes meanwhile ($skip counts anew).
+        Until an empty page: a server may give fewer than were asked for.
+        """
+        layout, last, wanted = self._layouts[domain], "", condition
+        query = {"$expand": layout.expand, "$orderby": layout.key, "$top": self._config.page_size}
+        while rows := self._services[domain].get(layout.entity_set, **query, **{"$filter": wanted}).get("results"):
+            if str(rows[-1][layout.key]) == last:
+                raise PeerError(f"{layout.entity_set} gives the same page again and again.", ErrorClass.PROTOCOL)
             yield from rows
-            skip += len(rows)
+            last = str(rows[-1][layout.key])
+            wanted = f"({condition}) and {layout.key} gt {quoted(last)}"
 
     def check(self) -> str:
         for domain in self.domains:
@@ -223,8 +225,10 @@ def _outcome(reply: Reply | None, job: Job) -> Outcome:
         receipt = "updated" if job.held else "created"
         return Outcome(State.ACKNOWLEDGED, receipt=receipt, target_code=job.body["number"])
     text = f"HTTP {reply.status}: {_detail(reply)}"
-    if reply.status == STALE:
-        return Outcome(State.RETRY, error=f"{text} It was changed meanwhile.", error_class=ErrorClass.BUSY)
+    if reply.status == LOCKED or (400 <= reply.status < 500 and "locked by user" in text.lower()):
+        return Outcome(State.RETRY, error=text, error_class=ErrorClass.CONFLICT)
+    if reply.status in STALE:
+        return Outcome(State.RETRY, error=f"{text} It was changed meanwhile.", error_class=ErrorClass.CONFLICT)
     if reply.status in BUSY:
         return Outcome(State.RETRY, error=text, error_class=ErrorClass.BUSY, retry_after=reply.retry_after)
     if reply.status >= 500:

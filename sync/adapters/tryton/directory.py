@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from .config import TrytonConfig
 from .marks import Mark, Marks
 from .rpc import Row, Rpc
 from .shape import Model, Ref, fields
+
+MISSED_FOR = 300.0  # seconds for which a record that wasn't there isn't searched for again
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Directory:
     def __init__(self, rpc: Rpc, marks: Marks, config: TrytonConfig) -> None:
         self._rpc, self._marks, self._config = rpc, marks, config
         self._known: dict[str, int] = {}  # public id -> id, of references that had to be searched for
+        self._missed: dict[str, float] = {}  # public id -> when it was searched for in vain
 
     def held(self, domain: str, bodies: Sequence[Row]) -> dict[str, Held]:
         """{public id: what Tryton holds for it}. Its own mark decides; else a code, of a record that has no mark."""
@@ -50,11 +54,24 @@ class Directory:
         bodies = [{"id": record, "codes": [record]} for record in sorted(wanted)]
         found = {record: held.id for record, held in self.held(domain, bodies).items() if held.mark} if bodies else {}
         found |= {record: self._known[record] for record in wanted - found.keys() if record in self._known}
-        if wanted - found.keys():  # records that were in Tryton before us have codes of their own
+        if self._to_search(wanted - found.keys()):  # records that were in Tryton before us have codes of their own
+            began = time.monotonic()
             for marks in self._scan(domain):
                 self._known |= {mark.record: number for number, mark in marks.items()}
             found |= {record: self._known[record] for record in wanted if record in self._known}
+            self._missed |= dict.fromkeys(wanted - found.keys(), began)
         return found
+
+    def appeared(self, records: Iterable[str]) -> None:
+        """They are there now: the next that refers to one may search for it."""
+        for record in records:
+            self._missed.pop(record, None)
+
+    def _to_search(self, records: Iterable[str]) -> list[str]:
+        """Those that were not searched for in vain just now: to search is to read all of a domain."""
+        old = time.monotonic() - MISSED_FOR
+        self._missed = {record: at for record, at in self._missed.items() if at > old}
+        return [record for record in records if record not in self._missed]
 
     def pages(self, domain: str, records: Sequence[str] | None) -> Iterator[dict[int, Mark]]:
         """{id: mark} of all that is kept in step, or of the given public ids, page by page."""

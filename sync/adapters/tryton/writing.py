@@ -73,6 +73,13 @@ class Writer:
         self._find(domain, jobs)
         try:
             self._claim(domain, [(job, job.held) for job in jobs if job.outcome is None and job.held])
+        except Conflict as error:  # of one mark, and nothing was claimed: its neighbours go on without it
+            if len(chunk) == 1:
+                return [_later(error)]
+            return [self.write([rendered])[0] for rendered in chunk]
+        except Refused as error:
+            return [job.outcome or _refused(error) for job in jobs]
+        try:
             known = self._known(domain, [job for job in jobs if job.outcome is None])
             for job in jobs:
                 if job.outcome is None:
@@ -179,6 +186,7 @@ class Writer:
     def _settle(self, domain: str, jobs: Sequence[Job]) -> None:
         if done := [_claimed(domain, job, job.held) for job in jobs if job.held]:
             self._marks.settle(done)
+            self._directory.appeared(claim.record for claim in done)
 
 
 def _claimed(domain: str, job: Job, held: Held) -> Claim:
@@ -211,4 +219,4 @@ def _refused(error: Refused) -> Outcome:
 
 
 def _later(error: Conflict) -> Outcome:
-    return Outcome(State.RETRY, error=str(error), error_class=ErrorClass.BUSY)
+    return Outcome(State.RETRY, error=str(error), error_class=ErrorClass.CONFLICT)

@@ -18,6 +18,7 @@ PATH = re.compile(r"(\w+)(?:\((.*)\))?$")
 LITERAL = r"'((?:[^']|'')*)'"
 KEY = re.compile(rf"(?:(\w+)=)?{LITERAL}")
 EQUALS = re.compile(rf"(\w+) eq {LITERAL}")
+BEHIND = re.compile(rf"\((.*)\) and (\w+) gt {LITERAL}$")
 STARTS = re.compile(rf"startswith\((\w+),{LITERAL}\)(?: eq true)?$")
 LARGEST = 100  # entities in one page, whatever $top says
 STAND = re.compile(r"(\d+)\.(\d+)")
@@ -207,6 +208,8 @@ def _expanded(options: Mapping[str, str]) -> set[str]:
 def _passes(row: Entity, condition: str) -> bool:
     if not condition:
         return True
+    if found := BEHIND.match(condition):
+        return _passes(row, found[1]) and str(row.get(found[2], "")) > found[3].replace("''", "'")
     if found := STARTS.match(condition):
         return str(row.get(found[1], "")).startswith(found[2])
     if not (wanted := EQUALS.findall(condition)):

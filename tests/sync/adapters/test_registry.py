@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -56,12 +58,29 @@ def test_secrets_are_not_printed() -> None:
     assert "hidden" not in repr(Secrets({"S": "hidden"}))
 
 
-def test_adapters_work_without_django() -> None:
-    code = (
-        "import sys; from sync.adapters.registry import build;"
-        "build('hl7v2_mllp', {'host': 'h', 'port': 1}); assert 'django.conf' not in sys.modules or "
-        "not sys.modules['django.conf'].settings.configured"
-    )
-    root = Path(__file__).resolve().parents[3]
-
-    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("hl7v2_mllp", "{'host': '127.0.0.1', 'port': PORT, 'timeout': 5}"),
+        (
+            "rest_json",
+            "{'base_url': 'b', 'token_url': 'http://127.0.0.1:PORT/', 'client_id': 'c', 'client_secret': 'S'}",
+        ),
+    ],
+)
+def test_adapters_work_without_django(name: str, config: str) -> None:
+    """In a program that has no settings they connect: the peer hangs up at once, and that is what they say."""
+    with socket.create_server(("127.0.0.1", 0)) as peer:
+        peer.settimeout(20)
+        code = (
+            "import sys; from sync.adapters.base import PeerError; from sync.adapters.registry import build;"
+            f"adapter = build('{name}', {config.replace('PORT', str(peer.getsockname()[1]))}, {{'S': 's'}})\n"
+            "try: adapter.check()\n"
+            "except PeerError: pass\n"
+            "assert 'django.conf' not in sys.modules or not sys.modules['django.conf'].settings.configured"
+        )
+        root = Path(__file__).resolve().parents[3]
+        environment = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
+        with subprocess.Popen([sys.executable, "-c", code], cwd=root, env=environment) as program:
+            peer.accept()[0].close()
+            assert program.wait(60) == 0

@@ -12,6 +12,7 @@ from fhir.resources.R4B import get_fhir_model_class
 from sync.adapters.base import ConfigError, ErrorClass, Kind, PeerError, State
 from sync.adapters.fhir_r4.http import reasons
 from sync.adapters.fhir_r4.mapping import delivered, merged
+from sync.adapters.http import Reply
 from sync.adapters.registry import build
 from sync.sandbox.launch import Sandbox
 from tests.sync.adapters import factory
@@ -131,7 +132,17 @@ def test_a_record_that_never_holds_still_is_tried_again_later(make: Make, monkey
 
     (outcome,) = deliver(adapter, *factory.rendered(adapter, factory.message("supplier", version=2)))
 
-    assert (outcome.state, outcome.error_class, outcome.connection) == (State.RETRY, ErrorClass.BUSY, False)
+    assert (outcome.state, outcome.error_class, outcome.connection) == (State.RETRY, ErrorClass.CONFLICT, False)
+
+
+def test_pages_that_lead_in_a_circle_are_not_read_for_ever(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    adapter: Any = make("fhir")
+    link = {"relation": "next", "url": f"{adapter._server.base}/Organization?page=2"}
+    page = orjson.dumps({"resourceType": "Bundle", "type": "searchset", "link": [link]})
+    monkeypatch.setattr(adapter._server, "ask", lambda *_, **__: Reply(200, {}, page))
+
+    with pytest.raises(PeerError, match="in a circle"):
+        list(adapter.read("supplier"))
 
 
 def test_two_resources_with_one_id_are_a_person_s_to_sort_out(

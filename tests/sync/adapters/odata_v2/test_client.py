@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
 from sync.adapters.base import Adapter, ConfigError, ErrorClass, InvalidForTarget, Kind, Outcome, PeerError, State
@@ -129,7 +130,7 @@ def test_a_record_changed_between_reading_and_writing_is_tried_again(
     (conflict,) = deliver(adapter, factory.message("supplier", version=2))
     monkeypatch.undo()
     (again,) = deliver(adapter, factory.message("supplier", version=2))
-    assert (conflict.state, conflict.error_class, conflict.connection) == (State.RETRY, ErrorClass.BUSY, False)
+    assert (conflict.state, conflict.error_class, conflict.connection) == (State.RETRY, ErrorClass.CONFLICT, False)
     assert again.state is State.ACKNOWLEDGED
 
 
@@ -144,7 +145,7 @@ def test_a_record_that_somebody_else_makes_meanwhile_is_tried_again(
 
     monkeypatch.setattr(adapter, "_change", meanwhile)
     (outcome,) = deliver(adapter, factory.message("supplier", version=2))
-    assert (outcome.state, outcome.error_class) == (State.RETRY, ErrorClass.BUSY)
+    assert (outcome.state, outcome.error_class) == (State.RETRY, ErrorClass.CONFLICT)
 
 
 def test_a_token_that_has_expired_is_fetched_again_once(adapter: Adapter, sap: Sap) -> None:
@@ -222,6 +223,38 @@ def test_reading_goes_on_over_pages_that_are_shorter_than_asked_for(connect: Con
     wanted = [messages[5].record, messages[1].record, "MDM-IT-999999"]
     assert set(held(adapter, "item", *wanted)) == set(wanted[:2])
     assert list(adapter.read("item", [])) == []
+
+
+def test_reading_passes_over_nothing_when_records_leave_the_set_meanwhile(connect: Connect, sap: Sap) -> None:
+    adapter = connect(page_size=2)
+    deliver(adapter, *(factory.message("supplier", n) for n in range(1, 6)))
+    rows = adapter.read("supplier")
+    first = next(rows).id
+    gone = next(row["fields"] for row in sap.store.page("supplier") if row["fields"]["SearchTerm2"] == first)
+    put(sap, {**gone, "SearchTerm2": ""})
+    assert {record.id for record in rows} == {f"MDM-SU-{n:06d}" for n in range(2, 6)}
+
+
+def test_a_server_that_gives_the_same_page_for_ever_is_not_read_for_ever(
+    adapter: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(adapter, factory.message("supplier"))
+    service = adapter._services["supplier"]
+    page = service.get("A_BusinessPartner", **{"$expand": adapter._layouts["supplier"].expand})
+    monkeypatch.setattr(service, "get", lambda *_, **__: page)
+    with pytest.raises(PeerError, match="the same page again"):
+        list(adapter.read("supplier"))
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [(423, "Locked"), (409, "Conflict"), (400, "Product 4711 is currently locked by user MILLER")],
+)
+def test_a_record_that_somebody_has_locked_is_tried_again(status: int, text: str) -> None:
+    body = orjson.dumps({"error": {"message": {"lang": "en", "value": text}}})
+    outcome = client._outcome(Reply(status, {}, body), client.Job({"number": "4711"}))
+    assert (outcome.state, outcome.error_class, outcome.connection) == (State.RETRY, ErrorClass.CONFLICT, False)
+    assert text in outcome.error
 
 
 @pytest.mark.parametrize(

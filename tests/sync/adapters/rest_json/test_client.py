@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -22,7 +22,6 @@ from sync.adapters.base import (
     TargetRecord,
     bucket_of,
 )
-from sync.adapters.oauth import TokenCache
 from sync.adapters.registry import build
 from sync.sandbox.launch import Sandbox
 from tests.sync.adapters import factory
@@ -190,15 +189,37 @@ def tokens(sandbox: Sandbox) -> int:
 
 def test_a_wrong_secret_is_an_authentication_failure_that_says_so(sandbox: Sandbox) -> None:
     found = sandbox.targets["erp"]
-    TokenCache._caches.clear()
     adapter = build(found["adapter"], found["config"], {"ERP_CLIENT_SECRET": "wrong"})
 
     outcome = put(adapter)
-    TokenCache._caches.clear()
 
     assert (outcome.state, outcome.error_class) == (State.RETRY, ErrorClass.AUTH)
     assert "check the client id and its secret" in outcome.error
     assert "wrong" not in outcome.error
+
+
+def test_a_wrong_secret_does_not_pass_on_a_token_that_the_right_one_got_nor_spoil_it(
+    make: Make, sandbox: Sandbox
+) -> None:
+    found, live = sandbox.targets["erp"], make("erp")
+    live.check()
+    draft = build(found["adapter"], found["config"], {"ERP_CLIENT_SECRET": "wrong"})
+
+    with pytest.raises(PeerError, match="check the client id and its secret"):
+        draft.check()
+    sandbox.fault("erp", "expired_token")
+
+    assert put(live).state is State.ACKNOWLEDGED
+
+
+def test_another_scope_is_another_token() -> None:
+    config = {"base_url": "b", "token_url": "t", "client_id": "c", "client_secret": "S"}
+    caches = [build("rest_json", {**config, "scope": scope}, {"S": "s"}) for scope in ("read", "write", "read")]
+
+    tokens = [cast(Any, adapter)._http._tokens for adapter in caches]
+
+    assert tokens[0] is tokens[2]
+    assert tokens[0] is not tokens[1]
 
 
 def test_a_missing_secret_is_named(sandbox: Sandbox) -> None:

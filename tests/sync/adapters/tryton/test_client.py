@@ -9,6 +9,7 @@ import pytest
 
 from sync.adapters.base import Adapter, ErrorClass, InvalidForTarget, Kind, Outcome, PeerError, State
 from sync.adapters.registry import build
+from sync.adapters.tryton import directory
 from tests.sync.adapters import factory
 
 from .peer import SmallTryton, served
@@ -107,7 +108,7 @@ def test_a_version_older_than_what_is_being_written_has_to_wait(adapter: Adapter
     tryton.refused_name = "Third"
     deliver(adapter, factory.message("supplier", version=3, name="Third"))
     (older,) = deliver(adapter, factory.message("supplier", version=2, name="Second"))
-    assert (older.state, older.error_class) == (State.RETRY, ErrorClass.BUSY)
+    assert (older.state, older.error_class) == (State.RETRY, ErrorClass.CONFLICT)
     assert held(adapter, "supplier")["MDM-SU-000001"].values["name"] == "Acme Medical"
 
 
@@ -160,7 +161,24 @@ def test_a_record_changed_between_reading_and_writing_is_tried_again(
 
     monkeypatch.setattr(adapter._writer, "_known", meanwhile)
     (outcome,) = deliver(adapter, factory.message("supplier", version=2, name="ours"))
-    assert (outcome.state, outcome.error_class, outcome.connection) == (State.RETRY, ErrorClass.BUSY, False)
+    assert (outcome.state, outcome.error_class, outcome.connection) == (State.RETRY, ErrorClass.CONFLICT, False)
+
+
+def test_a_conflict_over_one_mark_leaves_its_neighbours_alone(
+    adapter: Any, tryton: SmallTryton, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(adapter, *(factory.message("supplier", n) for n in (1, 2, 3)))
+    find, marks = adapter._writer._find, tryton.rows["ir.attachment"]
+    (second,) = [number for number, row in marks.items() if row["name"] == "Concord MDM-SU-000002"]
+
+    def meanwhile(*args: Any) -> None:
+        find(*args)
+        tryton.write("ir.attachment", second, {"description": marks[second]["description"]})
+
+    monkeypatch.setattr(adapter._writer, "_find", meanwhile)
+    outcomes = deliver(adapter, *(factory.message("supplier", n, version=2) for n in (1, 2, 3)))
+    assert [o.state for o in outcomes] == [State.ACKNOWLEDGED, State.RETRY, State.ACKNOWLEDGED]
+    assert outcomes[1].error_class == ErrorClass.CONFLICT
 
 
 def test_a_record_with_a_code_of_its_own_is_adopted_and_found_by_those_that_refer_to_it(
@@ -175,6 +193,40 @@ def test_a_record_with_a_code_of_its_own_is_adopted_and_found_by_those_that_refe
     assert [row["party"] for row in tryton.rows["purchase.product_supplier"].values()] == [number]
     assert held(adapter, "item")[item.record].values == adapter.expected(item)
     assert set(held(adapter, "supplier", "MDM-SU-000001")) == {"MDM-SU-000001"}
+
+
+def test_a_reference_that_is_not_there_is_not_searched_for_with_every_batch(
+    adapter: Any, tryton: SmallTryton, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tryton.create("party.party", {"code": "V-7", "name": "before"})
+    item = factory.message("item", supplier_parts=[{"supplier": {"id": "MDM-SU-000001"}, "number": "A1"}])
+    scan, scans = adapter._directory._scan, []
+
+    def counted(domain: str) -> Any:
+        scans.append(domain)
+        return scan(domain)
+
+    monkeypatch.setattr(adapter._directory, "_scan", counted)
+    first, second = deliver(adapter, item), deliver(adapter, item)
+    assert [o.state for o in (*first, *second)] == [State.REJECTED] * 2
+    assert scans == ["supplier"]
+    deliver(adapter, factory.message("supplier", 1, codes=("V-7",)))
+    (later,) = deliver(adapter, item)
+    assert (later.state, scans) == (State.ACKNOWLEDGED, ["supplier"] * 2)
+
+
+def test_a_reference_that_was_not_there_is_searched_for_again_after_some_minutes(
+    adapter: Any, tryton: SmallTryton, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = tryton.create("party.party", {"code": "V-7", "name": "before"})
+    item = factory.message("item", supplier_parts=[{"supplier": {"id": "MDM-SU-000001"}, "number": "A1"}])
+    deliver(adapter, item)
+    mark = {"name": "Concord MDM-SU-000001", "description": "version 1.0", "resource": f"party.party,{number}"}
+    tryton.create("ir.attachment", mark)  # by somebody else
+    (soon,) = deliver(adapter, item)
+    monkeypatch.setattr(directory, "MISSED_FOR", 0.0)
+    (later,) = deliver(adapter, item)
+    assert (soon.state, later.state) == (State.REJECTED, State.ACKNOWLEDGED)
 
 
 def test_a_record_that_is_somebody_elses_is_never_taken(adapter: Adapter, tryton: SmallTryton) -> None:
