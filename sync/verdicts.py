@@ -85,7 +85,7 @@ def judge(target: Target, claim: Claim, step: Step, letter: Letter, outcome: Out
         return Verdict(claim, step, Lane.State.OPEN, done=True, active=step.is_live, **common)
     common |= {"error": outcome.error, "error_class": outcome.error_class}
     if outcome.error_class == ErrorClass.NOT_SENT:
-        wait = backoff.delay(1, pace=target.pace)
+        wait = backoff.delay(1, pace=target.pace, retry_after=outcome.retry_after)
         return Verdict(claim, step, Lane.State.OPEN, delay=wait, give_back=True, **(common | {"outcome": None}))
     probing = claim.probe and (outcome.connection or outcome.error_class in PEER_FAULTS)
     if outcome.state is State.REJECTED or (

@@ -199,7 +199,10 @@ class PeerError(AdapterError):
 
 def not_sent(cause: PeerError) -> Outcome:
     """The outcome of messages that wait behind one that met a connection failure."""
-    return Outcome(State.RETRY, error=f"Not sent: {cause}", error_class=ErrorClass.NOT_SENT, connection=True)
+    wait = cause.outcome().retry_after
+    return Outcome(
+        State.RETRY, error=f"Not sent: {cause}", error_class=ErrorClass.NOT_SENT, connection=True, retry_after=wait
+    )
 
 
 def own_codes(message: Message) -> list[Mapping[str, str]]:

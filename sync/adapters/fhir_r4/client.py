@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
@@ -28,8 +27,8 @@ from sync.adapters.base import (
     State,
     TargetRecord,
     Values,
-    not_sent,
 )
+from sync.adapters.batches import in_turn, runs
 from sync.adapters.http import Reply
 from sync.adapters.options import Secrets, load
 from sync.adapters.rest_json.client import outcome_of
@@ -94,22 +93,7 @@ class FhirAdapter:
         return comparable(message.domain, message.payload["attributes"])
 
     def send(self, batch: Sequence[Rendered]) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        for chunk in self._chunks(batch):
-            try:
-                outcomes += self._chunk(chunk)
-            except PeerError as error:
-                outcomes += [error.outcome()] * len(chunk)
-                outcomes += [not_sent(error)] * (len(batch) - len(outcomes))
-                break
-        return outcomes
-
-    def _chunks(self, batch: Sequence[Rendered]) -> Iterator[list[Rendered]]:
-        """Runs of one type of resource, in order, cut to the size of a Bundle."""
-        for _, run in groupby(batch, key=lambda rendered: RESOURCES[rendered.message.domain]):
-            rows = list(run)
-            for start in range(0, len(rows), self._config.batch_size):
-                yield rows[start : start + self._config.batch_size]
+        return in_turn(runs(batch, self._config.batch_size, _kind), self._chunk)
 
     def _chunk(self, chunk: list[Rendered]) -> list[Outcome]:
         drafts = [Draft(rendered.message, orjson.loads(rendered.body)) for rendered in chunk]
@@ -255,6 +239,10 @@ class _Refused(Exception):
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.error)
         self.outcome = outcome
+
+
+def _kind(rendered: Rendered) -> str:
+    return RESOURCES[rendered.message.domain]
 
 
 def _with_names(message: Message, values: Values) -> Values:

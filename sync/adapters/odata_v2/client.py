@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import orjson
@@ -26,9 +25,9 @@ from sync.adapters.base import (
     State,
     TargetRecord,
     Values,
-    not_sent,
     own_codes,
 )
+from sync.adapters.batches import in_turn, runs
 from sync.adapters.http import Reply
 from sync.adapters.options import Secrets, load
 from sync.adapters.values import checked, comparable
@@ -37,7 +36,7 @@ from . import mapping
 from .batch import Request
 from .changes import create, update
 from .config import ODataConfig
-from .http import Busy, Service
+from .http import Service
 from .mapping import Layout
 from .reading import Held, held, key_path, quoted
 
@@ -95,34 +94,10 @@ class ODataAdapter:
         return mapping.to_canonical(message.domain, entity, self._config)
 
     def send(self, batch: Sequence[Rendered]) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        for chunk in self._chunks(batch):
-            try:
-                outcomes += self._write(chunk[0].message.domain, chunk)
-            except Busy as error:
-                waits = Outcome(State.RETRY, error=str(error), error_class=error.error_class,
-                                retry_after=error.retry_after)  # fmt: skip
-                outcomes += [waits] * (len(batch) - len(outcomes))
-                break
-            except PeerError as error:
-                outcomes += [error.outcome()] * len(chunk)
-                outcomes += [not_sent(error)] * (len(batch) - len(outcomes))
-                break
-        return outcomes
+        return in_turn(runs(batch, self._config.batch_size), self._write)
 
-    def _chunks(self, batch: Sequence[Rendered]) -> Iterator[list[Rendered]]:
-        """Runs of one domain, in order, cut to the size of a $batch and with each record once."""
-        for _, run in groupby(batch, key=lambda rendered: rendered.message.domain):
-            chunk: list[Rendered] = []
-            for rendered in run:
-                full = len(chunk) == self._config.batch_size
-                if full or rendered.message.record in {r.message.record for r in chunk}:
-                    yield chunk
-                    chunk = []
-                chunk.append(rendered)
-            yield chunk
-
-    def _write(self, domain: str, chunk: Sequence[Rendered]) -> list[Outcome]:
+    def _write(self, chunk: list[Rendered]) -> list[Outcome]:
+        domain = chunk[0].message.domain
         jobs = [Job(orjson.loads(rendered.body)) for rendered in chunk]
         self._look(domain, jobs)
         self._change(domain, [job for job in jobs if job.outcome is None])

@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any
 
-from sync.adapters.base import ErrorClass, PeerError
+from sync.adapters.base import ErrorClass, Outcome, PeerError, State
 from sync.adapters.http import Pool, Reply
 from sync.adapters.oauth import TokenCache
 from sync.adapters.options import Secrets
@@ -104,6 +104,9 @@ class Busy(PeerError):
     def __init__(self, message: str, retry_after: float | None) -> None:
         super().__init__(message, ErrorClass.BUSY)
         self.retry_after = retry_after
+
+    def outcome(self) -> Outcome:
+        return Outcome(State.RETRY, error=str(self), error_class=self.error_class, retry_after=self.retry_after)
 
 
 def _failed(reply: Reply) -> PeerError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 import httpx
@@ -25,9 +24,9 @@ from sync.adapters.base import (
     State,
     TargetRecord,
     Values,
-    not_sent,
     own_codes,
 )
+from sync.adapters.batches import in_turn, runs
 from sync.adapters.http import Reply
 from sync.adapters.options import Secrets, load
 from sync.adapters.values import checked, comparable
@@ -65,22 +64,7 @@ class RestAdapter:
         return comparable(message.domain, message.payload["attributes"])
 
     def send(self, batch: Sequence[Rendered]) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        for chunk in self._chunks(batch):
-            try:
-                outcomes += self._chunk(chunk)
-            except PeerError as error:
-                outcomes += [error.outcome()] * len(chunk)
-                outcomes += [not_sent(error)] * (len(batch) - len(outcomes))
-                break
-        return outcomes
-
-    def _chunks(self, batch: Sequence[Rendered]) -> Iterator[list[Rendered]]:
-        """Runs of one domain, in order, cut to the size of a POST."""
-        for _, run in groupby(batch, key=lambda rendered: rendered.message.domain):
-            rows = list(run)
-            for start in range(0, len(rows), self._config.batch_size):
-                yield rows[start : start + self._config.batch_size]
+        return in_turn(runs(batch, self._config.batch_size), self._chunk)
 
     def _chunk(self, chunk: list[Rendered]) -> list[Outcome]:
         if len(chunk) == 1:

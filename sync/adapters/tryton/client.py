@@ -16,14 +16,13 @@ from sync.adapters.base import (
     Kind,
     Message,
     Outcome,
-    PeerError,
     Receipt,
     Rendered,
     TargetRecord,
     Values,
-    not_sent,
     own_codes,
 )
+from sync.adapters.batches import in_turn, runs
 from sync.adapters.options import Secrets, load
 from sync.adapters.values import checked, comparable
 
@@ -33,7 +32,7 @@ from .directory import Directory
 from .marks import Marks
 from .rpc import Rpc
 from .shape import fields, tree
-from .writing import Writer, runs
+from .writing import Writer
 
 PROBE = {"supplier": "purchase", "item": "purchase", "location": "stock", "cost_center": "analytic_account"}
 
@@ -73,15 +72,7 @@ class TrytonAdapter:
         return mapping.to_canonical(message.domain, message.record, there, self._config)
 
     def send(self, batch: Sequence[Rendered]) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        for chunk in runs(batch, self._config.batch_size):
-            try:
-                outcomes += self._writer.write(chunk)
-            except PeerError as error:
-                outcomes += [error.outcome()] * len(chunk)
-                outcomes += [not_sent(error)] * (len(batch) - len(outcomes))
-                break
-        return outcomes
+        return in_turn(runs(batch, self._config.batch_size), self._writer.write)
 
     def collect(self) -> list[Receipt]:
         return []

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 
 import orjson
@@ -48,18 +47,6 @@ class Known:
         if value not in self.found[ref]:
             raise Refused(f"Tryton holds no {ref.model} with {ref.key} {value}")
         return self.found[ref][value]
-
-
-def runs(batch: Sequence[Rendered], size: int) -> Iterator[list[Rendered]]:
-    """Runs of one domain, in order, no longer than ``size`` and with each record once."""
-    for _, run in groupby(batch, key=lambda rendered: rendered.message.domain):
-        chunk: list[Rendered] = []
-        for rendered in run:
-            if len(chunk) == size or rendered.message.record in {r.message.record for r in chunk}:
-                yield chunk
-                chunk = []
-            chunk.append(rendered)
-        yield chunk
 
 
 class Writer:

@@ -12,7 +12,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import groupby
 from typing import Any
 
 from sync.adapters.base import (
@@ -25,8 +24,8 @@ from sync.adapters.base import (
     State,
     TargetRecord,
     Values,
-    not_sent,
 )
+from sync.adapters.batches import in_turn, runs
 from sync.adapters.options import Secrets, load
 from sync.adapters.values import checked, comparable
 
@@ -61,22 +60,10 @@ class X12Adapter:
         return comparable(message.domain, message.payload["attributes"])
 
     def send(self, batch: Sequence[Rendered]) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        for chunk in self._chunks(batch):
-            try:
-                outcomes += [self._file(chunk)] * len(chunk)
-            except PeerError as error:
-                outcomes += [error.outcome()] * len(chunk)
-                outcomes += [not_sent(error)] * (len(batch) - len(outcomes))
-                break
-        return outcomes
+        return in_turn(runs(batch, self._config.batch_size, _shape), self._put)
 
-    def _chunks(self, batch: Sequence[Rendered]) -> Iterator[list[Rendered]]:
-        """Runs that may share a file: one domain, and the same header line or the same delimiters."""
-        for _, run in groupby(batch, key=_shape):
-            rows = list(run)
-            for start in range(0, len(rows), self._config.batch_size):
-                yield rows[start : start + self._config.batch_size]
+    def _put(self, chunk: list[Rendered]) -> list[Outcome]:
+        return [self._file(chunk)] * len(chunk)
 
     def _file(self, chunk: list[Rendered]) -> Outcome:
         domain = chunk[0].message.domain
