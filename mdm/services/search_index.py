@@ -117,7 +117,7 @@ def _as_it_stands(document: SearchDocument) -> Document:
 def add_words(domain: str, counts: Mapping[str, int]) -> None:
     """Add the words that are new. One that another worker has not committed yet is written twice, not waited for."""
     with connection.cursor() as cursor:
-        cursor.execute(MISSING_SQL, [list(counts), domain])
+        cursor.execute(MISSING_SQL, [_array(counts), domain])
         missing = [word for (word,) in cursor.fetchall()]
     rows = ((domain, word, counts[word], _array(map(str, slips(word)))) for word in missing)
     copy_rows("mdm_searchword", ("domain", "word", "records", "slips"), rows)

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from mdm import permissions
+from mdm import bulk, permissions
 from mdm.changes import Change
 from mdm.exceptions import NeedsReason, Refused, Stale
 from mdm.models import DomainOwnership, User, WorkItem
@@ -55,12 +55,12 @@ def put(change: Change, items: Sequence[WorkItem]) -> None:
             row.version += 1
             standing.append(row)
     WorkItem.objects.bulk_update(standing, [*CONTENT, "version"], batch_size=200)
-    hours: dict[str, dt.datetime] = {}
-    for item in subjects.values():
+    opened = list(subjects.values())
+    days = {domain: due(domain, change.at) for domain in {item.domain for item in opened}}
+    for item in opened:
         item.created_at = change.at
-        if item.due_at is None:
-            item.due_at = hours.setdefault(item.domain, due(item.domain, change.at))
-    WorkItem.objects.bulk_create(subjects.values(), batch_size=500)
+        item.due_at = item.due_at or days[item.domain]
+    bulk.insert(opened)
 
 
 def close(change: Change, items: Iterable[WorkItem], *, resolution: str, state: str = WorkItem.State.DONE) -> None:

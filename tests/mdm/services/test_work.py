@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -46,6 +47,17 @@ def test_work_is_due_when_the_domains_owner_wants_it() -> None:
     assert item.due_at is not None
     assert item.due_at - item.created_at == dt.timedelta(hours=4)
     assert work.due("supplier", item.created_at) - item.created_at == dt.timedelta(hours=work.DEFAULT_HOURS)
+
+
+def test_many_items_ask_once_when_their_domain_wants_them(django_assert_max_num_queries: Any) -> None:
+    change = Change.begin(User.objects.system(), "work.opened", "A feed")
+    items = [
+        WorkItem(kind=WorkItem.Kind.FEED_PROBLEM, domain="item", subject=f"feed:{n}", title="x", reason="y")
+        for n in range(30)
+    ]
+    with django_assert_max_num_queries(4):
+        work.put(change, items)
+    assert WorkItem.objects.filter(due_at=change.at + dt.timedelta(hours=work.DEFAULT_HOURS)).count() == 30
 
 
 def test_a_problem_is_closed_by_who_dealt_with_it_saying_how() -> None:
