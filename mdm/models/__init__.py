@@ -1,6 +1,7 @@
 """One module per idea; everything is importable from here."""
 
 from mdm.models.access import SYSTEM_USERNAME, ApiKey, User
+from mdm.models.among import Among
 from mdm.models.api import DomainExport, StoredAnswer, Touched
 from mdm.models.audit import AuditEntry
 from mdm.models.base import DomainName
@@ -41,6 +42,7 @@ __all__ = [
     "BEGINNING",
     "PRIMARY",
     "SYSTEM_USERNAME",
+    "Among",
     "ApiKey",
     "AttributeNote",
     "AuditEntry",

@@ -357,7 +357,7 @@ def _write(run: BulkRun, given: dict[str, Array]) -> None:
     """Decide about the records of a part, and write what follows. One that has changed since is left for later."""
     content = zip(given["versions"].tolist(), given["words"].tolist(), strict=True)
     compared = dict(zip(given["sources"].tolist(), content, strict=True))
-    waiting = SourceRecord.objects.filter(pk__in=compared, state=SourceRecord.State.PENDING)
+    waiting = SourceRecord.objects.filter(pk__among=compared, state=SourceRecord.State.PENDING)
     locked = waiting.select_for_update().defer("raw", "standardised").order_by("pk")
     batch = [record for record in locked if (record.version, record.dictionaries) == compared[record.pk]]
     change = Change.begin(User.objects.system(), "resolve")

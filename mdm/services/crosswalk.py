@@ -191,7 +191,7 @@ def _standing(codes: Iterable[tuple[int, str]]) -> list[tuple[int, int, str, int
         by_system[system].append(code)
     condition = Q(pk__in=[])
     for system, values in by_system.items():
-        condition |= Q(code_system=system, code__in=values)
+        condition |= Q(code_system=system, code__among=values)
     live = Crosswalk.objects.filter(condition, known_to__isnull=True)
     return list(live.values_list("pk", "code_system", "code", "source", "valid_to"))
 

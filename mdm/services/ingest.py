@@ -21,7 +21,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from mdm import arrays, forks, permissions
-from mdm.bulk import batched, give_ids, insert, update
+from mdm.bulk import batched, give_ids, insert, maker, update
 from mdm.changes import Change
 from mdm.engine import Engine, engine_for
 from mdm.lineage import Lineage
@@ -107,7 +107,7 @@ def _land_chunk(ingest: Ingest, lineage: Lineage, rows: Sequence[Row]) -> LandCo
     known = {
         record.code: record
         for record in SourceRecord.objects.select_for_update()
-        .filter(code_system=ingest.code_system, code__in=[row.code for row in rows])
+        .filter(code_system=ingest.code_system, code__among=[row.code for row in rows])
         .order_by("pk")
     }
     now = timezone.now()
@@ -132,8 +132,8 @@ def _land_chunk(ingest: Ingest, lineage: Lineage, rows: Sequence[Row]) -> LandCo
 def _record(
     ingest: Ingest, engine: Engine, lineage: Lineage, row: Row, digest: bytes, now: dt.datetime
 ) -> SourceRecord:
-    return SourceRecord(
-        code_system=ingest.code_system,
+    return maker(SourceRecord)(
+        code_system_id=ingest.code_system_id,
         code=row.code,
         domain=engine.domain,
         uom=row.uom,
@@ -144,7 +144,7 @@ def _record(
         dictionaries=engine.dictionaries,
         content_hash=digest,
         source_updated_at=row.updated_at or now,
-        ingest=ingest,
+        ingest_id=ingest.pk,
         row_number=row.number,
     )
 

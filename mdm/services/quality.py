@@ -23,7 +23,7 @@ def refresh(domain: str, built: Sequence[Rebuilt]) -> None:
     """Make the open issues of these records be exactly those that hold now."""
     wanted = {(r.golden.pk, rule, path): text for r in built for rule, path, text in _found(domain, r)}
     ids = [r.golden.pk for r in built]
-    for golden, path, code in PendingReference.objects.filter(golden__in=ids).values_list("golden", "path", "code"):
+    for golden, path, code in PendingReference.objects.filter(golden__among=ids).values_list("golden", "path", "code"):
         wanted[golden, "unknown_reference", path] = f"{code} is in no feed yet; send the record it names"
     existing = [r.golden.pk for r in built if not r.is_new]
     have = {

@@ -124,5 +124,5 @@ def waiting_for(codes: Iterable[tuple[int, str]]) -> set[int]:
         by_system[code_system].append(code)
     condition = Q(pk__in=[])
     for code_system, values in by_system.items():
-        condition |= Q(code_system=code_system, code__in=values)
+        condition |= Q(code_system=code_system, code__among=values)
     return set(PendingReference.objects.filter(condition).values_list("golden", flat=True))

@@ -175,7 +175,7 @@ def _write_links(change: Change, engine: Engine, links: _Links) -> None:
 
 def _keep_known(known: Sequence[SourceRecord]) -> None:
     """A known code keeps its link, whatever it says now."""
-    SourceRecord.objects.filter(pk__in=[s.pk for s in known]).update(state=State.LINKED)
+    SourceRecord.objects.filter(pk__among=[s.pk for s in known]).update(state=State.LINKED)
 
 
 def _rebuild(change: Change, domain: str, links: _Links, known: Sequence[SourceRecord]) -> list[GoldenChange]:
@@ -206,7 +206,7 @@ def _write_reviews(
 ) -> None:  # fmt: skip
     if not sources:
         return
-    SourceRecord.objects.filter(pk__in=[s.pk for s in sources]).update(state=State.REVIEW)
+    SourceRecord.objects.filter(pk__among=[s.pk for s in sources]).update(state=State.REVIEW)
     goldens_of = {source.pk: golden for source, golden, *_ in links.rows}
     shown = {source.pk: _shown(outcomes[source.pk].candidates, goldens_of) for source in sources}
     explained = _explained(engine, scored, shown)

@@ -117,7 +117,7 @@ def _locked(change: Change, golden_ids: Collection[int]) -> dict[int, GoldenReco
 
 
 def _lock(golden_ids: Collection[int]) -> dict[int, GoldenRecord]:
-    rows = GoldenRecord.objects.select_for_update(no_key=True).filter(pk__in=golden_ids).order_by("pk")
+    rows = GoldenRecord.objects.select_for_update(no_key=True).filter(pk__among=golden_ids).order_by("pk")
     return {golden.pk: golden for golden in rows}
 
 
@@ -191,7 +191,7 @@ def _rebuild(
 
 def _sources(known: Known, goldens: Iterable[int]) -> dict[int, list[SourceRecord]]:
     found: dict[int, list[SourceRecord]] = {pk: [] for pk in goldens}
-    rows = list(SourceRecord.objects.filter(golden__in=list(found)).defer("raw", "standardised").order_by("pk"))
+    rows = list(SourceRecord.objects.filter(golden__among=list(found)).defer("raw", "standardised").order_by("pk"))
     known.attach(rows)
     for row in rows:
         if row.golden_id is not None:

@@ -45,7 +45,7 @@ def put(change: Change, items: Sequence[WorkItem]) -> None:
     """Open these items. Where a live one has the same kind and subject, it gets the new content and version instead."""
     subjects = {(item.kind, item.subject): item for item in items}
     live = WorkItem.objects.select_for_update().filter(
-        kind__in={kind for kind, _ in subjects}, subject__in=[s for _, s in subjects], state__in=WorkItem.LIVE
+        kind__in={kind for kind, _ in subjects}, subject__among=[s for _, s in subjects], state__in=WorkItem.LIVE
     )
     standing = []
     for row in live.order_by("pk"):
@@ -75,7 +75,7 @@ def close(change: Change, items: Iterable[WorkItem], *, resolution: str, state: 
 
 def cancel(change: Change, *, kind: str, subjects: Sequence[str]) -> None:
     """Items that nobody needs to look at any more."""
-    WorkItem.objects.filter(kind=kind, subject__in=subjects, state__in=WorkItem.LIVE).update(
+    WorkItem.objects.filter(kind=kind, subject__among=subjects, state__in=WorkItem.LIVE).update(
         state=WorkItem.State.CANCELLED,
         resolution="superseded",
         resolved_by=change.actor,
