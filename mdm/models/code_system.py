@@ -98,6 +98,11 @@ class CodeSystem(models.Model):
     def __str__(self) -> str:
         return self.slug
 
+    @property
+    def is_literal(self) -> bool:
+        """Whether two codes are the same only if they are written the same."""
+        return self.normaliser == "trim"
+
     def normalise(self, code: str) -> str:
         text = code.strip()
         if self.normaliser in ("digits", "gtin"):

@@ -60,7 +60,7 @@ def enter(
         raise InvalidValue("A record needs at least one value, e.g. a name or description.")
     codes = own_codes(domain)
     apart = _looked_at(domain, parsed.values, actor, codes, not_same_as)
-    landing = ingest.begin(code_system=codes, channel="steward", actor=actor)
+    landing = ingest.begin(code_system=codes, channel=ingest.STEWARD, actor=actor)
     row = Row(number=1, code=uuid.uuid4().hex, values=parsed.values, raw=dict(values), invalid=parsed.invalid)
     ingest.land(ingest=landing, rows=[row])
     ingest.finish(ingest=landing)

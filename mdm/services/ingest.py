@@ -25,11 +25,13 @@ from mdm.bulk import batched, give_ids, insert, maker, update
 from mdm.changes import Change
 from mdm.engine import Engine, engine_for
 from mdm.lineage import Lineage
+from mdm.locks import share_name
 from mdm.models import CodeSystem, Delivered, Ingest, SourceRecord, SourceRevision, User
 from mdm.survivorship import comparable
 
 CHUNK, LARGE_CHUNK = 1_000, 5_000
 MANY = 20_000  # rows from which on several processes land them
+STEWARD = "steward"  # the channel of what people enter
 State = SourceRecord.State
 
 
@@ -104,12 +106,8 @@ def land(*, ingest: Ingest, rows: Iterable[Row], chunk: int = CHUNK) -> LandCoun
 @transaction.atomic
 def _land_chunk(ingest: Ingest, lineage: Lineage, rows: Sequence[Row]) -> LandCounts:
     engine = engine_for(ingest.code_system.domain)  # each time: a feed may take longer than the rules stay the same
-    known = {
-        record.code: record
-        for record in SourceRecord.objects.select_for_update()
-        .filter(code_system=ingest.code_system, code__among=[row.code for row in rows])
-        .order_by("pk")
-    }
+    share_name("mapping", ingest.code_system.slug)  # who maps a code of this system waits for us, or we for them
+    known, written = _known(ingest.code_system, [row.code for row in rows])
     now = timezone.now()
     fresh, changed = [], []
     for row in rows:
@@ -125,8 +123,37 @@ def _land_chunk(ingest: Ingest, lineage: Lineage, rows: Sequence[Row]) -> LandCo
     write_keys(engine, [*fresh, *(record for record, _, _ in changed)], replaced=[r.pk for r, _, _ in changed])
     if fresh or changed:
         change = Change.begin(ingest.actor, "ingest.land")
-        change.audit(about=ingest, after={"new": len(fresh), "changed": len(changed)})
+        counts = {"new": len(fresh), "changed": len(changed)}
+        change.audit(about=ingest, after=counts | ({"written": written} if written else {}))
     return LandCounts(len(fresh), len(changed), len(rows) - len(fresh) - len(changed))
+
+
+def _known(code_system: CodeSystem, codes: Sequence[str]) -> tuple[dict[str, SourceRecord], dict[str, str]]:
+    """The records of these codes, locked. What stands in for a code that a steward mapped is its record however its
+    system writes it, and takes that writing: {as it was: as it is}.
+    """
+    named = set(codes)
+    stand_ins = [code for code in _stand_ins(code_system) if code not in named]
+    written = {code_system.normalise(code): code for code in reversed(codes)} if stand_ins else {}
+    mapped = [code for code in stand_ins if code_system.normalise(code) in written]
+    rows = SourceRecord.objects.select_for_update().filter(code_system=code_system, code__among=[*named, *mapped])
+    locked = {record.code: record for record in rows.order_by("pk")}
+    taken: dict[str, str] = {}
+    for code in mapped:
+        now = written[code_system.normalise(code)]
+        if code in locked and now not in locked:
+            locked[now] = locked.pop(code)
+            locked[now].code = taken[code] = now
+    return locked, taken
+
+
+def _stand_ins(code_system: CodeSystem) -> list[str]:
+    """The codes of records that only stand in for what a steward mapped: nothing has been said of them."""
+    if code_system.is_literal:
+        return []
+    by_hand = Ingest.objects.filter(code_system=code_system, channel=STEWARD).order_by().values("pk")
+    records = SourceRecord.objects.filter(ingest__in=by_hand, values={}).order_by("pk")
+    return list(records.values_list("code", flat=True))
 
 
 def _record(
