@@ -93,20 +93,21 @@ def open_rows(
     periods: Sequence[Period] | None = None,
     *,
     fresh: Collection[int] = (),
+    preferred: Sequence[bool] | None = None,
 ) -> None:
     """Open (entry, golden id, source id) rows, each for its period if they have some, else for always. The first code
-    of a record in a system and unit is the preferred one.
+    of a record in a system and unit is the preferred one, of those that are ``preferred`` if that is said.
 
     ``fresh``: golden records that nobody else can see yet.
     """
     rows = list(wanted)
     taken = _preferred({golden for _, golden, _ in rows if golden not in fresh})
     made, entry = [], maker(Crosswalk)
-    for ((system, code, uom), golden, source), (since, until) in zip(
-        rows, periods or [ALWAYS] * len(rows), strict=True
+    for ((system, code, uom), golden, source), (since, until), wished in zip(
+        rows, periods or [ALWAYS] * len(rows), preferred or [True] * len(rows), strict=True
     ):
-        preferred = until is not None or (golden, system, uom) not in taken
-        if until is None:
+        first = wished and (until is not None or (golden, system, uom) not in taken)
+        if until is None and first:
             taken.add((golden, system, uom))
         made.append(
             entry(
@@ -115,7 +116,7 @@ def open_rows(
                 uom=uom,
                 golden_id=golden,
                 source_id=source,
-                preferred=preferred,
+                preferred=first,
                 resolves=change.known.code_systems[system].unique,
                 valid_from=since,
                 valid_to=until,
@@ -231,6 +232,7 @@ def _reopen(change: Change, live: QuerySet[Crosswalk], golden_of: Callable[[Cros
         change,
         [((row.code_system_id, row.code, row.uom), golden, row.source_id) for row, golden in found],
         [(row.valid_from, row.valid_to) for row, _ in found],
+        preferred=[row.preferred or row.valid_to is None for row, _ in found],
     )
     return rows
 
