@@ -61,7 +61,14 @@ def enter(
     codes = own_codes(domain)
     apart = _looked_at(domain, parsed.values, actor, codes, not_same_as)
     landing = ingest.begin(code_system=codes, channel=ingest.STEWARD, actor=actor)
-    row = Row(number=1, code=uuid.uuid4().hex, values=parsed.values, raw=dict(values), invalid=parsed.invalid)
+    row = Row(
+        number=1,
+        code=uuid.uuid4().hex,
+        values=parsed.values,
+        raw=dict(values),
+        invalid=parsed.invalid,
+        written=parsed.written,
+    )
     ingest.land(ingest=landing, rows=[row])
     ingest.finish(ingest=landing)
     record = SourceRecord.objects.get(code_system=codes, code=row.code)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -28,6 +28,7 @@ from mdm.lineage import Lineage
 from mdm.locks import share_name
 from mdm.models import CodeSystem, Delivered, Ingest, SourceRecord, SourceRevision, User
 from mdm.survivorship import comparable
+from mdm.values import has_units, units_anew
 
 CHUNK, LARGE_CHUNK = 1_000, 5_000
 MANY = 20_000  # rows from which on several processes land them
@@ -37,7 +38,11 @@ State = SourceRecord.State
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One record as a system sent it. ``values`` are canonical (mdm.values), ``raw`` is what was received."""
+    """One record as a system sent it. ``values`` are canonical (mdm.values), ``raw`` is what was received.
+
+    ``written``: its units as the system writes them, ``units``: the system's words that they were read by; None where
+    nothing was to be read.
+    """
 
     number: int
     code: str
@@ -46,6 +51,8 @@ class Row:
     uom: str = ""
     updated_at: dt.datetime | None = None
     invalid: Mapping[str, str] = field(default_factory=dict)
+    written: Mapping[str, Any] = field(default_factory=dict)
+    units: Mapping[str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -106,10 +113,11 @@ def land(*, ingest: Ingest, rows: Iterable[Row], chunk: int = CHUNK) -> LandCoun
 @transaction.atomic
 def _land_chunk(ingest: Ingest, lineage: Lineage, rows: Sequence[Row]) -> LandCounts:
     engine = engine_for(ingest.code_system.domain)  # each time: a feed may take longer than the rules stay the same
-    share_name("mapping", ingest.code_system.slug)  # who maps a code of this system waits for us, or we for them
+    share_name("mapping", ingest.code_system.slug)  # who maps a code or a unit of this system waits for us, or we do
+    rows = _with_words_in_force(ingest.code_system, rows)
     known, written = _known(ingest.code_system, [row.code for row in rows])
     now = timezone.now()
-    fresh, changed = [], []
+    fresh, changed, respelt = [], [], []
     for row in rows:
         record = known.get(row.code)
         digest = content_hash(row.values, row.uom)
@@ -117,6 +125,10 @@ def _land_chunk(ingest: Ingest, lineage: Lineage, rows: Sequence[Row]) -> LandCo
             fresh.append(_record(ingest, engine, lineage, row, digest, now))
         elif bytes(record.content_hash) != digest or record.state == State.RETIRED:
             changed.append((record, row, digest))
+        elif record.written != row.written:
+            record.written = dict(row.written)
+            respelt.append(record)
+    SourceRecord.objects.bulk_update(respelt, ["written"])
     give_ids(fresh)
     insert(fresh)
     _update(ingest, engine, lineage, changed, now)
@@ -126,6 +138,22 @@ def _land_chunk(ingest: Ingest, lineage: Lineage, rows: Sequence[Row]) -> LandCo
         counts = {"new": len(fresh), "changed": len(changed)}
         change.audit(about=ingest, after=counts | ({"written": written} if written else {}))
     return LandCounts(len(fresh), len(changed), len(rows) - len(fresh) - len(changed))
+
+
+def _with_words_in_force(code_system: CodeSystem, rows: Sequence[Row]) -> Sequence[Row]:
+    """The rows, those read anew whose system calls units otherwise since they were read."""
+    if not has_units(code_system.domain):
+        return rows
+    units = CodeSystem.objects.values_list("units", flat=True).get(pk=code_system.pk)
+    return [
+        row if row.units is None or row.units == units else _read_by(code_system.domain, row, units) for row in rows
+    ]
+
+
+def _read_by(domain: str, row: Row, units: Mapping[str, str]) -> Row:
+    """What these words for units can't read stays as it is."""
+    read = units_anew(domain, row.values, row.written, units)
+    return row if read.problems else replace(row, values={**row.values, **read.values}, written=read.written)
 
 
 def _known(code_system: CodeSystem, codes: Sequence[str]) -> tuple[dict[str, SourceRecord], dict[str, str]]:
@@ -166,6 +194,7 @@ def _record(
         uom=row.uom,
         raw=dict(row.raw),
         values=dict(row.values),
+        written=dict(row.written),
         invalid=dict(row.invalid),
         standardised=engine.standardise(lineage.enrich(row.code, row.values)),
         dictionaries=engine.dictionaries,
@@ -196,7 +225,7 @@ def _update(
     for record, row, digest in changed:
         record.echo = _echo(record, row.values, told.get(record.golden_id or 0, {}))
         record.values, record.raw, record.invalid = dict(row.values), dict(row.raw), dict(row.invalid)
-        record.uom, record.content_hash = row.uom, digest
+        record.uom, record.content_hash, record.written = row.uom, digest, dict(row.written)
         record.standardised = engine.standardise(lineage.enrich(row.code, independent(record)))
         record.dictionaries = engine.dictionaries
         record.source_updated_at = row.updated_at or now

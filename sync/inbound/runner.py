@@ -98,7 +98,8 @@ class _Worker:
     def _bring_in(self) -> bool:
         lease.stop_if_cancelled(self.run)
         lease.write(self.run, state=State.READING, started_at=self.run.started_at or timezone.now())
-        file = FeedFile(stored(self.run.path), self.run)
+        units = self.code_system.units if self.code_system else {}
+        file = FeedFile(stored(self.run.path), self.run, units=units)
         survey = file.survey(keep_codes=self.run.missing == MissingRows.RETIRE, beat=lambda: lease.write(self.run))
         if not survey.rows:
             raise FeedError("The file has headings but no rows. Export it again; nothing was changed.")
