@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from fractions import Fraction
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from mdm import permissions
 from mdm.changes import Change
 from mdm.exceptions import NeedsReason, Refused, Stale
 from mdm.locks import lock_records
-from mdm.models import ChangeRequest, GoldenRecord, Substitution, User
+from mdm.models import AuditEntry, ChangeRequest, GoldenRecord, Substitution, User
 from mdm.services import requests
 from mdm.services.change import writable
 
@@ -161,18 +162,49 @@ def follow_merge(change: Change, old: GoldenRecord, new: GoldenRecord) -> None:
 
 
 def follow_unmerge(change: Change, merged_by: UUID, loser: GoldenRecord, survivor: GoldenRecord) -> None:
-    """What a merge moved goes back, as far as it is still in force."""
-    rows = Substitution.objects.filter(change_id=merged_by, ended_at__isnull=True)
-    for row in rows.select_related("item", "request").order_by("pk"):
+    """What a merge moved goes back, as far as it is still in force; what it had to drop is in force again."""
+    copies = Substitution.objects.filter(change_id=merged_by)
+    for row in _dropped(merged_by, list(copies)):
+        _restore(change, row, loser, survivor)
+    for row in copies.filter(ended_at__isnull=True).select_related("item", "request").order_by("pk"):
         _move(change, row, survivor, loser)
+
+
+def _dropped(merged_by: UUID, copies: Sequence[Substitution]) -> list[Substitution]:
+    """What the merge ended without a copy: between the two records, or in force at the survivor already."""
+    ended = AuditEntry.objects.filter(change_id=merged_by, object_type="substitution", after__has_key="ended")
+    rows = Substitution.objects.filter(pk__in=[int(pk) for pk in ended.values_list("object_id", flat=True)])
+    moved = {(copy.request_id, copy.site_id, copy.valid_from) for copy in copies}
+    found = rows.select_related("item__merged_into", "substitute__merged_into").order_by("pk")
+    return [row for row in found if (row.request_id, row.site_id, row.valid_from) not in moved]
+
+
+def _restore(change: Change, row: Substitution, loser: GoldenRecord, survivor: GoldenRecord) -> None:
+    """One of the other kind is restored only while the survivor's own, which stood for it, is in force."""
+    at_survivor = _copy(change, row, *(survivor.pk if pk == loser.pk else pk for pk in _now(row)))
+    if at_survivor.item_id == at_survivor.substitute_id or _overlapping(at_survivor):
+        _put(_copy(change, row, *_now(row)))
+
+
+def _now(row: Substitution) -> tuple[int, int]:
+    """Ids of its two items, or of what they were merged into."""
+    return row.item.survivor.pk, row.substitute.survivor.pk
 
 
 def _move(change: Change, row: Substitution, old: GoldenRecord, new: GoldenRecord) -> None:
     _close(change, row, change.reason)
+    item, substitute = (new.pk if pk == old.pk else pk for pk in (row.item_id, row.substitute_id))
+    _put(_copy(change, row, item, substitute))
+
+
+def _copy(change: Change, row: Substitution, item: int, substitute: int) -> Substitution:
     copy = Substitution.objects.get(pk=row.pk)
     copy.pk, copy.ended_at, copy.ended_by, copy.end_reason = None, None, None, ""
-    copy.item_id = new.pk if row.item_id == old.pk else row.item_id
-    copy.substitute_id = new.pk if row.substitute_id == old.pk else row.substitute_id
+    copy.item_id, copy.substitute_id = item, substitute
     copy.change_id, copy.approved_at = change.id, change.at
+    return copy
+
+
+def _put(copy: Substitution) -> None:
     if copy.item_id != copy.substitute_id and not _overlapping(copy):
         copy.save(force_insert=True)

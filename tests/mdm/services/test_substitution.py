@@ -125,6 +125,36 @@ def test_a_merge_takes_substitutes_along_and_an_unmerge_brings_them_back(pair):
     assert lookup.resolve("ehr-item", "H1").replaces[0].id == catheter.public_id
 
 
+def test_a_substitution_between_two_merged_items_is_in_force_again_after_an_unmerge(pair):
+    catheter, stapler = pair
+    made = approved(catheter, stapler, factor=Fraction(3, 2))
+    survivor = merge.merge(survivor=stapler, loser=catheter, actor=kit.steward(), reason="One thing")
+    assert not Substitution.objects.filter(ended_at=None).exists()
+    then = timezone.now()
+    loser = stapler if survivor.pk == catheter.pk else catheter
+    split.unmerge(loser=loser, actor=kit.steward(), reason="Two things")
+    again = Substitution.objects.get(ended_at=None)
+    assert (again.item, again.substitute, again.approver) == (catheter, stapler, kit.approver())
+    assert lookup.resolve("erp-item", "E1").substitutes[0].factor == Fraction(3, 2)
+    assert lookup.resolve("erp-item", "E1", known_at=then).substitutes == ()
+    assert made.request == again.request
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_one_that_both_merged_items_had_comes_back_unless_it_was_ended_meanwhile(pair, ended):
+    kit.feed("ehr", {"H1": kit.STAPLER | {"catalogue_number": "ZZ-9", "description": "Retractor, ring, 30 cm"}})
+    other = kit.golden("ehr", "H1")
+    for item in pair:
+        approved(item, other)
+    survivor = merge.merge(survivor=pair[1], loser=pair[0], actor=kit.steward(), reason="One thing")
+    if ended:
+        standing = Substitution.objects.get(ended_at=None)
+        substitution.end(substitution=standing, actor=kit.steward(), reason="Out of stock as well")
+    split.unmerge(loser=next(one for one in pair if one != survivor), actor=kit.steward(), reason="Two things")
+    standing = Substitution.objects.filter(ended_at=None).values_list("item", flat=True)
+    assert set(standing) == (set() if ended else {one.pk for one in pair})
+
+
 @pytest.mark.parametrize(
     ("options", "error"),
     [
