@@ -8,15 +8,15 @@ from fractions import Fraction
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from mdm import permissions
 from mdm.changes import Change
-from mdm.exceptions import NeedsReason, Refused, Stale
+from mdm.exceptions import ConcordError, NeedsReason, Refused, Stale
 from mdm.locks import lock_records
-from mdm.models import AuditEntry, ChangeRequest, GoldenRecord, Substitution, User
-from mdm.services import requests
+from mdm.models import AuditEntry, ChangeRequest, GoldenRecord, Relation, Substitution, User, WorkItem
+from mdm.services import relations, requests
 from mdm.services.change import writable
 
 LARGEST = 1_000_000  # of either part of a factor
@@ -43,6 +43,50 @@ def propose(
     permissions.require(actor, permissions.CHANGE_IDENTITY)
     if not reason.strip():
         raise NeedsReason
+    return _propose(actor, item, substitute, factor, site, valid_from, valid_to, reason)
+
+
+@transaction.atomic
+def propose_kept(*, limit: int = 100) -> int:
+    """Propose, for their authors, substitutes of items that were only noted as relations, of which lookups don't tell;
+    returns how many it looked at. A relation ends with that; one that can't be proposed says why.
+    """
+    noted = Relation.objects.filter(kind=Relation.Kind.SUBSTITUTE, subject__domain="item")
+    standing = noted.filter(Q(valid_to=None) | Q(valid_to__gt=timezone.now().date())).exclude(valid_to=F("valid_from"))
+    rows = standing.select_for_update(of=("self",), skip_locked=True).order_by("pk")[:limit]
+    for row in rows:
+        _propose_relation(row)
+    return len(rows)
+
+
+def _propose_relation(row: Relation) -> None:
+    item, substitute = row.object.survivor, row.subject.survivor
+    site = row.site and row.site.survivor
+    try:
+        request = _propose(
+            row.author, item, substitute, Fraction(1), site, row.valid_from, row.valid_to, row.reason or "Noted before"
+        )
+    except ConcordError as error:
+        why = f"It can't be proposed as a substitute: {error.message}"
+    else:
+        why = f"Proposed as a substitute by change request {request.pk}"
+        for decided in WorkItem.objects.filter(details__relation=row.pk):  # undoing it takes the proposal back
+            del decided.details["relation"]
+            decided.details["request"] = request.pk
+            decided.save(update_fields=["details"])
+    relations.end(relation=row, actor=User.objects.system(), reason=why)
+
+
+def _propose(
+    actor: User,
+    item: GoldenRecord,
+    substitute: GoldenRecord,
+    factor: Fraction,
+    site: GoldenRecord | None,
+    valid_from: dt.date | None,
+    valid_to: dt.date | None,
+    reason: str,
+) -> ChangeRequest:
     lock_records(item, substitute)
     item, substitute = writable(item), writable(substitute)
     valid_from = valid_from or timezone.now().date()
