@@ -17,6 +17,7 @@ STRIPES = 1024  # per domain; PostgreSQL's lock table runs out between 10k and 2
 _SPACES = {
     "item": 1, "supplier": 2, "location": 3, "cost_center": 4, "hierarchy": 5, "feed": 6, "statistics": 7, "policy": 8,
     "checks": 9, "resolving": 10, "bulk": 11, "restandardising": 12, "downtime": 13,
+    "mapping": 14,
 }  # fmt: skip
 
 

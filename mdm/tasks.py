@@ -26,6 +26,7 @@ from mdm.services import (
     restandardise,
     review,
     scorecard,
+    substitution,
     trust,
 )
 from mdm.services.revise import revise
@@ -38,7 +39,7 @@ READING = 45.0  # seconds that new words are read into what is stored, at a time
 @shared_task(name="mdm.upkeep")
 def upkeep() -> None:
     """Wake snoozed items, end overrides and exports, ask for packs that are due, let records follow merges and rules,
-    take up idle bulk runs.
+    propose substitutes that were only noted, take up idle bulk runs.
     """
     review.wake(now=timezone.now())
     change.expire_overrides(now=timezone.now())
@@ -60,6 +61,7 @@ def upkeep() -> None:
     for _ in range(FOLLOWED):
         if not trust.follow_trust():
             break
+    substitution.propose_kept()
     for run in bulk_load.idle():
         resolve_at_once.delay(run.pk)
 

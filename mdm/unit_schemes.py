@@ -6,6 +6,7 @@ Packaging has no UCUM code of its own: it is an annotation, ``{box}``. Written b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 from mdm.units import UNITS, Uom, normalise_uom
@@ -48,7 +49,7 @@ def ucum(code: str) -> str:
     return MEASURES[code][0] if code in MEASURES else f"{{{UNITS[code][0].lower().replace(' ', '_')}}}"
 
 
-def read(text: str, synonyms: dict[str, str] | None = None) -> Uom | None:
+def read(text: str, synonyms: Mapping[str, str] | None = None) -> Uom | None:
     """The unit that a text of any scheme names, or None. ``synonyms``: what one system calls units, {its word: any
     spelling that Concord knows}; its own words go first, so that its "CT" may be a count.
     """

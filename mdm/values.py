@@ -14,11 +14,11 @@ from typing import Any
 
 from rapidfuzz import process
 
-from mdm import identifiers, scalars
+from mdm import identifiers, scalars, unit_schemes
 from mdm.canonical import DOMAINS, Domain, Field, Kind
 from mdm.choices import choice, country
 from mdm.scalars import Cell, Unreadable
-from mdm.units import nearby, normalise_uom
+from mdm.units import nearby
 
 CODE_LENGTH = 120  # of codes and of references to them: SourceRecord.code
 UOM_LENGTH = 12
@@ -27,6 +27,7 @@ TEXT_LENGTH = 200
 EXCERPT = 80
 CODE, UOM, UPDATED_AT, IGNORE = "$code", "$uom", "$updated_at", "$ignore"
 PSEUDO_PATHS = (CODE, UOM, UPDATED_AT, IGNORE)
+UNITS = ("uom", "base_uom")  # fields that hold one
 REPEATABLE = {"supplier_parts"}  # a supplier may sell an item under several numbers; other children are one per key
 
 
@@ -47,31 +48,62 @@ class Parsed:
     uom: str = ""
     updated_at: datetime | None = None
     values: dict[str, Any] = field(default_factory=dict)
+    written: dict[str, Any] = field(default_factory=dict)  # units as the source writes them; see ``units_anew``
     invalid: dict[str, str] = field(default_factory=dict)  # {path: why}, kept all the same
     problems: list[Problem] = field(default_factory=list)
 
 
-def parse_row(domain: str | Domain, cells: Mapping[str, Cell], *, date_order: str = "") -> Parsed:
+def parse_row(
+    domain: str | Domain, cells: Mapping[str, Cell], *, date_order: str = "", units: Mapping[str, str] | None = None
+) -> Parsed:
     """Read one row whose columns are already named by canonical paths such as ``addresses.remit_to.city``.
 
-    ``date_order`` as in ``scalars.iso_date``. Never raises for what a source says; see ``Parsed.problems``.
+    ``date_order`` as in ``scalars.iso_date``; ``units``: what the system calls units, as in ``unit_schemes.read``.
+    Never raises for what a source says; see ``Parsed.problems``.
     """
-    row = _Row(DOMAINS[domain] if isinstance(domain, str) else domain, date_order)
+    row = _Row(DOMAINS[domain] if isinstance(domain, str) else domain, date_order, units)
     for path, cell in cells.items():
         if path != IGNORE:
             row.take(path, cell)
     return row.finish(code_required=True)
 
 
-def parse_values(domain: str | Domain, values: Mapping[str, Any]) -> Parsed:
+def parse_values(domain: str | Domain, values: Mapping[str, Any], *, units: Mapping[str, str] | None = None) -> Parsed:
     """The same for values that are already structured (API, HL7, FHIR): children as lists of objects.
 
     Unknown names are problems. ``code``, ``uom`` and ``updated_at`` of the result stay empty: the envelope has them.
     """
-    row = _Row(DOMAINS[domain] if isinstance(domain, str) else domain, "")
+    row = _Row(DOMAINS[domain] if isinstance(domain, str) else domain, "", units)
     for path, cell in _flatten(values):
         row.take(path, cell)
     return row.finish(code_required=False)
+
+
+def has_units(domain: str) -> bool:
+    return any(_is_unit(spec) or any(map(_is_unit, spec.children)) for spec in DOMAINS[domain].fields)
+
+
+def units_anew(domain: str, values: Mapping[str, Any], written: Mapping[str, Any], units: Mapping[str, str]) -> Parsed:
+    """The values that have units, read from what the source wrote by these words for units. ``written`` has that where
+    it isn't the unit's own code, or stated a quantity: {"base_uom": "KAR", "packaging": [{}, {"uom": "B10", "quantity":
+    None}]}, one for each child.
+    """
+    stated: dict[str, Any] = {}
+    for spec in DOMAINS[domain].fields:
+        said, texts = values.get(spec.name), written.get(spec.name)
+        if said and _is_unit(spec):
+            stated[spec.name] = texts or said
+        elif said and any(map(_is_unit, spec.children)):
+            known = {child.name for child in spec.children}
+            stated[spec.name] = [
+                {name: value for name, value in {**child, **text}.items() if name in known}
+                for child, text in zip(said, texts or [{}] * len(said), strict=True)
+            ]
+    return parse_values(domain, stated, units=units)
+
+
+def _is_unit(spec: Field) -> bool:
+    return spec.name in UNITS
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -150,11 +182,12 @@ _places: dict[tuple[str, str], _Place] = {}  # a feed asks for the same few path
 class _Row:
     """One row being read."""
 
-    def __init__(self, domain: Domain, date_order: str) -> None:
-        self.domain, self.date_order = domain, date_order
+    def __init__(self, domain: Domain, date_order: str, units: Mapping[str, str] | None = None) -> None:
+        self.domain, self.date_order, self.units = domain, date_order, units
         self.parsed = Parsed()
         self.children: dict[str, dict[str, dict[str, Any]]] = {}  # parent name, key or position, values
         self.quantities: dict[tuple[str, str], int] = {}  # that a unit's own text states, as in "B10"
+        self.unit_texts: dict[tuple[str, str], str] = {}  # as written, where that isn't the code itself
 
     def take(self, path: str, cell: Cell) -> None:
         try:
@@ -216,7 +249,7 @@ class _Row:
         return self._text(place, path, text)
 
     def _text(self, place: _Place, path: str, text: str) -> str:
-        if place.field.name in ("uom", "base_uom"):
+        if _is_unit(place.field):
             return self._unit(place, text)
         if place.field.name == "country":
             text = country(text)
@@ -224,10 +257,12 @@ class _Row:
         return _fitting(text, place.field.max_length or TEXT_LENGTH)
 
     def _unit(self, place: _Place, text: str) -> str:
-        unit = normalise_uom(text)
+        unit = unit_schemes.read(text, self.units)
         if unit is None:
             raise Unreadable(f"Concord knows no such unit of measure: near it are {', '.join(nearby(text))}")
-        if place.parent and unit.quantity:
+        if text.upper() != unit.code:
+            self.unit_texts[place.parent.name if place.parent else place.field.name, place.key] = text
+        if place.parent and unit.quantity and any(child.name == "quantity" for child in place.parent.children):
             self.quantities[place.parent.name, place.key] = unit.quantity
         return unit.code
 
@@ -247,6 +282,7 @@ class _Row:
             self.parsed.values[place.field.name] = value
 
     def finish(self, *, code_required: bool) -> Parsed:
+        self.parsed.written.update({name: text for (name, key), text in self.unit_texts.items() if not key})
         for name, children in self.children.items():
             if kept := self._assemble(self.domain.by_name[name], children):
                 self.parsed.values[name] = kept
@@ -257,20 +293,25 @@ class _Row:
     def _assemble(self, parent: Field, children: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
         """Children in order of position or key, each with its key; those without one are noted and left out."""
         kept: dict[Any, dict[str, Any]] = {}
+        written: dict[Any, dict[str, Any]] = {}
         for place, child in sorted(children.items(), key=lambda entry: entry[0].zfill(4)):
             if not place.isdecimal():
                 child.setdefault(parent.child_key, place)
+            text = self.unit_texts.get((parent.name, place))
+            texts: dict[str, Any] = {"uom": text} if text else {}
             if "quantity" not in child and (quantity := self.quantities.get((parent.name, place))):
-                child["quantity"] = quantity
+                child["quantity"], texts["quantity"] = quantity, None
             key = child.get(parent.child_key)
             if key is None:
                 self.parsed.invalid[f"{parent.name}.{place}"] = f"left out, as it has no {parent.child_key}"
             elif parent.name in REPEATABLE:
-                kept[place] = child
+                kept[place], written[place] = child, texts
             elif any(kept.get(key, child).get(name, value) != value for name, value in child.items()):
                 self._problem(f"{parent.name}.{place}", str(key), f"{key} is stated twice, with different values")
             else:
-                kept[key] = kept.get(key, {}) | child
+                kept[key], written[key] = kept.get(key, {}) | child, written.get(key, {}) | texts
+        if any(written.values()):
+            self.parsed.written[parent.name] = list(written.values())
         return list(kept.values())
 
     def _problem(self, path: str, value: Any, message: str) -> None:

@@ -44,6 +44,7 @@ BATCH = 100
 LEASE = dt.timedelta(seconds=60)
 SECONDS, TOGETHER = 20.0, 50.0  # that one webhook is served at a time, and all of them
 GONE = 410
+OVERLAP, MOST_OVERLAP = 24, 168  # hours that the secret before the current one goes on signing
 
 
 @transaction.atomic
@@ -75,11 +76,38 @@ def subscribe(
         codes_in=code_systems.get(codes_in) if codes_in else None,
         position=last if after is None else after,
     )
-    made.secret = secret
+    made.give_secret(secret)
     made.full_clean(exclude=["sealed_secret"])
     made.save(force_insert=True)
     Change.begin(actor, "webhook.subscribed").audit(about=made, after={"topics": made.topics, "kinds": made.kinds})
-    return made, "whsec_" + base64.b64encode(secret).decode()
+    return made, _shown(secret)
+
+
+def _shown(secret: bytes) -> str:
+    return "whsec_" + base64.b64encode(secret).decode()
+
+
+def within_reach(user: User) -> QuerySet[Webhook]:
+    """One's own; an administrator's are all, as owners leave."""
+    found = Webhook.objects.select_related("codes_of", "codes_in", "owner")
+    return found if user.has_permission(permissions.ADMINISTER) else found.filter(owner=user.pk)
+
+
+@transaction.atomic
+def rotate(*, webhook: Webhook, actor: User, hours: int = OVERLAP) -> tuple[Webhook, str]:
+    """A new secret, told once. For so many hours messages carry a signature of the one before as well, so that a
+    receiver takes the new one when it can; 0, where a secret has leaked: not for a moment.
+    """
+    permissions.require(actor, permissions.SUBSCRIBE)
+    if not 0 <= hours <= MOST_OVERLAP:
+        raise InvalidValue(f"The old secret may go on signing for 0 to {MOST_OVERLAP} hours.")
+    row = Webhook.objects.select_for_update(of=("self",)).get(pk=webhook.pk)
+    change, secret = Change.begin(actor, "webhook.rotated"), secrets.token_bytes(32)
+    row.give_secret(secret, old=row.secrets[0] if hours else None)
+    row.old_secret_until = change.at + dt.timedelta(hours=hours) if hours else None
+    row.save(update_fields=["sealed_secret", "old_secret_until"])
+    change.audit(about=row, after={"old_secret_until": row.old_secret_until and row.old_secret_until.isoformat()})
+    return row, _shown(secret)
 
 
 def check_url(url: str) -> None:
@@ -230,7 +258,7 @@ def _send(webhook: Webhook, caller: calling.Caller, message: Mapping[str, Any]) 
         "content-type": "application/cloudevents+json",
         "webhook-id": message["id"],
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": sign(webhook.secret, message["id"], timestamp, body),
+        "webhook-signature": " ".join(sign(secret, message["id"], timestamp, body) for secret in webhook.secrets),
     }
     try:
         status, retry_after = caller.post(webhook.url, body=body, headers=headers)

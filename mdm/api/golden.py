@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mdm import as_of, permissions
+from mdm import past, permissions
 from mdm.api import examples, paging
 from mdm.api.base import Strict, View
 from mdm.api.shapes import SHAPES
@@ -104,7 +104,7 @@ class GoldenDetail(GoldenView):
         query = GoldenDetailQuery.of_query(request)
         asked = find_record(self.domain, public_id)
         if instant := query.get("as_of"):
-            return Response(_sparse(as_of.payload(asked, instant), query))
+            return Response(_sparse(past.payload(asked, instant), query))
         shown = publish.payload(asked.survivor)
         if asked.survivor != asked:
             shown["redirected_from"] = asked.public_id

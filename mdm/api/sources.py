@@ -93,7 +93,7 @@ class SubmitRecords(View):
 
     def post(self, request: Request, code_system: str) -> Response:
         system = _own(code_system)
-        read = _read_all(system.domain, Submission.checked(request.data)["records"])
+        read = _read_all(system, Submission.checked(request.data)["records"])
         rows = [one.row for one in read if one.row]
         before = _records(system, rows)
         landed = _land(system, rows, len(read) - len(rows), actor(request))
@@ -108,12 +108,12 @@ def _own(slug: str) -> CodeSystem:
     return system
 
 
-def _read_all(domain: str, records: Sequence[Any]) -> list[_Read]:
+def _read_all(system: CodeSystem, records: Sequence[Any]) -> list[_Read]:
     """Each record by itself. The second record of a code is refused: which one is right, Concord can't know."""
     seen: dict[str, int] = {}
     read = []
     for number, record in enumerate(records, start=1):
-        one = _read(domain, number, record)
+        one = _read(system, number, record)
         if one.row and (first := seen.setdefault(one.row.code, number)) != number:
             text = f"Record {first} of this submission has this code already. Send each code once."
             one = _Read(one.code, problems=[Problem("code", one.row.code, text)])
@@ -121,14 +121,14 @@ def _read_all(domain: str, records: Sequence[Any]) -> list[_Read]:
     return read
 
 
-def _read(domain: str, number: int, record: Any) -> _Read:
+def _read(system: CodeSystem, number: int, record: Any) -> _Read:
     envelope = RecordInput(data=record)
     if not envelope.is_valid():
         code = record.get("code")
         problems = [Problem(pointer, "", text) for pointer, text in leaves(envelope.errors)]
         return _Read(code if isinstance(code, str) else None, problems=problems)
     given = envelope.validated_data
-    parsed = parse_values(domain, given["values"])
+    parsed = parse_values(system.domain, given["values"], units=system.units)
     if parsed.problems:
         return _Read(given["code"], problems=parsed.problems)
     row = Row(
@@ -139,6 +139,8 @@ def _read(domain: str, number: int, record: Any) -> _Read:
         values=parsed.values,
         invalid=parsed.invalid,
         raw=record,
+        written=parsed.written,
+        units=system.units,
     )
     return _Read(given["code"], row)
 

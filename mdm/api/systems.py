@@ -15,7 +15,7 @@ from mdm.api.base import Strict, View, actor, reason_field
 from mdm.exceptions import NotFound
 from mdm.lookup import code_systems
 from mdm.models import CodeSystem, GoldenRecord
-from mdm.services import crosswalk, periods
+from mdm.services import periods, unit_words
 from mdm.units import UNITS
 
 
@@ -62,7 +62,9 @@ class SetUnits(View):
 
     def put(self, request: Request, code_system: str) -> Response:
         given = UnitsBody.checked(request.data)
-        row = crosswalk.set_units(code_system=code_systems.get(code_system), units=given["units"], actor=actor(request))
+        row = unit_words.set_units(
+            code_system=code_systems.get(code_system), units=given["units"], actor=actor(request)
+        )
         return Response(_system(row))
 
 

@@ -27,6 +27,7 @@ from mdm.downtime.manifest import (
     Unreadable,
 )  # fmt: skip
 
+NETWORK = "all"
 BLOCK = 1 << 20  # bytes read at a time
 CLOCKS_DIFFER = dt.timedelta(minutes=15)  # a pack may come from a machine whose clock is ahead by so much
 
@@ -69,14 +70,22 @@ class _Archive:
         return self.file.open(name)
 
 
-def verify(path: Path, keys: signing.Keys, *, now: dt.datetime) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a reader knows of the pack that it wants: a genuine one may be another site's, or one from last week."""
+
+    site: str | None = None  # public id of the location, ``NETWORK`` for the whole of it; None: any
+    serial: int = 0  # the least that there is
+
+
+def verify(path: Path, keys: signing.Keys, *, now: dt.datetime, expected: Expected = Expected()) -> Verdict:
     """Look at a pack, as an archive or unpacked into a folder. ``keys`` are those that the reader trusts, by name.
 
     Reads in blocks and never more of a file than the manifest says it has, so a forged archive can't fill the memory.
     """
     try:
         with _opened(path) as place:
-            return _verify(place, keys, now)
+            return _verify(place, keys, now, expected)
     except FileNotFoundError:
         return Verdict(problems=[f"There is no {path}."])
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
@@ -92,7 +101,7 @@ def _opened(path: Path) -> Iterator[_Place]:
         yield _Archive(file)
 
 
-def _verify(place: _Place, keys: signing.Keys, now: dt.datetime) -> Verdict:
+def _verify(place: _Place, keys: signing.Keys, now: dt.datetime, expected: Expected) -> Verdict:
     names = Counter(place.names())
     if missing := [name for name in (MANIFEST, SIGNATURE) if name not in names]:
         return Verdict(problems=[f"{' and '.join(missing)} missing: this is no downtime pack, or not all of one."])
@@ -106,6 +115,7 @@ def _verify(place: _Place, keys: signing.Keys, now: dt.datetime) -> Verdict:
         *_complete(manifest, names),
         *(problem for name in CONTENT if name in names for problem in _intact(place, name, manifest.files.get(name))),
         *_in_date(manifest, now),
+        *_as_expected(manifest, expected),
     ]
     return Verdict(manifest, problems)
 
@@ -156,3 +166,12 @@ def _in_date(manifest: Manifest, now: dt.datetime) -> Iterator[str]:
         yield f"Expired on {manifest.expires_at:%Y-%m-%d %H:%M} UTC. Get a newer one."
     if manifest.made_at > now + CLOCKS_DIFFER:
         yield f"Made on {manifest.made_at:%Y-%m-%d %H:%M} UTC, which is yet to come: this machine's clock is wrong."
+
+
+def _as_expected(manifest: Manifest, expected: Expected) -> Iterator[str]:
+    site = manifest.site["id"] if manifest.site else NETWORK
+    if expected.site is not None and site != expected.site:
+        wanted = "the whole network" if expected.site == NETWORK else expected.site
+        yield f"It is for {manifest.place}, not for {wanted[:80]}."
+    if manifest.serial < expected.serial:
+        yield f"It is pack {manifest.serial}, older than pack {expected.serial}. Get a newer one."

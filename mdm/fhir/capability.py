@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from mdm.fhir import resources, search
@@ -36,13 +37,29 @@ def statement(base: str, fhir: str) -> Json:
     }
 
 
+def terminology(base: str, fhir: str, known: Sequence[str]) -> Json:
+    """What it can do with codes. ``known``: URIs of the code systems that the reader may see."""
+    content = {"content": "not-present"} if fhir == resources.R5 else {}  # codes are looked up, not listed
+    systems = [{"uri": uri, **content} for uri in known]
+    return {
+        "resourceType": "TerminologyCapabilities",
+        "status": "active",
+        "date": DATE,
+        "kind": "instance",
+        "software": {"name": "Concord"},
+        "implementation": {"description": "Concord: crosswalk of a hospital network", "url": base},
+        **({"codeSystem": systems} if systems else {}),
+        "translation": {"needsMap": False},
+    }
+
+
 def _records(fhir: str) -> list[Json]:
     return [
         {
             "type": name,
-            "interaction": [{"code": "read"}, {"code": "search-type"}],
+            "interaction": [{"code": one} for one in ("read", "vread", "history-instance", "search-type")],
             "versioning": "versioned",
-            "readHistory": False,
+            "readHistory": True,
             "conditionalRead": "not-match",
             "searchParam": search.described(name),
         }

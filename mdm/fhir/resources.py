@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
@@ -27,15 +28,15 @@ TYPES: dict[str, dict[str, tuple[str, ...]]] = {  # FHIR version → resource ty
 def of_records(records: Collection[GoldenRecord], fhir: str) -> list[Resource]:
     """In the order given. A handful of queries, whatever their number."""
     payloads = publish.payloads([record.pk for record in records])
-    make = _r4 if fhir == R4 else _inventory_item
-    return [_finished(make(payloads[record.pk]), record) for record in records]
+    return [of_payload(payloads[record.pk], record.updated_at, fhir) for record in records]
 
 
-def _finished(resource: Resource, record: GoldenRecord) -> Resource:
+def of_payload(payload: Mapping[str, Any], updated_at: dt.datetime, fhir: str) -> Resource:
     """With ``meta``. Its version is of the content: codes and names of others change it, too."""
+    resource = _r4(payload) if fhir == R4 else _inventory_item(payload)
     version = blake2b(dumps(resource), digest_size=6).hexdigest()
-    meta = {"versionId": f"{record.version}-{version}", "lastUpdated": record.updated_at}
-    return {"resourceType": resource["resourceType"], "id": record.public_id, "meta": meta} | resource
+    meta = {"versionId": f"{payload['version']}-{version}", "lastUpdated": updated_at}
+    return {"resourceType": resource["resourceType"], "id": payload["id"], "meta": meta} | resource
 
 
 def etag(resource: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Searching golden records as FHIR says it (R4, search.html), a keyset page at a time.
 
-Pages go by last update, oldest first: a record that changes while somebody reads moves to the end, so none is missed.
+Pages go by last update, oldest first, unless the client wants another order: a record that changes while somebody reads
+moves to the end, so none is missed.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ MOST_NAMED = 1_000  # records that one code may lead to; it leads to one in each
 LIVE = GoldenRecord.Status.LIVE
 SHOWN = (LIVE, GoldenRecord.Status.RETIRED, GoldenRecord.Status.MERGED)
 # What says how to answer, not what to find
-RESULT = {"_count", "_cursor", "_summary", "_total", "_format", "_pretty"}
+RESULT = {"_count", "_cursor", "_summary", "_total", "_format", "_pretty", "_sort"}
+SORTS = {"_lastUpdated": "updated_at", "_id": "public_id", "name": "name"}
+Order = tuple[tuple[str, bool], ...]  # (column, whether descending); the last one tells any two records apart
+USUAL: Order = (("domain", True), ("updated_at", False), ("pk", False))  # of the index golden_record_recent, backwards
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Query:
     total: bool
     cursor: str
     filters: tuple[tuple[str, str], ...]
+    order: Order
 
 
 Filter = Callable[[Domains, str, str], Q]  # (domains, modifier, one value) → condition
@@ -107,7 +112,7 @@ def _updated(domains: Domains, modifier: str, value: str) -> Q:
     """FHIR's prefixes; a day or a month means all of it."""
     _plain(modifier)
     prefix, text = (value[:2], value[2:]) if value[:2].isalpha() else ("eq", value)
-    begin, end = _period(text)
+    begin, end = period(text)
     conditions = {
         "eq": Q(updated_at__gte=begin, updated_at__lt=end),
         "ne": Q(updated_at__lt=begin) | Q(updated_at__gte=end),
@@ -123,7 +128,7 @@ def _updated(domains: Domains, modifier: str, value: str) -> Q:
     return conditions[prefix]
 
 
-def _period(text: str) -> tuple[dt.datetime, dt.datetime]:
+def period(text: str) -> tuple[dt.datetime, dt.datetime]:
     """What a date, a month, a year or an instant covers."""
     try:
         if len(text) <= 10:
@@ -235,6 +240,9 @@ def parse(resource: str, domains: Domains, given: QueryDict, *, lenient: bool) -
             filters.append((name, value))
     one = {name: given.get(name, "") for name in RESULT}
     count = count_of(one["_count"])
+    order = _order(one["_sort"], lenient=lenient)
+    if order != USUAL:
+        filters.append(("_sort", one["_sort"]))  # links and cursors hold for this order alone
     return Query(
         condition=condition,
         count=count,
@@ -242,7 +250,20 @@ def parse(resource: str, domains: Domains, given: QueryDict, *, lenient: bool) -
         total=one["_total"] == "accurate",
         cursor=one["_cursor"],
         filters=tuple(filters),
+        order=order,
     )
+
+
+def _order(text: str, *, lenient: bool) -> Order:
+    """``-_lastUpdated,name``: the first goes first, a minus turns it round."""
+    chosen: dict[str, bool] = {}
+    for part in text.split(",") if text else ():
+        column = SORTS.get(part.removeprefix("-"))
+        if column is not None:
+            chosen.setdefault(column, part.startswith("-"))
+        elif not lenient:
+            raise ValidationError({"_sort": f"Not by {part[:40]!r}. Known are: {', '.join(SORTS)}."})
+    return (*chosen.items(), ("pk", False)) if chosen else USUAL
 
 
 def _any_of(parameter: Parameter, domains: Domains, name: str, modifier: str, value: str) -> Q:
@@ -268,21 +289,34 @@ def count_of(text: str) -> int:
 
 
 def rows(query: Query, after: list[Any] | None) -> list[GoldenRecord]:
-    """The page, and one more where there is more. The order is that of the index golden_record_recent, backwards."""
+    """The page, and one more where there is more."""
     found = matching(query)
     if after:
-        domain, updated, pk = after
-        later = Q(updated_at__gt=updated) | Q(updated_at=updated, pk__gt=pk)
-        found = found.filter(Q(domain__lt=domain) | Q(domain=domain) & later)
-    return list(found.order_by("-domain", "updated_at", "pk")[: query.count + 1])
+        found = found.filter(_beyond(query.order, after))
+    return list(found.order_by(*(f"-{c}" if descending else c for c, descending in query.order))[: query.count + 1])
 
 
-def key(record: GoldenRecord) -> list[Any]:
-    return [record.domain, record.updated_at.isoformat(), record.pk]
+def _beyond(order: Order, key: list[Any]) -> Q:
+    """What comes after the record of this key, in this order."""
+    found, same = Q(pk__in=[]), Q()
+    for (column, descending), value in zip(order, key, strict=True):
+        found |= same & Q(**{f"{column}__{'lt' if descending else 'gt'}": value})
+        same &= Q(**{column: value})
+    return found
+
+
+def key_in(order: Order) -> Callable[[GoldenRecord], list[Any]]:
+    """What gives a record's place in this order, as JSON."""
+
+    def key(record: GoldenRecord) -> list[Any]:
+        values = (getattr(record, column) for column, _ in order)
+        return [value.isoformat() if isinstance(value, dt.datetime) else value for value in values]
+
+    return key
 
 
 def matching(query: Query) -> QuerySet[GoldenRecord]:
-    return GoldenRecord.objects.filter(query.condition).only("public_id", "domain", "version", "updated_at")
+    return GoldenRecord.objects.filter(query.condition).only("public_id", "domain", "name", "version", "updated_at")
 
 
 def described(resource: str) -> list[Mapping[str, str]]:

@@ -9,10 +9,22 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 
-from mdm import access, permissions
+from mdm import access, auth, permissions
 from mdm.api import paging
+from mdm.code_systems import code_systems
 from mdm.exceptions import NotFound
-from mdm.fhir import bundles, capability, concepts, parameters, resources, search, terminology, translate
+from mdm.fhir import (
+    bundles,
+    capability,
+    concepts,
+    parameters,
+    resources,
+    search,
+    terminology,
+    translate,
+    uris,
+    versions,
+)
 from mdm.fhir.base import FhirView, answer, remembered
 from mdm.models import GoldenRecord
 
@@ -28,7 +40,23 @@ class Metadata(FhirView):
     fhir: ClassVar[str] = resources.R4
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return answer(request, capability.statement(_base(request, self.fhir), self.fhir))
+        base, mode = _base(request, self.fhir), request.GET.get("mode") or "full"
+        if mode == "terminology":  # the names of a hospital's systems are for who may look codes up
+            known = _sorted_uris() if _may_look_up(request) else []
+            return answer(request, capability.terminology(base, self.fhir, known))
+        if mode not in ("full", "normative"):
+            raise ValidationError({"mode": "full, normative or terminology."})
+        return answer(request, capability.statement(base, self.fhir))
+
+
+def _may_look_up(request: HttpRequest) -> bool:
+    """Of an address that is open to everybody, and so has not asked who it is."""
+    user = auth.bearer(request) or getattr(request, "user", None)
+    return user is not None and user.is_authenticated and user.has_permission(permissions.LOOKUP)
+
+
+def _sorted_uris() -> list[str]:
+    return sorted({uris.of(system) for system in code_systems.all()})
 
 
 class Translate(FhirView):
@@ -62,17 +90,47 @@ class RecordView(FhirView):
     def domains(self) -> tuple[str, ...]:
         return resources.TYPES[self.fhir][self.resource]
 
-
-class Record(RecordView):
-    """A record under the very id that was asked for: a merged one says which replaces it."""
-
-    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+    def find(self, pk: str) -> GoldenRecord:
+        """A record under the very id that was asked for: a merged one says which replaces it."""
         published = GoldenRecord.objects.filter(domain__in=self.domains, approved_version__gt=0)
         record = published.filter(public_id=pk).first() if parameters.is_text(pk) else None
         if record is None:
             raise NotFound(f"There is no {self.resource} {pk[:64]}.")
-        (shown,) = resources.of_records([record], self.fhir)
+        return record
+
+
+class Record(RecordView):
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        (shown,) = resources.of_records([self.find(pk)], self.fhir)
         return answer(request, shown, resources.etag(shown))
+
+
+class RecordVersion(RecordView):
+    def get(self, request: HttpRequest, pk: str, vid: str) -> HttpResponse:
+        shown = versions.read(self.find(pk), vid, self.fhir)
+        return answer(request, shown, resources.etag(shown))
+
+
+class RecordHistory(RecordView):
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        record = self.find(pk)
+        filters, events = versions.parse(record, request.GET)
+        count = min(search.count_of(request.GET.get("_count", "")), versions.MOST)
+        scope = f"fhir:{record.public_id}"
+        asked = {"cursor": request.GET.get("_cursor"), "limit": count, "filters": filters}
+        below = paging.after(asked, scope)
+        rows = list((events.filter(version__lt=below[0]) if below else events)[: count + 1]) if count else []
+        page, cursor = paging.page(rows, asked, scope, lambda event: [event.version]) if count else ([], None)
+        bundle = bundles.history(
+            [versions.of(record, event, self.fhir) for event in page],
+            base=_base(request, self.fhir),
+            path=f"{self.resource}/{record.public_id}/_history",
+            filters=filters,
+            count=count,
+            cursor=cursor,
+            total=events.count(),
+        )
+        return answer(request, bundle)
 
 
 class Records(RecordView):
@@ -82,9 +140,8 @@ class Records(RecordView):
         query = search.parse(self.resource, self.domains, given, lenient=lenient)
         scope, asked = f"fhir:{self.resource}", {"cursor": query.cursor, "limit": query.count, "filters": query.filters}
         found = [] if query.only_count else search.rows(query, paging.after(asked, scope))
-        page, cursor = paging.page(found, asked, scope, search.key)
+        page, cursor = paging.page(found, asked, scope, search.key_in(query.order))
         bundle = bundles.searchset(
-            request,
             resources.of_records(page, self.fhir),
             base=_base(request, self.fhir),
             path=self.resource,
@@ -137,7 +194,6 @@ class Terms(FhirView):
         rows = list(enumerate(found[start : start + count + 1], start=start + 1))
         page, cursor = paging.page(rows, asked, self.resource, lambda row: [row[0]]) if count else ([], None)
         bundle = bundles.searchset(
-            request,
             [one for _, one in page],
             base=_base(request, resources.R4),
             path=self.resource,

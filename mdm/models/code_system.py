@@ -81,6 +81,9 @@ class CodeSystem(models.Model):
         blank=True,
         help_text='Its words for units: {word in capitals: any spelling that Concord knows}, e.g. {"KAR": "CA"}.',
     )
+    units_after = models.BigIntegerField(
+        null=True, blank=True, help_text="New words for units are still to be read into its records after this one."
+    )
     deduplicated = models.BooleanField(
         default=False, help_text="Declared free of duplicates: two of its codes never mean the same record."
     )
@@ -97,6 +100,11 @@ class CodeSystem(models.Model):
 
     def __str__(self) -> str:
         return self.slug
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether two codes are the same only if they are written the same."""
+        return self.normaliser == "trim"
 
     def normalise(self, code: str) -> str:
         text = code.strip()

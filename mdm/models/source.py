@@ -64,6 +64,12 @@ class SourceRecord(models.Model):
     version = models.PositiveIntegerField(default=1)
     raw = models.JSONField(default=dict, help_text="The row or message part as received.")
     values = models.JSONField(default=dict, help_text="Canonical values.")
+    written = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, output_field=models.JSONField()),
+        blank=True,
+        help_text="Units as the system writes them, where that isn't the unit's code; see mdm.values.units_anew.",
+    )
     echo = models.JSONField(
         default=list, blank=True, help_text="Attributes that only repeat what Concord delivered: no evidence."
     )

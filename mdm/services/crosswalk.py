@@ -13,17 +13,14 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
-from mdm import identifiers, permissions, unit_schemes
+from mdm import identifiers
 from mdm.bulk import insert, insert_new, maker
 from mdm.canonical import DOMAINS
 from mdm.changes import Change
-from mdm.exceptions import InvalidValue
 from mdm.known import Known
 from mdm.models import BEGINNING, PRIMARY, CodeSystem, Crosswalk, SourceRecord, SourceSystem, User
-from mdm.units import nearby
 
 PUBLIC = "public"
-UOM_LENGTH = 12  # as the column of what systems write
 NORMALISERS = {"gtin": "gtin", "lei": "alnum", "udi_di": "trim"}  # all others are digits
 Entry = tuple[int, str, str]  # code system id, code, unit of measure
 Period = tuple[dt.date, dt.date | None]
@@ -93,20 +90,21 @@ def open_rows(
     periods: Sequence[Period] | None = None,
     *,
     fresh: Collection[int] = (),
+    preferred: Sequence[bool] | None = None,
 ) -> None:
     """Open (entry, golden id, source id) rows, each for its period if they have some, else for always. The first code
-    of a record in a system and unit is the preferred one.
+    of a record in a system and unit is the preferred one, of those that are ``preferred`` if that is said.
 
     ``fresh``: golden records that nobody else can see yet.
     """
     rows = list(wanted)
     taken = _preferred({golden for _, golden, _ in rows if golden not in fresh})
     made, entry = [], maker(Crosswalk)
-    for ((system, code, uom), golden, source), (since, until) in zip(
-        rows, periods or [ALWAYS] * len(rows), strict=True
+    for ((system, code, uom), golden, source), (since, until), wished in zip(
+        rows, periods or [ALWAYS] * len(rows), preferred or [True] * len(rows), strict=True
     ):
-        preferred = until is not None or (golden, system, uom) not in taken
-        if until is None:
+        first = wished and (until is not None or (golden, system, uom) not in taken)
+        if until is None and first:
             taken.add((golden, system, uom))
         made.append(
             entry(
@@ -115,7 +113,7 @@ def open_rows(
                 uom=uom,
                 golden_id=golden,
                 source_id=source,
-                preferred=preferred,
+                preferred=first,
                 resolves=change.known.code_systems[system].unique,
                 valid_from=since,
                 valid_to=until,
@@ -231,6 +229,7 @@ def _reopen(change: Change, live: QuerySet[Crosswalk], golden_of: Callable[[Cros
         change,
         [((row.code_system_id, row.code, row.uom), golden, row.source_id) for row, golden in found],
         [(row.valid_from, row.valid_to) for row, _ in found],
+        preferred=[row.preferred or row.valid_to is None for row, _ in found],
     )
     return rows
 
@@ -290,20 +289,3 @@ def add_target_codes(*, code_system: CodeSystem, codes: Mapping[int, Sequence[tu
         open_rows(change, fresh)
         change.audit(about=code_system, after={"codes": len(fresh)})
     return len(fresh)
-
-
-@transaction.atomic
-def set_units(*, code_system: CodeSystem, units: Mapping[str, str], actor: User) -> CodeSystem:
-    """What the system calls units, in place of what was said before: {its word: any spelling that Concord knows}."""
-    permissions.require(actor, permissions.ADMINISTER)
-    said = {word.strip().upper(): text.strip() for word, text in units.items()}
-    for word, text in said.items():
-        if not 0 < len(word) <= UOM_LENGTH:
-            raise InvalidValue(f"A unit's word has 1 to {UOM_LENGTH} characters; {word[:20]!r} hasn't.")
-        if unit_schemes.read(text) is None:
-            raise InvalidValue(f"Concord knows no unit {text[:20]!r}. Near it are {', '.join(nearby(text))}.")
-    row = CodeSystem.objects.select_for_update(of=("self",)).select_related("system").get(pk=code_system.pk)
-    before, row.units = row.units, said
-    row.save(update_fields=["units"])
-    Change.begin(actor, "code_system.units").audit(about=row, before=before, after=said)
-    return row

@@ -60,8 +60,15 @@ def enter(
         raise InvalidValue("A record needs at least one value, e.g. a name or description.")
     codes = own_codes(domain)
     apart = _looked_at(domain, parsed.values, actor, codes, not_same_as)
-    landing = ingest.begin(code_system=codes, channel="steward", actor=actor)
-    row = Row(number=1, code=uuid.uuid4().hex, values=parsed.values, raw=dict(values), invalid=parsed.invalid)
+    landing = ingest.begin(code_system=codes, channel=ingest.STEWARD, actor=actor)
+    row = Row(
+        number=1,
+        code=uuid.uuid4().hex,
+        values=parsed.values,
+        raw=dict(values),
+        invalid=parsed.invalid,
+        written=parsed.written,
+    )
     ingest.land(ingest=landing, rows=[row])
     ingest.finish(ingest=landing)
     record = SourceRecord.objects.get(code_system=codes, code=row.code)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 from django.db import models, transaction
 
@@ -10,6 +11,7 @@ from mdm.canonical import DOMAINS, Kind
 from mdm.changes import Change
 from mdm.models import ATTRIBUTES, GoldenRecord, User
 from mdm.rows import CHILD_TABLES
+from mdm.services.references import waiting_for
 from mdm.services.survive import recompute
 
 BATCH = 500
@@ -48,4 +50,14 @@ def rebuild_naming(change: Change, golden: GoldenRecord) -> None:
         for rows, record, name, named in _references(domain):
             if named == golden.domain:
                 ids |= set(rows.filter(**{f"{name}_id": golden.pk}).values_list(record, flat=True))
+        recompute(change, domain, ids)
+
+
+def rebuild_waiting(change: Change, codes: Iterable[tuple[int, str]]) -> None:
+    """Rebuild the records that wait for one of these (code system id, code), whatever their domain."""
+    waiting = GoldenRecord.objects.filter(pk__in=waiting_for(codes))
+    by_domain: dict[str, list[int]] = defaultdict(list)
+    for domain, pk in waiting.values_list("domain", "pk"):
+        by_domain[domain].append(pk)
+    for domain, ids in sorted(by_domain.items()):
         recompute(change, domain, ids)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -25,17 +25,24 @@ from mdm.bulk import batched, give_ids, insert, maker, update
 from mdm.changes import Change
 from mdm.engine import Engine, engine_for
 from mdm.lineage import Lineage
+from mdm.locks import share_name
 from mdm.models import CodeSystem, Delivered, Ingest, SourceRecord, SourceRevision, User
 from mdm.survivorship import comparable
+from mdm.values import has_units, units_anew
 
 CHUNK, LARGE_CHUNK = 1_000, 5_000
 MANY = 20_000  # rows from which on several processes land them
+STEWARD = "steward"  # the channel of what people enter
 State = SourceRecord.State
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One record as a system sent it. ``values`` are canonical (mdm.values), ``raw`` is what was received."""
+    """One record as a system sent it. ``values`` are canonical (mdm.values), ``raw`` is what was received.
+
+    ``written``: its units as the system writes them, ``units``: the system's words that they were read by; None where
+    nothing was to be read.
+    """
 
     number: int
     code: str
@@ -44,6 +51,8 @@ class Row:
     uom: str = ""
     updated_at: dt.datetime | None = None
     invalid: Mapping[str, str] = field(default_factory=dict)
+    written: Mapping[str, Any] = field(default_factory=dict)
+    units: Mapping[str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -104,14 +113,11 @@ def land(*, ingest: Ingest, rows: Iterable[Row], chunk: int = CHUNK) -> LandCoun
 @transaction.atomic
 def _land_chunk(ingest: Ingest, lineage: Lineage, rows: Sequence[Row]) -> LandCounts:
     engine = engine_for(ingest.code_system.domain)  # each time: a feed may take longer than the rules stay the same
-    known = {
-        record.code: record
-        for record in SourceRecord.objects.select_for_update()
-        .filter(code_system=ingest.code_system, code__among=[row.code for row in rows])
-        .order_by("pk")
-    }
+    share_name("mapping", ingest.code_system.slug)  # who maps a code or a unit of this system waits for us, or we do
+    rows = _with_words_in_force(ingest.code_system, rows)
+    known, written = _known(ingest.code_system, [row.code for row in rows])
     now = timezone.now()
-    fresh, changed = [], []
+    fresh, changed, respelt = [], [], []
     for row in rows:
         record = known.get(row.code)
         digest = content_hash(row.values, row.uom)
@@ -119,14 +125,63 @@ def _land_chunk(ingest: Ingest, lineage: Lineage, rows: Sequence[Row]) -> LandCo
             fresh.append(_record(ingest, engine, lineage, row, digest, now))
         elif bytes(record.content_hash) != digest or record.state == State.RETIRED:
             changed.append((record, row, digest))
+        elif record.written != row.written:
+            record.written = dict(row.written)
+            respelt.append(record)
+    SourceRecord.objects.bulk_update(respelt, ["written"])
     give_ids(fresh)
     insert(fresh)
     _update(ingest, engine, lineage, changed, now)
     write_keys(engine, [*fresh, *(record for record, _, _ in changed)], replaced=[r.pk for r, _, _ in changed])
     if fresh or changed:
         change = Change.begin(ingest.actor, "ingest.land")
-        change.audit(about=ingest, after={"new": len(fresh), "changed": len(changed)})
+        counts = {"new": len(fresh), "changed": len(changed)}
+        change.audit(about=ingest, after=counts | ({"written": written} if written else {}))
     return LandCounts(len(fresh), len(changed), len(rows) - len(fresh) - len(changed))
+
+
+def _with_words_in_force(code_system: CodeSystem, rows: Sequence[Row]) -> Sequence[Row]:
+    """The rows, those read anew whose system calls units otherwise since they were read."""
+    if not has_units(code_system.domain):
+        return rows
+    units = CodeSystem.objects.values_list("units", flat=True).get(pk=code_system.pk)
+    return [
+        row if row.units is None or row.units == units else _read_by(code_system.domain, row, units) for row in rows
+    ]
+
+
+def _read_by(domain: str, row: Row, units: Mapping[str, str]) -> Row:
+    """What these words for units can't read stays as it is."""
+    read = units_anew(domain, row.values, row.written, units)
+    return row if read.problems else replace(row, values={**row.values, **read.values}, written=read.written)
+
+
+def _known(code_system: CodeSystem, codes: Sequence[str]) -> tuple[dict[str, SourceRecord], dict[str, str]]:
+    """The records of these codes, locked. What stands in for a code that a steward mapped is its record however its
+    system writes it, and takes that writing: {as it was: as it is}.
+    """
+    named = set(codes)
+    stand_ins = [code for code in _stand_ins(code_system) if code not in named]
+    written = {code_system.normalise(code): code for code in reversed(codes)} if stand_ins else {}
+    mapped = [code for code in stand_ins if code_system.normalise(code) in written]
+    rows = SourceRecord.objects.select_for_update().filter(code_system=code_system, code__among=[*named, *mapped])
+    locked = {record.code: record for record in rows.order_by("pk")}
+    taken: dict[str, str] = {}
+    for code in mapped:
+        now = written[code_system.normalise(code)]
+        if code in locked and now not in locked:
+            locked[now] = locked.pop(code)
+            locked[now].code = taken[code] = now
+    return locked, taken
+
+
+def _stand_ins(code_system: CodeSystem) -> list[str]:
+    """The codes of records that only stand in for what a steward mapped: nothing has been said of them."""
+    if code_system.is_literal:
+        return []
+    by_hand = Ingest.objects.filter(code_system=code_system, channel=STEWARD).order_by().values("pk")
+    records = SourceRecord.objects.filter(ingest__in=by_hand, values={}).order_by("pk")
+    return list(records.values_list("code", flat=True))
 
 
 def _record(
@@ -139,6 +194,7 @@ def _record(
         uom=row.uom,
         raw=dict(row.raw),
         values=dict(row.values),
+        written=dict(row.written),
         invalid=dict(row.invalid),
         standardised=engine.standardise(lineage.enrich(row.code, row.values)),
         dictionaries=engine.dictionaries,
@@ -169,7 +225,7 @@ def _update(
     for record, row, digest in changed:
         record.echo = _echo(record, row.values, told.get(record.golden_id or 0, {}))
         record.values, record.raw, record.invalid = dict(row.values), dict(row.raw), dict(row.invalid)
-        record.uom, record.content_hash = row.uom, digest
+        record.uom, record.content_hash, record.written = row.uom, digest, dict(row.written)
         record.standardised = engine.standardise(lineage.enrich(row.code, independent(record)))
         record.dictionaries = engine.dictionaries
         record.source_updated_at = row.updated_at or now

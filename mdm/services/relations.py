@@ -53,6 +53,8 @@ def _check(subject: GoldenRecord, object: GoldenRecord, kind: str, site: GoldenR
         raise Refused("A record isn't related to itself. Choose another one.")
     if subject.domain != object.domain:
         raise Refused(f"{object.public_id} is no {subject.domain}. Choose a record of the same domain.")
+    if kind == Relation.Kind.SUBSTITUTE and subject.domain == "item":
+        raise Refused("A substitute of an item needs a second person's approval. Propose it instead.")
     if site is not None and site.domain != "location":
         raise Refused(f"{site.public_id} is no location. Choose the site that the relation holds for.")
 

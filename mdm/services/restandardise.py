@@ -19,15 +19,20 @@ from mdm.engine import Engine, count_frequencies, engine_for
 from mdm.lineage import Lineage
 from mdm.locks import lock_name
 from mdm.models import DomainName, SourceRecord
-from mdm.services import ingest
+from mdm.services import ingest, unit_words
 
 BATCH = 500
 State = SourceRecord.State
 
 
 def run(*, seconds: float | None = None) -> dict[str, int]:
-    """Read new words into every domain; how many records were read anew. ``seconds``: how long at most."""
+    """Read new words into every domain; how many records were read anew. ``seconds``: how long at most.
+
+    What systems call units is read first: it may change what records say.
+    """
     until = None if seconds is None else time.monotonic() + seconds
+    while (until is None or time.monotonic() < until) and unit_words.step():
+        pass
     done = dict.fromkeys(DomainName.values, 0)
     for domain in done:
         while (until is None or time.monotonic() < until) and (count := step(domain)):

@@ -23,7 +23,8 @@ from mdm.models import (
     WorkItem,
 )
 from mdm.services import change as values
-from mdm.services import crosswalk, merge, references, substitution, work
+from mdm.services import crosswalk, merge, substitution, work
+from mdm.services.follow import rebuild_waiting
 from mdm.services.judgements import end_judgement, judge, members, rejected_between
 from mdm.services.queue import assign, assign_all, comment, open_item, snooze, wake
 from mdm.services.split import split
@@ -166,10 +167,7 @@ def link(
     source.save(update_fields=["golden", "state", "link_reason", "link_score", "linked_at", "policy_version"])
     opened = crosswalk.link_sources(change, [source])
     recompute(change, source.domain, [golden_id], fresh={golden_id: fresh} if fresh else {}, relinked=[golden_id])
-    waiting = references.waiting_for(opened) - {golden_id}
-    for domain in set(GoldenRecord.objects.filter(pk__in=waiting).values_list("domain", flat=True)):
-        ids = GoldenRecord.objects.filter(pk__in=waiting, domain=domain).values_list("pk", flat=True)
-        recompute(change, domain, list(ids))
+    rebuild_waiting(change, opened)
 
 
 @transaction.atomic

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from fractions import Fraction
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from mdm import permissions
 from mdm.changes import Change
-from mdm.exceptions import NeedsReason, Refused, Stale
+from mdm.exceptions import ConcordError, NeedsReason, Refused, Stale
 from mdm.locks import lock_records
-from mdm.models import ChangeRequest, GoldenRecord, Substitution, User
-from mdm.services import requests
+from mdm.models import AuditEntry, ChangeRequest, GoldenRecord, Relation, Substitution, User, WorkItem
+from mdm.services import relations, requests
 from mdm.services.change import writable
 
 LARGEST = 1_000_000  # of either part of a factor
@@ -42,6 +43,50 @@ def propose(
     permissions.require(actor, permissions.CHANGE_IDENTITY)
     if not reason.strip():
         raise NeedsReason
+    return _propose(actor, item, substitute, factor, site, valid_from, valid_to, reason)
+
+
+@transaction.atomic
+def propose_kept(*, limit: int = 100) -> int:
+    """Propose, for their authors, substitutes of items that were only noted as relations, of which lookups don't tell;
+    returns how many it looked at. A relation ends with that; one that can't be proposed says why.
+    """
+    noted = Relation.objects.filter(kind=Relation.Kind.SUBSTITUTE, subject__domain="item")
+    standing = noted.filter(Q(valid_to=None) | Q(valid_to__gt=timezone.now().date())).exclude(valid_to=F("valid_from"))
+    rows = standing.select_for_update(of=("self",), skip_locked=True).order_by("pk")[:limit]
+    for row in rows:
+        _propose_relation(row)
+    return len(rows)
+
+
+def _propose_relation(row: Relation) -> None:
+    item, substitute = row.object.survivor, row.subject.survivor
+    site = row.site and row.site.survivor
+    try:
+        request = _propose(
+            row.author, item, substitute, Fraction(1), site, row.valid_from, row.valid_to, row.reason or "Noted before"
+        )
+    except ConcordError as error:
+        why = f"It can't be proposed as a substitute: {error.message}"
+    else:
+        why = f"Proposed as a substitute by change request {request.pk}"
+        for decided in WorkItem.objects.filter(details__relation=row.pk):  # undoing it takes the proposal back
+            del decided.details["relation"]
+            decided.details["request"] = request.pk
+            decided.save(update_fields=["details"])
+    relations.end(relation=row, actor=User.objects.system(), reason=why)
+
+
+def _propose(
+    actor: User,
+    item: GoldenRecord,
+    substitute: GoldenRecord,
+    factor: Fraction,
+    site: GoldenRecord | None,
+    valid_from: dt.date | None,
+    valid_to: dt.date | None,
+    reason: str,
+) -> ChangeRequest:
     lock_records(item, substitute)
     item, substitute = writable(item), writable(substitute)
     valid_from = valid_from or timezone.now().date()
@@ -161,18 +206,49 @@ def follow_merge(change: Change, old: GoldenRecord, new: GoldenRecord) -> None:
 
 
 def follow_unmerge(change: Change, merged_by: UUID, loser: GoldenRecord, survivor: GoldenRecord) -> None:
-    """What a merge moved goes back, as far as it is still in force."""
-    rows = Substitution.objects.filter(change_id=merged_by, ended_at__isnull=True)
-    for row in rows.select_related("item", "request").order_by("pk"):
+    """What a merge moved goes back, as far as it is still in force; what it had to drop is in force again."""
+    copies = Substitution.objects.filter(change_id=merged_by)
+    for row in _dropped(merged_by, list(copies)):
+        _restore(change, row, loser, survivor)
+    for row in copies.filter(ended_at__isnull=True).select_related("item", "request").order_by("pk"):
         _move(change, row, survivor, loser)
+
+
+def _dropped(merged_by: UUID, copies: Sequence[Substitution]) -> list[Substitution]:
+    """What the merge ended without a copy: between the two records, or in force at the survivor already."""
+    ended = AuditEntry.objects.filter(change_id=merged_by, object_type="substitution", after__has_key="ended")
+    rows = Substitution.objects.filter(pk__in=[int(pk) for pk in ended.values_list("object_id", flat=True)])
+    moved = {(copy.request_id, copy.site_id, copy.valid_from) for copy in copies}
+    found = rows.select_related("item__merged_into", "substitute__merged_into").order_by("pk")
+    return [row for row in found if (row.request_id, row.site_id, row.valid_from) not in moved]
+
+
+def _restore(change: Change, row: Substitution, loser: GoldenRecord, survivor: GoldenRecord) -> None:
+    """One of the other kind is restored only while the survivor's own, which stood for it, is in force."""
+    at_survivor = _copy(change, row, *(survivor.pk if pk == loser.pk else pk for pk in _now(row)))
+    if at_survivor.item_id == at_survivor.substitute_id or _overlapping(at_survivor):
+        _put(_copy(change, row, *_now(row)))
+
+
+def _now(row: Substitution) -> tuple[int, int]:
+    """Ids of its two items, or of what they were merged into."""
+    return row.item.survivor.pk, row.substitute.survivor.pk
 
 
 def _move(change: Change, row: Substitution, old: GoldenRecord, new: GoldenRecord) -> None:
     _close(change, row, change.reason)
+    item, substitute = (new.pk if pk == old.pk else pk for pk in (row.item_id, row.substitute_id))
+    _put(_copy(change, row, item, substitute))
+
+
+def _copy(change: Change, row: Substitution, item: int, substitute: int) -> Substitution:
     copy = Substitution.objects.get(pk=row.pk)
     copy.pk, copy.ended_at, copy.ended_by, copy.end_reason = None, None, None, ""
-    copy.item_id = new.pk if row.item_id == old.pk else row.item_id
-    copy.substitute_id = new.pk if row.substitute_id == old.pk else row.substitute_id
+    copy.item_id, copy.substitute_id = item, substitute
     copy.change_id, copy.approved_at = change.id, change.at
+    return copy
+
+
+def _put(copy: Substitution) -> None:
     if copy.item_id != copy.substitute_id and not _overlapping(copy):
         copy.save(force_insert=True)

@@ -25,6 +25,7 @@ WEBHOOK: Json = {
     "last_error": "",
     "accepted_at": "2026-11-26T14:00:00Z",
     "created_at": "2026-11-01T08:00:00Z",
+    "old_secret_until": None,
 }
 CHANGE: Json = FEED["changes"][0]
 INBOUND = (

@@ -11,6 +11,7 @@ urlpatterns = [
         webhooks.WebhookDetail.with_writes(delete=webhooks.Unsubscribe).as_view(),
         name="webhook",
     ),
+    path("webhooks/<uuid:pk>/secret", webhooks.RotateSecret.as_view(), name="webhook-secret"),
     path("webhooks/<uuid:pk>/resume", webhooks.ResumeWebhook.as_view(), name="webhook-resume"),
     path("inbound/messages/<int:pk>", inbound.InboundMessageDetail.as_view(), name="inbound-message"),
     path("inbound/<slug:source>/webhook", inbound.SignedWebhook.as_view(), name="inbound-webhook"),

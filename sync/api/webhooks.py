@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.core.exceptions import ValidationError as Misfit
-from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -62,6 +61,19 @@ class WebhookShape(serializers.Serializer[Any]):
     last_error = serializers.CharField()
     accepted_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
+    old_secret_until = serializers.DateTimeField(
+        allow_null=True, help_text="Until then messages carry a signature of the secret before the current one, too."
+    )
+
+
+class Rotation(Strict):
+    hours = serializers.IntegerField(
+        min_value=0,
+        max_value=webhooks.MOST_OVERLAP,
+        required=False,
+        default=webhooks.OVERLAP,
+        help_text="That messages are signed with the secret of now as well; 0 where it has leaked.",
+    )
 
 
 class NewWebhook(WebhookShape):
@@ -80,7 +92,7 @@ class Webhooks(View):
     answer, answer_example = WebhookList, {"results": [examples.WEBHOOK]}
 
     def get(self, request: Request) -> Response:
-        return Response({"results": [_show(row) for row in _within_reach(request)]})
+        return Response({"results": [_show(row) for row in webhooks.within_reach(actor(request))]})
 
 
 class Subscribe(View):
@@ -135,15 +147,27 @@ class ResumeWebhook(View):
         return Response(_show(webhooks.resume(webhook=_find(request, pk), actor=actor(request))))
 
 
-def _within_reach(request: Request) -> QuerySet[Webhook]:
-    """One's own; an administrator's are all, as owners leave."""
-    who = actor(request)
-    found = Webhook.objects.select_related("codes_of", "codes_in", "owner")
-    return found if who.has_permission(permissions.ADMINISTER) else found.filter(owner=who.pk)
+class RotateSecret(View):
+    """Get a new secret. Messages carry signatures of the new one and, for some hours, of the one before."""
+
+    permission = permissions.SUBSCRIBE
+    tag, operation = "Webhooks", "webhooks_rotate"
+    body, answer = Rotation, NewWebhook
+    body_example: ClassVar = {"hours": 24}
+    answer_example: ClassVar = {
+        **examples.WEBHOOK,
+        "old_secret_until": "2026-05-04T09:00:00Z",
+        "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    }
+
+    def post(self, request: Request, pk: UUID) -> Response:
+        given = Rotation.checked(request.data)
+        made, secret = webhooks.rotate(webhook=_find(request, pk), actor=actor(request), hours=given["hours"])
+        return Response({**_show(made), "secret": secret})
 
 
 def _find(request: Request, pk: UUID) -> Webhook:
-    found = _within_reach(request).filter(pk=pk).first()
+    found = webhooks.within_reach(actor(request)).filter(pk=pk).first()
     if found is None:
         raise NotFound(f"You have no webhook {pk}.")
     return found
@@ -151,7 +175,7 @@ def _find(request: Request, pk: UUID) -> Webhook:
 
 _PLAIN = (
     "id", "url", "topics", "kinds", "active", "position", "attempts", "due_at", "last_status", "last_error",
-    "accepted_at", "created_at",
+    "accepted_at", "created_at", "old_secret_until",
 )  # fmt: skip
 
 

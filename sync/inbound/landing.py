@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -129,11 +130,14 @@ class _Landing:
         known = self.before.get(entry.code)
         if entry.action is Action.RETIRE:
             return None if known else ["Concord has never heard of this code, so there is nothing to retire"]
-        parsed = parse_values(self.domain, entry.values)
+        parsed = parse_values(self.domain, entry.values, units=self.code_system.units)
         if parsed.problems:
             return [f"{p.path}: {p.message}" + (f" ({p.value})" if p.value else "") for p in parsed.problems]
         keep = known is not None and (entry.partial or (entry.action is Action.REVIVE and not entry.values))
-        values = _merged(known.values, parsed.values, entry.cleared) if known and keep else parsed.values
+        values, written = parsed.values, parsed.written
+        if known and keep:
+            values = _merged(known.values, values, entry.cleared)
+            written = _merged(known.written, written, entry.cleared | parsed.values.keys())
         if not values:
             return ["it says nothing but its code"]
         return core.Row(
@@ -144,6 +148,8 @@ class _Landing:
             uom=entry.uom or (known.uom if known and keep else ""),
             updated_at=entry.updated_at,
             invalid=parsed.invalid,
+            written=written,
+            units=self.code_system.units,
         )
 
     def _write(self, rows: Sequence[core.Row], retired: Sequence[str]) -> None:
@@ -200,6 +206,6 @@ def _why_no_code(code: str) -> list[str]:
     return []
 
 
-def _merged(before: Mapping[str, Any], said: Mapping[str, Any], cleared: frozenset[str]) -> dict[str, Any]:
+def _merged(before: Mapping[str, Any], said: Mapping[str, Any], cleared: AbstractSet[str]) -> dict[str, Any]:
     kept = {name: value for name, value in before.items() if name not in cleared}
     return {**kept, **said}

@@ -70,10 +70,11 @@ def _text(cell: Cell) -> str:
 def dry_run(*, run: FeedRun, actor: User) -> DryRun:
     """Read the file of a draft as an import would, and write nothing. Raises ``FeedError`` as an import would fail."""
     permissions.require(actor, permissions.IMPORT)
-    file = FeedFile(stored(run.path), run)
+    code_system = run.code_system()
+    file = FeedFile(stored(run.path), run, units=code_system.units if code_system else {})
     survey = file.survey(keep_codes=run.missing == MissingRows.RETIRE)
     result = DryRun(rows=survey.rows)
-    if (code_system := run.code_system()) is None:
+    if code_system is None:
         whole = gl_accounts.read(run.system, file, survey)
         _count(result, whole, gl_accounts.compare(system=run.system, rows=whole.rows))
     else:

@@ -7,7 +7,7 @@ cut off), in some 20 bytes a row. So a batch can be landed, and landed again aft
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,19 +65,20 @@ class Survey:
 
 
 class FeedFile:
-    """A file, opened as its feed's options say.
+    """A file, opened as its feed's options say. ``units``: what its system calls units.
 
     Raises:
         FeedError: the file as a whole can't be read, or its columns aren't those of the mapping.
     """
 
-    def __init__(self, path: Path, options: FeedOptions) -> None:
+    def __init__(self, path: Path, options: FeedOptions, *, units: Mapping[str, str] | None = None) -> None:
         self.domain: Domain = domain_of(options.domain)
         wanted = [column for column, _path in pairs(options.mapping)]
         self.table: Table = open_table(path, wanted=wanted, sheet=options.sheet)
         self.plan: Plan = plan(self.domain, self.table.columns, options.mapping, options.constants)
         self._code_position = next(position for position, path in self.plan.targets if path == CODE)
         self._date_order = options.date_order
+        self._units = units or {}
 
     def survey(self, *, keep_codes: bool = False, beat: Callable[[], None] = lambda: None) -> Survey:
         """Read the whole file once; ``beat`` is called now and then meanwhile."""
@@ -125,7 +126,8 @@ class FeedFile:
         raw = self._raw(row)
         if row.fault:
             return Bad(row.number, "", excerpt(row.cells[0] if row.cells else ""), row.fault, raw)
-        parsed = parse_row(self.domain, self.plan.cells(row.cells), date_order=survey.date_order)
+        cells = self.plan.cells(row.cells)
+        parsed = parse_row(self.domain, cells, date_order=survey.date_order, units=self._units)
         if first := survey.conflicts.get(row.number):
             reason = f"{parsed.code} is already in row {first}, with other values: keep one of the two rows"
             return Bad(row.number, self.plan.column_of(CODE), excerpt(parsed.code), reason, raw)
@@ -139,6 +141,8 @@ class FeedFile:
             values=parsed.values,
             invalid=parsed.invalid,
             raw=raw,
+            written=parsed.written,
+            units=self._units,
         )
 
     def _bad(self, number: int, parsed: Parsed, raw: dict[str, str]) -> Bad:

@@ -19,7 +19,7 @@ from mdm import forks
 from mdm.changes import Change
 from mdm.exceptions import ConcordError
 from mdm.lineage import TREES
-from mdm.models import BulkRun, CodeSystem, Ingest, SourceRecord, WorkItem
+from mdm.models import BulkRun, CodeSystem, Ingest, SourceRecord, User, WorkItem
 from mdm.services import bulk_load, work
 from mdm.services import ingest as landing
 from mdm.services.calibrate import prepare
@@ -58,13 +58,28 @@ def run(run_id: int, *, seconds: float | None = None) -> FeedRun:
             worker.end(State.DONE)
         else:
             lease.release(claimed)
+            if lease.is_paused(claimed):
+                leave_domain(claimed)
     except LeaseLost:
         pass  # whoever has it goes on from what is committed
     except Cancelled as stop:
+        leave_domain(claimed)
         worker.end(State.CANCELLED, stop.message)
     except ConcordError as error:
         worker.end(State.FAILED, error.message)
     return FeedRun.objects.get(pk=run_id)
+
+
+def leave_domain(run: FeedRun) -> None:
+    """Give up the bulk run of an import that rests or is cancelled, so that others may resolve in its domain at once.
+    Another import that resolves there is at it as well, and keeps it.
+    """
+    bulk = BulkRun.objects.filter(domain=run.domain, finished_at__isnull=True).first()
+    if bulk is None or run.state != State.RESOLVING:
+        return
+    others = FeedRun.objects.filter(domain=run.domain, state=State.RESOLVING, paused=False, cancel_requested=False)
+    if not others.exclude(pk=run.pk).exists():
+        bulk_load.abandon(run=bulk, actor=User.objects.system(), reason=f"Import {run.pk} was paused or cancelled")
 
 
 class _Worker:
@@ -83,7 +98,8 @@ class _Worker:
     def _bring_in(self) -> bool:
         lease.stop_if_cancelled(self.run)
         lease.write(self.run, state=State.READING, started_at=self.run.started_at or timezone.now())
-        file = FeedFile(stored(self.run.path), self.run)
+        units = self.code_system.units if self.code_system else {}
+        file = FeedFile(stored(self.run.path), self.run, units=units)
         survey = file.survey(keep_codes=self.run.missing == MissingRows.RETIRE, beat=lambda: lease.write(self.run))
         if not survey.rows:
             raise FeedError("The file has headings but no rows. Export it again; nothing was changed.")
@@ -186,6 +202,7 @@ class _Worker:
         """Recognise what is pending in the domain: at once if it is much, then batch by batch."""
         if self.code_system is None:
             return True
+        lease.stop_if_cancelled(self.run)
         if bulk_load.is_due(self.run.domain) and not self._resolve_at_once():
             return False
         with transaction.atomic():

@@ -21,7 +21,7 @@ from sync.inbound import files, lease, quarantine, tasks
 from sync.inbound.domains import domain_of
 from sync.inbound.errors import UnknownSystem
 from sync.inbound.preview import dry_run, inspect
-from sync.inbound.runner import run
+from sync.inbound.runner import leave_domain, run
 from sync.models.feed import GL_ACCOUNT, Feed, FeedOptions, FeedRun, MissingRows, QuarantinedRow
 
 __all__ = [
@@ -166,8 +166,11 @@ def cancel(*, run: FeedRun, actor: User) -> FeedRun:
 
 @transaction.atomic
 def pause(*, run: FeedRun, actor: User) -> FeedRun:
-    """Stop after the batch at hand, to go on later. Files of the same system that came after it wait, too."""
+    """Stop after the batch at hand, to go on later. Files of the same system that came after it wait, too; whatever
+    else is pending in the domain doesn't.
+    """
     permissions.require(actor, permissions.IMPORT)
+    transaction.on_commit(lambda: _rest_idle(run.pk))
     return _switch(run, actor, "feed.paused", paused=True)
 
 
@@ -195,6 +198,13 @@ def _end_idle(run_id: int) -> None:
     current = FeedRun.objects.get(pk=run_id)
     if current.lease_until is None and lease.predecessor(current) is None:
         run(run_id, seconds=0)
+
+
+def _rest_idle(run_id: int) -> None:
+    """A run that somebody works on leaves its domain when that one sees the pause."""
+    current = FeedRun.objects.get(pk=run_id)
+    if current.lease_until is None:
+        leave_domain(current)
 
 
 def quarantine_csv(run: FeedRun) -> str:

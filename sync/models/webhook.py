@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from mdm.models import CodeSystem
 from sync import sealed
@@ -22,6 +23,9 @@ class Webhook(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="webhooks")
     url = models.CharField(max_length=500)
     sealed_secret = models.BinaryField(editable=False)
+    old_secret_until = models.DateTimeField(
+        null=True, blank=True, help_text="Messages are signed with the secret before the current one, too, until then."
+    )
     topics = models.JSONField(
         default=dict, validators=[check_subscriptions], help_text="Domains, each limited to the values given."
     )
@@ -55,12 +59,20 @@ class Webhook(models.Model):
         return f"webhook {self.pk}"
 
     @property
-    def secret(self) -> bytes:
-        return bytes.fromhex(sealed.open_box(bytes(self.sealed_secret))["secret"])
+    def is_turning(self) -> bool:
+        """Whether the secret before the current one signs as well."""
+        return self.old_secret_until is not None and timezone.now() < self.old_secret_until
 
-    @secret.setter
-    def secret(self, value: bytes) -> None:
-        self.sealed_secret = sealed.close_box({"secret": value.hex()})
+    @property
+    def secrets(self) -> list[bytes]:
+        """Those that sign what is sent now: the current one first."""
+        box = sealed.open_box(bytes(self.sealed_secret))
+        old = [box["old"]] if self.is_turning else []
+        return [bytes.fromhex(secret) for secret in (box["secret"], *old)]
+
+    def give_secret(self, value: bytes, *, old: bytes | None = None) -> None:
+        """Sign with this one; with the ``old`` one as well until ``old_secret_until``."""
+        self.sealed_secret = sealed.close_box({"secret": value.hex()} | ({"old": old.hex()} if old else {}))
 
     def wants(self, domain: str, attributes: Mapping[str, Any]) -> bool:
         wanted: Mapping[str, list[Any]] | None = self.topics.get(domain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sync.ui.views import console, drift, imports, inbox, lanes, mapping, targets, trace
+from sync.ui.views import console, drift, imports, inbox, lanes, mapping, targets, trace, webhooks
 
 app_name = "sync"
 
@@ -29,6 +29,10 @@ urlpatterns = [
     path("sync/targets/<slug:code>/compare/", drift.compare, name="compare"),
     path("sync/targets/<slug:code>/probe/", console.probe, name="probe"),
     path("sync/targets/<slug:code>/switch/", console.switch, name="switch"),
+    path("sync/webhooks/", webhooks.listing, name="webhooks"),
+    path("sync/webhooks/<uuid:pk>/secret/", webhooks.rotate, name="webhook-secret"),
+    path("sync/webhooks/<uuid:pk>/resume/", webhooks.resume, name="webhook-resume"),
+    path("sync/webhooks/<uuid:pk>/end/", webhooks.end, name="webhook-end"),
     path("trace/", trace.search, name="traces"),
     path("trace/<str:public_id>/", trace.trace, name="trace"),
     path("imports/", imports.listing, name="imports"),

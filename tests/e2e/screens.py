@@ -14,8 +14,9 @@ from django.utils.http import urlencode
 from playwright.sync_api import Page
 
 from mdm.models import Crosswalk, PendingReference, WorkItem
-from sync.models import InboundMessage, Lane, Reconciliation
-from tests.e2e.hospital import Hospital, open_change, rules_change
+from sync import webhooks
+from sync.models import InboundMessage, Lane, Reconciliation, Webhook
+from tests.e2e.hospital import Hospital, open_change, rules_change, the_steward
 
 Args = Callable[[Hospital], list[Any]]
 
@@ -55,6 +56,13 @@ def item(hospital: Hospital) -> list[Any]:
 
 def problem(hospital: Hospital) -> list[Any]:
     return [WorkItem.objects.filter(kind=WorkItem.Kind.FAILED_DELIVERY).latest("pk").pk]
+
+
+def hooked(hospital: Hospital) -> list[Any]:
+    """The page has somebody to tell."""
+    if not Webhook.objects.exists():
+        webhooks.subscribe(url="https://bus.example.org/concord", topics={"item": {}}, actor=the_steward())
+    return []
 
 
 def resolve_codes(page: Page) -> None:
@@ -159,6 +167,7 @@ SCREENS = [
     Screen("sync", "sync:console", dark=True),
     Screen("lanes", "sync:lanes", query={"state": "dead"}),
     Screen("lane", "sync:lane", lane, drawn=False),
+    Screen("webhooks", "sync:webhooks", hooked, drawn=False),
     Screen("target", "sync:target", lambda h: ["erp"]),
     Screen("target-edit", "sync:target-edit", lambda h: ["erp"]),
     Screen("target-mapping", "sync:target-mapping", lambda h: ["erp", "item"]),

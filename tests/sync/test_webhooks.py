@@ -18,9 +18,10 @@ from django.utils import timezone
 
 from mdm import permissions
 from mdm.exceptions import Forbidden, InvalidValue
-from mdm.models import ChangeEvent, StoredAnswer, User
+from mdm.models import AuditEntry, ChangeEvent, StoredAnswer, User
 from mdm.services import change, events, merge
 from sync import webhooks
+from sync.inbound import signatures
 from sync.models import Webhook
 from tests.mdm import kit
 from tests.mdm.api import world
@@ -103,6 +104,53 @@ def test_a_message_is_a_cloud_event_signed_as_standard_webhooks_say(interface, r
     wanted = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     assert headers["webhook-signature"] == f"v1,{wanted}"
     assert webhooks.deliver_due() == 0
+
+
+def is_signed_by(secret: str, message: tuple[dict[str, str], bytes]) -> bool:
+    headers, body = message
+    try:
+        return signatures.verify(headers, body, secrets=[secret], tolerance=60) == headers["webhook-id"]
+    except signatures.BadSignature:
+        return False
+
+
+def test_a_rotated_secret_signs_beside_the_new_one_until_its_time_is_over(interface, receiver):
+    kit.twins()
+    events.sequence()
+    hook, first = subscribed(interface, receiver)
+    _, second = webhooks.rotate(webhook=hook, actor=interface, hours=2)
+    webhooks.deliver_due()
+    assert [is_signed_by(secret, receiver.got[0]) for secret in (first, second)] == [True, True]
+    Webhook.objects.update(old_secret_until=timezone.now(), position=0)
+    webhooks.deliver_due()
+    assert [is_signed_by(secret, receiver.got[-1]) for secret in (first, second)] == [False, True]
+    entry = AuditEntry.objects.get(action="webhook.rotated")
+    assert (entry.actor, entry.object_id) == (interface, str(hook.pk))
+    assert second not in str(entry.after)
+
+
+def test_a_leaked_secret_signs_nothing_more_and_only_the_last_one_outlives_a_rotation(interface, receiver):
+    kit.twins()
+    events.sequence()
+    hook, first = subscribed(interface, receiver)
+    secrets = [first, *(webhooks.rotate(webhook=hook, actor=interface, hours=hours)[1] for hours in (5, 5, 0))]
+    webhooks.deliver_due()
+    assert [is_signed_by(secret, receiver.got[0]) for secret in secrets] == [False, False, False, True]
+    with pytest.raises(InvalidValue):
+        webhooks.rotate(webhook=hook, actor=interface, hours=1000)
+    with pytest.raises(Forbidden):
+        webhooks.rotate(webhook=hook, actor=kit.steward())
+
+
+def test_an_interface_rotates_its_own_secret_by_the_api(interface, receiver):
+    hook, first = subscribed(interface, receiver)
+    client, path = world.machine(interface, permissions.SUBSCRIBE), f"/api/v1/webhooks/{hook.pk}/secret"
+    answer = client.post(path, {"hours": 1}, content_type="application/json").json()
+    assert answer["secret"] != first
+    assert answer["old_secret_until"]
+    assert client.post(path, {"hours": 169}, content_type="application/json").status_code == 400
+    stranger = world.machine(world.user("other", "integration"), permissions.SUBSCRIBE)
+    assert stranger.post(path, {}, content_type="application/json").status_code == 404
 
 
 def test_what_was_refused_is_sent_again_with_the_same_id_and_nothing_overtakes_it(interface, receiver):

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.core.management.base import BaseCommand, CommandError
 
 from mdm.downtime import signing
-from mdm.downtime.verify import verify
+from mdm.downtime.verify import NETWORK, Expected, verify
 
 
 class Command(BaseCommand):
@@ -29,9 +29,16 @@ class Command(BaseCommand):
             "Several: name it again. manage.py downtime_pack --keys prints it.",
         )
 
-    def handle(self, *, pack: Path, key: list[str], **_: Any) -> None:
+        parser.add_argument(
+            "--site", help=f"The location that it must be for, e.g. MDM-LO-000001; {NETWORK}: the whole network."
+        )
+        parser.add_argument(
+            "--serial", type=int, default=0, metavar="LEAST", help="No pack older than this one of the site's."
+        )
+
+    def handle(self, *, pack: Path, key: list[str], site: str | None, serial: int, **_: Any) -> None:
         keys = signing.by_name(known for said in key for known in _keys(said))
-        verdict = verify(pack, keys, now=dt.datetime.now(dt.UTC))
+        verdict = verify(pack, keys, now=dt.datetime.now(dt.UTC), expected=Expected(site, serial))
         if (found := verdict.manifest) is not None:
             self.stdout.write(
                 f"Says it is pack {found.serial} for {found.place}, of {found.made_at:%Y-%m-%d %H:%M} UTC,"

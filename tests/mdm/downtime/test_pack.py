@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import zipfile
-from contextlib import closing
+from contextlib import closing, nullcontext
 from io import StringIO
 from pathlib import Path
 
@@ -390,6 +390,22 @@ def test_the_command_says_what_is_wrong_and_fails(hospital, tmp_path):
     assert ended.value.code == 1
     with pytest.raises(CommandError, match="is no Ed25519 public key"):
         run("verify_pack", str(pack), "--key", "nonsense")
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        (("--site", "all", "--serial", "1"), ""),
+        (("--site", "MDM-LO-000001"), "It is for the whole network, not for MDM-LO-000001."),
+        (("--serial", "2"), "It is pack 1, older than pack 2."),
+    ],
+)
+def test_a_genuine_pack_of_another_site_or_of_last_week_is_refused_where_that_is_said(hospital, asked, why):
+    out, pack = StringIO(), packed()
+    key = signing.pem(downtime_keys.published()[0])
+    with pytest.raises(SystemExit) if why else nullcontext():
+        call_command("verify_pack", str(pack), "--key", key, *asked, stdout=out, stderr=out)
+    assert (why or "Genuine, whole and in date") in out.getvalue()
 
 
 def test_openssl_can_check_the_signature(hospital, tmp_path):

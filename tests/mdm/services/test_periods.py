@@ -6,14 +6,15 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mdm import lookup
+from mdm import feed, lookup
 from mdm.exceptions import InvalidValue, MergedRecord, Refused, UnknownCode
-from mdm.models import Crosswalk
-from mdm.services import merge
+from mdm.models import AuditEntry, ChangeEvent, Crosswalk, GoldenRecord
+from mdm.services import crosswalk, merge
 from mdm.services.periods import state_period
 from tests.mdm import kit
 from tests.mdm.api import world
@@ -85,6 +86,68 @@ def test_periods_that_end_before_they_begin_and_records_that_are_no_more_are_ref
     survivor = merge.merge(survivor=catheter, loser=stapler, actor=kit.steward(), reason="One thing")
     with pytest.raises(MergedRecord):
         stated(erp, "X", stapler if survivor.pk == catheter.pk else catheter)
+
+
+def codes_on(golden: GoldenRecord, on: int, **options: Any) -> list[tuple[str, bool]]:
+    """(code, preferred) that lookups of S1, which is this record, give for the ERP on a day."""
+    found = lookup.resolve("scm-item", "S1", to="erp-item", as_of=day(on), **options)
+    assert found.id == golden.public_id
+    return [(code.code, code.preferred) for code in found.codes]
+
+
+def given_codes(golden: GoldenRecord, *codes: str) -> None:
+    """Codes that the ERP gave its copies, the first of them preferred."""
+    for code in codes:
+        crosswalk.add_target_codes(
+            code_system=kit.code_system("erp"), codes={golden.pk: [(code, "")]}, actor=kit.steward()
+        )
+
+
+def test_every_record_whose_codes_a_period_changes_gets_a_version_an_audit_row_and_an_event():
+    catheter, stapler = kit.twins()
+    before = {golden: kit.fresh(golden).version for golden in (catheter, stapler)}
+    made = stated(kit.code_system("erp"), "E1", stapler, valid_to=day(10))
+    for golden in (catheter, stapler):
+        assert kit.versions(golden)[-1] == (before[golden] + 1, "updated")
+        assert kit.fresh(golden).version == before[golden] + 1
+        assert golden.history.model.objects.filter(id=golden.pk, version=before[golden] + 1).exists()
+        assert AuditEntry.objects.filter(golden=golden, change_id=made.change_id, version=before[golden] + 1).exists()
+    ChangeEvent.objects.update(position=F("id"))
+    told = [change["id"] for change in feed.read(0, limit=100)[0]][-2:]
+    assert sorted(told) == sorted([catheter.public_id, stapler.public_id])
+    assert kit.rebuild() == []
+
+
+def test_a_record_that_loses_its_preferred_code_gets_another_from_that_day_on_and_old_answers_stay():
+    catheter, stapler = kit.twins()
+    given_codes(stapler, "G1", "G2")
+    days = (5, 10, 15)
+    before, then = {n: codes_on(stapler, n) for n in days}, timezone.now()
+    assert before[5] == [("G1", True), ("G2", False)]
+    stated(kit.code_system("erp"), "G1", catheter, valid_from=day(10))
+    assert codes_on(stapler, 5) == before[5]
+    assert codes_on(stapler, 10) == codes_on(stapler, 15) == [("G2", True)]
+    assert {n: codes_on(stapler, n, known_at=then) for n in days} == before
+
+
+def test_a_code_that_is_taken_for_some_days_is_what_it_was_before_and_after():
+    catheter, stapler = kit.twins()
+    given_codes(stapler, "G1", "G2")
+    stated(kit.code_system("erp"), "G2", catheter, valid_from=day(5), valid_to=day(10))
+    assert codes_on(stapler, 4) == codes_on(stapler, 10) == [("G1", True), ("G2", False)]
+    assert codes_on(stapler, 7) == [("G1", True)]
+    assert not Crosswalk.objects.get(code="G2", golden=catheter, known_to=None).preferred  # E1 is
+
+
+def test_what_names_a_code_follows_it_to_the_record_that_it_means_from_now_on():
+    kit.feed("sup", {"V1": {"name": "Halden Medical Inc"}, "V2": {"name": "Corvane Surgical"}}, "supplier")
+    halden, corvane = (kit.golden("sup", code, "supplier") for code in ("V1", "V2"))
+    system = kit.code_system("erp", "supplier")
+    kit.feed("erp", {"E1": kit.CATHETER | {"preferred_supplier": "V9"}})
+    item = kit.golden("erp", "E1")
+    for supplier in (halden, corvane):
+        stated(system, "V9", supplier, valid_from=day(0))
+        assert kit.fresh(item).attributes.preferred_supplier == supplier
 
 
 spans = st.tuples(st.integers(0, 30), st.integers(1, 20), st.integers(0, 2))

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from mdm import lookup
 from mdm.exceptions import Forbidden, InvalidValue, MergedRecord, NeedsReason, OwnChange, Refused, Stale
-from mdm.models import ChangeRequest, Location, Substitution, User
+from mdm.models import AuditEntry, ChangeRequest, Location, Relation, Substitution, User, WorkItem
 from mdm.services import change, merge, requests, split, substitution
+from mdm.tasks import upkeep
 from tests.mdm import kit
 from tests.mdm.api import world
 
@@ -123,6 +124,67 @@ def test_a_merge_takes_substitutes_along_and_an_unmerge_brings_them_back(pair):
     assert lookup.resolve("ehr-item", "H1").replaces[0].id == survivor.public_id
     split.unmerge(loser=loser, actor=kit.steward(), reason="Two things")
     assert lookup.resolve("ehr-item", "H1").replaces[0].id == catheter.public_id
+
+
+def test_a_substitution_between_two_merged_items_is_in_force_again_after_an_unmerge(pair):
+    catheter, stapler = pair
+    made = approved(catheter, stapler, factor=Fraction(3, 2))
+    survivor = merge.merge(survivor=stapler, loser=catheter, actor=kit.steward(), reason="One thing")
+    assert not Substitution.objects.filter(ended_at=None).exists()
+    then = timezone.now()
+    loser = stapler if survivor.pk == catheter.pk else catheter
+    split.unmerge(loser=loser, actor=kit.steward(), reason="Two things")
+    again = Substitution.objects.get(ended_at=None)
+    assert (again.item, again.substitute, again.approver) == (catheter, stapler, kit.approver())
+    assert lookup.resolve("erp-item", "E1").substitutes[0].factor == Fraction(3, 2)
+    assert lookup.resolve("erp-item", "E1", known_at=then).substitutes == ()
+    assert made.request == again.request
+
+
+def noted(item, substitute, **options) -> Relation:
+    return Relation.objects.create(
+        kind="substitute", subject=substitute, object=item, author=kit.steward(), reason="Same use", **options
+    )
+
+
+def test_substitutes_that_were_noted_as_relations_are_proposed_for_their_authors(pair):
+    relation = noted(*pair)
+    item = kit.duplicate(*pair)
+    WorkItem.objects.filter(pk=item.pk).update(details={"relation": relation.pk})
+    upkeep()
+    request = ChangeRequest.objects.get()
+    assert (request.subject, request.other, request.proposer, request.reason) == (*pair, kit.steward(), "Same use")
+    assert kit.fresh(relation).state == "ended"
+    assert kit.fresh(item).details == {"request": request.pk}
+    assert substitution.propose_kept() == 0
+    requests.approve(request=request, actor=kit.approver())
+    assert lookup.resolve("erp-item", "E1").substitutes[0].id == pair[1].public_id
+
+
+def test_a_noted_substitute_that_cannot_be_one_ends_and_says_why(pair):
+    catheter, stapler = pair
+    relation = noted(catheter, stapler)
+    change.retire(golden=stapler, actor=kit.steward(), reason="Gone")
+    noted(catheter, stapler, valid_from=dt.date(2099, 1, 1), valid_to=dt.date(2099, 1, 1))  # never held
+    assert substitution.propose_kept() == 1
+    assert not ChangeRequest.objects.filter(kind="substitute").exists()
+    assert "is not live" in AuditEntry.objects.get(action="relation.ended", object_id=str(relation.pk)).reason
+    assert substitution.propose_kept() == 0
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_one_that_both_merged_items_had_comes_back_unless_it_was_ended_meanwhile(pair, ended):
+    kit.feed("ehr", {"H1": kit.STAPLER | {"catalogue_number": "ZZ-9", "description": "Retractor, ring, 30 cm"}})
+    other = kit.golden("ehr", "H1")
+    for item in pair:
+        approved(item, other)
+    survivor = merge.merge(survivor=pair[1], loser=pair[0], actor=kit.steward(), reason="One thing")
+    if ended:
+        standing = Substitution.objects.get(ended_at=None)
+        substitution.end(substitution=standing, actor=kit.steward(), reason="Out of stock as well")
+    split.unmerge(loser=next(one for one in pair if one != survivor), actor=kit.steward(), reason="Two things")
+    standing = Substitution.objects.filter(ended_at=None).values_list("item", flat=True)
+    assert set(standing) == (set() if ended else {one.pk for one in pair})
 
 
 @pytest.mark.parametrize(

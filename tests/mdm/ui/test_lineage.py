@@ -204,7 +204,7 @@ def test_a_relation_that_had_not_begun_never_holds():
     one, two = kit.twins()
     later = timezone.now().date() + dt.timedelta(days=30)
     made = relations.relate(
-        subject=one, object=two, kind="substitute", actor=kit.steward(), reason="Trial", valid_from=later
+        subject=one, object=two, kind="related", actor=kit.steward(), reason="Trial", valid_from=later
     )
     assert made.state == "later"
     assert relations.end(relation=made, actor=kit.steward(), reason="No trial").valid_to == later

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
 from mdm.exceptions import Forbidden, NotFound
-from mdm.models import AuditEntry, ChangeEvent, CostCenter, GoldenRecord, Ingest, SourceRecord, User, WorkItem
+from mdm.models import (
+    AuditEntry,
+    BulkRun,
+    ChangeEvent,
+    CostCenter,
+    GoldenRecord,
+    Ingest,
+    SourceRecord,
+    User,
+    WorkItem,
+)
+from mdm.services import bulk_load, resolve
 from sync.inbound import lease, reading, runner, services
 from sync.inbound.errors import LeaseLost, UnknownSystem
 from sync.inbound.files import stored
@@ -368,3 +381,45 @@ def test_two_feeds_at_once_lose_nothing_and_do_nothing_twice(woken: list[int]) -
     assert (second.state, second.new, second.changed, second.unchanged) == (State.DONE, 0, 1, 29)
     assert SourceRecord.objects.get(code="00030").values["name"] == "Renamed"
     assert GoldenRecord.objects.count() <= 30
+
+
+def resolving_at_once(erp: Sender, monkeypatch: pytest.MonkeyPatch, act: Callable[[FeedRun], object]) -> FeedRun:
+    """An import whose records are resolved at once, with something that happens before the first step of that."""
+    run, prepare = erp.queue(csv_bytes()), bulk_load._prepare
+    monkeypatch.setattr(bulk_load, "MANY", 2)
+    monkeypatch.setattr(bulk_load, "_prepare", lambda *given: (act(run), prepare(*given)))
+    stopped = services.run(run.pk)
+    monkeypatch.setattr(bulk_load, "_prepare", prepare)
+    return stopped
+
+
+@pytest.mark.parametrize("stop", [services.pause, services.cancel])
+def test_an_import_that_stops_while_it_resolves_at_once_leaves_its_domain_to_others(
+    erp: Sender, monkeypatch: pytest.MonkeyPatch, stop: Callable[..., object]
+) -> None:
+    stopped = resolving_at_once(erp, monkeypatch, lambda run: stop(run=run, actor=erp.actor))
+    assert BulkRun.objects.get().stage == BulkRun.Stage.ABANDONED
+    assert resolve.resolve_all(domain="cost_center", actor=User.objects.system()).created == 3
+    if stop is services.pause:
+        services.resume(run=stopped, actor=erp.actor)
+        assert services.run(stopped.pk).state == State.DONE
+
+
+def test_an_import_paused_between_two_turns_leaves_its_domain_at_once(
+    erp: Sender, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    monkeypatch.setattr(runner, "BULK_SECONDS", 0)
+    run = erp.queue(csv_bytes())
+    monkeypatch.setattr(bulk_load, "MANY", 2)
+    assert services.run(run.pk, seconds=60).state == State.RESOLVING
+    assert BulkRun.objects.get().finished_at is None
+    with django_capture_on_commit_callbacks(execute=True):
+        services.pause(run=run, actor=erp.actor)
+    assert BulkRun.objects.get().stage == BulkRun.Stage.ABANDONED
+
+
+def test_a_bulk_run_that_another_import_is_at_outlives_a_pause(erp: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Sender("hr", "cost_center", erp.actor).queue(csv_bytes(many(2)))
+    FeedRun.objects.filter(pk=other.pk).update(state=State.RESOLVING)
+    resolving_at_once(erp, monkeypatch, lambda run: services.pause(run=run, actor=erp.actor))
+    assert BulkRun.objects.get().finished_at is None
