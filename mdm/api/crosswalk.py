@@ -6,20 +6,22 @@ import datetime as dt
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import ResolverMatch, path
+from msgspec import Struct
+from msgspec.json import Encoder
 from rest_framework import serializers
 from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 
 from mdm import lookup, permissions
 from mdm.api import conditional, examples, problems
 from mdm.api.base import DirectView
-from mdm.api.json import MEDIA_TYPE, dumps, loads, response
-from mdm.exceptions import ConcordError
+from mdm.api.json import MEDIA_TYPE, loads
 from mdm.freshness import Remembered, fresh
-from mdm.lookup import today
+from mdm.lookup import Resolution, today
 
 MAX_BATCH = 10_000
 
@@ -96,6 +98,21 @@ class BatchAnswer(serializers.Serializer[Any]):
     outcomes = BatchOutcome(many=True, help_text="One per code, in the order asked.")
 
 
+class Found(Struct, gc=False):
+    code: str
+    found: bool
+    result: Resolution
+
+
+class NotFound(Struct, gc=False):
+    code: str
+    found: bool
+    problem: dict[str, Any]
+
+
+write = Encoder(enc_hook=str).encode  # factors of substitutes are fractions
+
+
 class CrosswalkLookup(DirectView):
     """What a code means, and that record's codes in another system."""
 
@@ -109,10 +126,7 @@ class CrosswalkLookup(DirectView):
         version = fresh.now()
         known = None if version is None else answers.get(key, version)
         if known is None:
-            (found,) = lookup.facts(code_system, [code], **_asked(request.META["QUERY_STRING"]))
-            if isinstance(found, ConcordError):
-                raise found
-            body = dumps(found)
+            body = write(lookup.resolve(code_system, code, **_asked(request.META["QUERY_STRING"])))
             known = body, conditional.etag(body)
             if version is not None:
                 answers.put(key, known, version)
@@ -129,14 +143,13 @@ class CrosswalkBatch(DirectView):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         system, codes, options = _batch(request)
-        found = lookup.facts(system, codes, **options)
-        outcomes: list[dict[str, Any]] = [
-            {"code": code, "found": True, "result": one}
-            if isinstance(one, dict)
-            else {"code": code, "found": False, "problem": problems.of(one)}
+        found = lookup.resolve_many(system, codes, **options)
+        outcomes = [
+            Found(code, True, one) if isinstance(one, Resolution) else NotFound(code, False, problems.of(one))
             for code, one in zip(codes, found, strict=True)
         ]
-        return response({"found": sum(one["found"] for one in outcomes), "outcomes": outcomes})
+        answer = {"found": sum(map(isinstance, found, repeat(Resolution))), "outcomes": outcomes}
+        return HttpResponse(write(answer), content_type=MEDIA_TYPE)
 
 
 @lru_cache(maxsize=1024)
