@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -116,24 +116,24 @@ def resolve_many(
         raise InvalidValue(f"{target.slug} holds codes of {target.domain} records, {system.slug} of {system.domain}.")
     clocks = Clocks(as_of or today(), known_at)
     asked = _normals(system, codes)
-    wanted = {normal for normal in asked if isinstance(normal, str)}
-    rows = of_codes(system, target, list(wanted), clocks) if wanted else []
+    wanted = [normal for normal in set(asked) if normal is not None]
+    rows = of_codes(system, target, wanted, clocks) if wanted else []
     found = {row[0]: row for row in rows}
     several = _several(rows) if len(found) < len(rows) else {}
     units = _factors(system, target, rows, uom, clocks)
     standing = _standing(rows, clocks, site) if system.domain == "item" else {}
-    answers = _Answers(system, target, units, standing)
+    answer = _answering(system, target, units, standing)
     outcomes: list[Outcome] = []
     unknown = False
     for code, normal in zip(codes, asked, strict=True):
         row = found.get(normal)
         if row is not None:
-            outcomes.append(answers.of_several(code, several[normal]) if normal in several else answers.of(code, row))
-        elif isinstance(normal, str):
+            outcomes.append(_chosen(several[normal], code, answer) if normal in several else answer(code, row))
+        elif normal is not None:
             unknown = True
             outcomes.append(UnknownCode(f"{system.slug} has no code {code.strip()}.", known_in=[]))
         else:
-            outcomes.append(normal)
+            outcomes.append(_refusal(system, code))
     if unknown:
         _say_who_knows(outcomes, codes)
     return outcomes
@@ -151,27 +151,32 @@ def today() -> dt.date:
     return timezone.now().date()
 
 
-def _normals(system: CodeSystem, codes: Sequence[object]) -> Sequence[str | ConcordError]:
-    """Each code as its system writes it, or why it can't be one. Ten thousand plain ones are looked at together."""
+def _normals(system: CodeSystem, codes: Sequence[str]) -> Sequence[str | None]:
+    """Each code as its system writes it; None: it can't be one. Ten thousand plain ones are looked at together."""
     try:
-        normals = list(map(system.reading, codes))  # type: ignore[arg-type]  # what is no text raises
+        normals = list(map(system.reading, codes))
         lengths = set(map(len, normals))
         text = "".join(normals)
         if text.isascii() and "\0" not in text and 0 not in lengths and max(lengths, default=1) <= MAX_CODE:
             return normals
-    except (AttributeError, TypeError):
+    except (AttributeError, TypeError):  # one of them is no text
         pass
     return [_normal(system, code) for code in codes]
 
 
-def _normal(system: CodeSystem, code: object) -> str | ConcordError:
-    """The code as its system writes it, or why it can't be one."""
+def _normal(system: CodeSystem, code: object) -> str | None:
+    """The code as its system writes it; None: it can't be one."""
+    normal = system.normalise(code) if isinstance(code, str) else ""
+    if not normal or len(normal) > MAX_CODE or not (normal.isascii() or _is_unicode(normal)) or "\0" in normal:
+        return None
+    return normal
+
+
+def _refusal(system: CodeSystem, code: object) -> InvalidValue:
+    """Why it can't be a code."""
     if not isinstance(code, str):
         return InvalidValue(f"A code of {system.slug} is text.")
-    normal = system.normalise(code)
-    if not normal or len(normal) > MAX_CODE or not (normal.isascii() or _is_unicode(normal)) or "\0" in normal:
-        return InvalidValue(f"A code of {system.slug} has 1 to {MAX_CODE} characters, none of them NUL.")
-    return normal
+    return InvalidValue(f"A code of {system.slug} has 1 to {MAX_CODE} characters, none of them NUL.")
 
 
 def _is_unicode(text: str) -> bool:
@@ -208,40 +213,46 @@ def _factors(
     return {(r[4], r[0], r[9]): answer for r, answer in zip(rows, factors(asked, clocks), strict=True)}
 
 
-class _Answers:
-    """Puts the answers of one request together."""
+_Answer = Callable[..., Resolution]
 
-    def __init__(
-        self, system: CodeSystem, target: CodeSystem | None, units: _Factors, standing: Mapping[int, Substitutes]
-    ) -> None:
-        self.system, self.domain, self.to = system.slug, system.domain, target.slug if target else None
-        self.units, self.standing = units, standing
-        self.one = "1" if system.domain == "item" else None  # the factor where units are plainly one and the same
 
-    def of(self, code: str, row: Any) -> Resolution:
-        return self._resolution(code, row, () if row[9] is None else (self._target_code(row),))
+def _answering(
+    system: CodeSystem, target: CodeSystem | None, units: _Factors, standing: Mapping[int, Substitutes]
+) -> _Answer:
+    """The function that puts the answers of one request together: of a code and its row, and its codes in the target
+    where there are several. What they have in common is looked up once.
+    """
+    slug, domain, to = system.slug, system.domain, target.slug if target else None
+    one = "1" if domain == "item" else None  # the factor where units are plainly one and the same
 
-    def of_several(self, code: str, rows: Sequence[Any]) -> Outcome:
-        """Of a code with several rows."""
-        if len(ids := {row[5] for row in rows}) > 1:
-            return Ambiguous(candidates=sorted(ids))
-        # preferred first, each once: a shared identifier may name the record by several rows
-        found = {(not row[11], row[10], row[9]): row for row in rows if row[9] is not None}
-        return self._resolution(code, rows[0], [self._target_code(found[key]) for key in sorted(found)])
+    def there_of(row: Any) -> TargetCode:
+        unit = units.get((row[4], row[0], row[9]), ONE)
+        factor, no_factor = (None, unit.message) if isinstance(unit, NoFactor) else (str(unit), None)
+        return TargetCode(row[9], row[10], row[11], one and factor, no_factor)
 
-    def _resolution(self, code: str, row: Any, codes: Sequence[TargetCode]) -> Resolution:
-        _, uom, valid_from, valid_to, golden, public_id, redirected_from, status, name, *_ = row
-        instead = self.standing.get(golden, _NOTHING) if self.standing else _NOTHING
+    def answer(code: str, row: Any, rows: Sequence[Any] | None = None) -> Resolution:
+        _, uom, valid_from, valid_to, golden, public_id, redirected_from, status, name, there, its_uom, preferred = row
+        codes: Sequence[TargetCode] = ()
+        if rows is not None or units:
+            codes = [there_of(each) for each in (rows or (row,)) if each[9] is not None]
+        elif there is not None:
+            codes = (TargetCode(there, its_uom, preferred, one, None),)
+        instead = standing.get(golden, _NOTHING) if standing else _NOTHING
         return Resolution(
-            self.system, code, uom, valid_from, valid_to, public_id, self.domain, status, name, redirected_from,
-            self.to, codes, instead.substitutes, instead.replaces,
+            slug, code, uom, valid_from, valid_to, public_id, domain, status, name, redirected_from,
+            to, codes, instead.substitutes, instead.replaces,
         )  # fmt: skip
 
-    def _target_code(self, row: Any) -> TargetCode:
-        factor, no_factor = self.one, None
-        if self.units and (unit := self.units.get((row[4], row[0], row[9]), ONE)) is not ONE:
-            factor, no_factor = (None, unit.message) if isinstance(unit, NoFactor) else (str(unit), None)
-        return TargetCode(row[9], row[10], row[11], factor, no_factor)
+    return answer
+
+
+def _chosen(rows: Sequence[Any], code: str, answer: _Answer) -> Outcome:
+    """Of a code with several rows."""
+    if len(ids := {row[5] for row in rows}) > 1:
+        return Ambiguous(candidates=sorted(ids))
+    # preferred first, each once: a shared identifier may name the record by several rows
+    found = {(not row[11], row[10], row[9]): row for row in rows if row[9] is not None}
+    return answer(code, rows[0], [found[key] for key in sorted(found)])
 
 
 def _say_who_knows(outcomes: Sequence[Outcome], codes: Sequence[str]) -> None:
