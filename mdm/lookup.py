@@ -15,7 +15,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from django.db import connection
 from django.utils import timezone
 from msgspec import Struct
 
@@ -24,7 +23,7 @@ from mdm.code_systems import UnknownSystem, code_systems
 from mdm.conversion import ONE, NoFactor
 from mdm.exceptions import Ambiguous, ConcordError, InvalidValue, UnknownCode
 from mdm.factors import End, factors, is_one
-from mdm.lookup_rows import Clocks, of_codes
+from mdm.lookup_rows import Clocks, fetch, of_codes
 from mdm.models import CodeSystem
 from mdm.substitutes import Substitute, Substitutes
 
@@ -34,9 +33,9 @@ MAX_CODE = 120  # characters, as the column
 MAX_UOM = 20
 
 _WHO_KNOWS = """
-SELECT DISTINCT q.code, c.code_system_id
-FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS q(system, code, normal)
-JOIN mdm_crosswalk c ON c.code_system_id = q.system AND c.code = q.normal AND c.known_to IS NULL
+SELECT DISTINCT c.code_system_id, c.code
+FROM unnest(%(systems)s::bigint[], %(codes)s::text[]) AS q(system, code)
+JOIN mdm_crosswalk c ON c.code_system_id = q.system AND c.code = q.code AND c.known_to IS NULL
 JOIN mdm_goldenrecord g ON g.id = c.golden_id AND g.approved_version > 0
 """
 
@@ -269,12 +268,12 @@ def _say_who_knows(outcomes: Sequence[Outcome], codes: Sequence[str]) -> None:
 
 def _who_knows(codes: Collection[str]) -> dict[str, set[str]]:
     """Code → slugs of the systems that have it today, each asked in its own spelling."""
-    asked = [(system, code, system.normalise(code)) for system in code_systems.all() for code in codes]
-    query = [system.pk for system, _, _ in asked], [code for _, code, _ in asked], [normal for _, _, normal in asked]
-    slugs = {system.pk: system.slug for system in code_systems.all()}
+    spelt = {(system, code): _normal(system, code) for system in code_systems.all() for code in codes}
+    asked = [(system.pk, normal) for (system, _), normal in spelt.items() if normal is not None]
+    query = {"systems": [system for system, _ in asked], "codes": [normal for _, normal in asked]}
+    having = set(fetch(_WHO_KNOWS, query))
     known: dict[str, set[str]] = defaultdict(set)
-    with connection.cursor() as cursor:
-        cursor.execute(_WHO_KNOWS, query)
-        for code, system in cursor.fetchall():
-            known[code].add(slugs[system])
+    for (system, code), normal in spelt.items():
+        if (system.pk, normal) in having:
+            known[code].add(system.slug)
     return known
