@@ -130,7 +130,7 @@ def resolve_many(
             outcomes.append(_chosen(several[normal], code, answer) if normal in several else answer(code, row))
         elif normal is not None:
             unknown = True
-            outcomes.append(UnknownCode(f"{system.slug} has no code {code.strip()}.", known_in=[]))
+            outcomes.append(UnknownCode(_unknown(system, code), known_in=[]))
         else:
             outcomes.append(_refusal(system, code))
     if unknown:
@@ -175,7 +175,16 @@ def _refusal(system: CodeSystem, code: object) -> InvalidValue:
     """Why it can't be a code."""
     if not isinstance(code, str):
         return InvalidValue(f"A code of {system.slug} is text.")
+    if code.strip() and not system.normalise(code):
+        text = f"{code.strip()[:40]} holds nothing that counts in a code of {system.slug}"
+        return InvalidValue(f"{text} ({system.get_normaliser_display()}).")
     return InvalidValue(f"A code of {system.slug} has 1 to {MAX_CODE} characters, none of them NUL.")
+
+
+def _unknown(system: CodeSystem, code: str) -> str:
+    text = f"{system.slug} has no code {code.strip()}."
+    minds_case = system.normaliser == "trim" and code.lower() != code.upper()
+    return f"{text} Its codes are told apart by upper and lower case." if minds_case else text
 
 
 def _is_unicode(text: str) -> bool:

@@ -14,12 +14,13 @@ from django.urls import ResolverMatch, path
 from msgspec import Struct
 from msgspec.json import Encoder
 from rest_framework import serializers
-from rest_framework.exceptions import UnsupportedMediaType, ValidationError
+from rest_framework.exceptions import ValidationError
 
 from mdm import lookup, permissions
 from mdm.api import conditional, examples, problems
-from mdm.api.base import DirectView
+from mdm.api.base import DirectView, once
 from mdm.api.json import MEDIA_TYPE, loads
+from mdm.api.refusals import WrongMediaType
 from mdm.freshness import Remembered, fresh
 from mdm.lookup import Resolution, today
 
@@ -155,12 +156,12 @@ class CrosswalkBatch(DirectView):
 @lru_cache(maxsize=1024)
 def _asked(query: str) -> dict[str, Any]:
     """The options of an address: whoever looks codes up asks the same of each."""
-    return _options(QueryDict(query.encode("latin-1")).dict())
+    return _options(once(QueryDict(query.encode("latin-1"))))
 
 
 def _batch(request: HttpRequest) -> tuple[str, list[str], dict[str, Any]]:
     if request.content_type != MEDIA_TYPE:
-        raise UnsupportedMediaType(request.content_type or "none")
+        raise WrongMediaType(request.content_type, MEDIA_TYPE)
     body = loads(request.body)
     if not isinstance(body, dict):
         raise ValidationError("The body is an object with code_system and codes.")
@@ -169,13 +170,14 @@ def _batch(request: HttpRequest) -> tuple[str, list[str], dict[str, Any]]:
         raise ValidationError({"codes": "A list of codes is needed."})
     if len(codes) > MAX_BATCH:
         raise ValidationError({"codes": f"At most {MAX_BATCH:,} codes at once; these are {len(codes):,}."})
-    return _text("code_system", body.pop("code_system", None)), codes, _options(body)
+    return _text("code_system", body.pop("code_system", None)), codes, _options(body, "code_system", "codes")
 
 
-def _options(given: Mapping[str, Any]) -> dict[str, Any]:
+def _options(given: Mapping[str, Any], *read: str) -> dict[str, Any]:
     """The keyword arguments of a lookup. Unknown names are refused: a misspelt ``as_of`` would answer for today."""
     if unknown := sorted(set(given) - set(OPTIONS)):
-        raise ValidationError({name: f"Unknown. Known are: {', '.join(OPTIONS)}." for name in unknown})
+        known = ", ".join((*read, *OPTIONS))
+        raise ValidationError(dict.fromkeys(unknown, f"Unknown. Known are: {known}."))
     return {name: OPTIONS[name](name, value) for name, value in given.items() if value is not None}
 
 
