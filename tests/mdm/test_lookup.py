@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mdm import lookup
 from mdm.exceptions import Ambiguous, InvalidValue, UnknownCode
 from mdm.lookup_rows import statement
-from mdm.models import Crosswalk
+from mdm.models import Crosswalk, GoldenRecord
 from mdm.services import change, merge, review
 from tests.mdm import kit
 from tests.mdm.api import world
@@ -175,30 +175,47 @@ def test_a_batch_keeps_its_order_and_gives_each_code_its_own_outcome(django_asse
         lookup.resolve_many("erp-item", ["a", "b", "a"], to="ehr-item")
 
 
-def test_the_lookup_reads_the_covering_index_alone():
+@pytest.fixture
+def many_records(db):
+    """Three thousand records, each with a code of one system."""
     erp, record = world.code_system("erp-item"), world.golden("A")
-    now = timezone.now()
-    Crosswalk.objects.bulk_create(
-        Crosswalk(
-            code_system=erp,
-            code=f"c{n}",
-            golden=record,
-            preferred=False,
-            known_from=now,
-            known_to=now,
-            change_id=record_id,
-        )
-        for n, record_id in enumerate([world.uuid.uuid4()] * 3000)
-    )
     world.coded(record, erp, "wanted")
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE mdm_crosswalk")
-        cursor.execute(
-            "EXPLAIN " + statement(by="codes", target=True),
-            {"system": erp.pk, "to": erp.pk, "codes": ["wanted"], "as_of": MAY},
+    numbers, now = range(3000), timezone.now()
+    others = GoldenRecord.objects.bulk_create(
+        GoldenRecord(
+            domain="item",
+            public_id=f"MDM-IT-9{n:05}",
+            status="live",
+            version=1,
+            approved_version=1,
+            created_at=now,
+            updated_at=now,
         )
-        plan = "\n".join(row[0] for row in cursor.fetchall())
-    assert "Index Only Scan using crosswalk_lookup" in plan
+        for n in numbers
+    )
+    told = {"code_system": erp, "known_from": now, "change_id": world.uuid.uuid4()}
+    Crosswalk.objects.bulk_create(Crosswalk(code=f"c{n}", golden=others[n], **told) for n in numbers)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE mdm_crosswalk, mdm_goldenrecord")
+    return {"system": erp.pk, "to": erp.pk, "golden": record.pk, "as_of": MAY, "known_at": now}
+
+
+def test_every_lookup_reads_the_crosswalk_from_its_covering_indexes_alone(many_records):
+    query = many_records | {"code": "wanted", "codes": ["wanted", "unknown"]}
+    for by, target in [("code", False), ("code", True), ("codes", True), ("golden", False)]:
+        for form in ("now", "survivor", "then"):
+            with connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN (FORMAT JSON) {statement(by=by, target=target, form=form)}", query)
+                plan = cursor.fetchone()[0][0]["Plan"]
+            reads = [node for node in nodes(plan) if node.get("Relation Name") == "mdm_crosswalk"]
+            assert len(reads) == 1 + target, (by, form)
+            assert {node["Node Type"] for node in reads} == {"Index Only Scan"}, (by, form)
+
+
+def nodes(plan):
+    yield plan
+    for part in plan.get("Plans", []):
+        yield from nodes(part)
 
 
 @given(cuts=st.lists(st.integers(1, 300), unique=True, min_size=1, max_size=4), asked=st.integers(0, 301))
