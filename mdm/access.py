@@ -36,6 +36,7 @@ class NotSignedIn(ConcordError):
 
     status = 401
     code = "not-signed-in"
+    headers = {"WWW-Authenticate": "Bearer"}
 
 
 def requires(permission: str) -> Callable[[Declared], Declared]:

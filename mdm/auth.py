@@ -28,13 +28,14 @@ from mdm.models import ApiKey, User
 
 CACHE_SECONDS = 30
 _CACHE_SIZE = 1024
-_SCHEME = "Bearer "
+_SCHEME = "bearer "  # in any case (RFC 9110, section 11.1)
 
 
 class InvalidToken(access.NotSignedIn):
     """This API key is unknown, expired or revoked. Ask an administrator for a new one."""
 
     code = "invalid-token"
+    headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}  # RFC 6750, section 3.1
 
 
 class _Known(NamedTuple):
@@ -48,15 +49,12 @@ _known: dict[bytes, _Known] = {}
 
 def bearer(request: HttpRequest) -> User | None:
     """The user that the request's API key speaks for, with the key's scopes; None without a bearer token."""
-    header = request.META.get("HTTP_AUTHORIZATION", "")
-    if not header.startswith(_SCHEME):
-        return None
-    return authenticate(header[len(_SCHEME) :].strip())
+    return authenticate(request.META["HTTP_AUTHORIZATION"][len(_SCHEME) :].strip()) if has_key(request) else None
 
 
 def has_key(request: HttpRequest) -> bool:
     header: str = request.META.get("HTTP_AUTHORIZATION", "")
-    return header.startswith(_SCHEME)
+    return header[: len(_SCHEME)].lower() == _SCHEME
 
 
 def authenticate(token: str) -> User:

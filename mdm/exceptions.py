@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -10,6 +11,7 @@ class ConcordError(Exception):
 
     status = 400
     code = "error"
+    headers: Mapping[str, str] = {}  # of the answer to a request that ended in it
 
     def __init__(self, message: str | None = None, **details: Any) -> None:
         self.message = message or " ".join((self.__doc__ or "").split())
@@ -25,7 +27,8 @@ class Forbidden(ConcordError):
 
     def __init__(self, permission: str) -> None:
         super().__init__(
-            f"This needs the permission {permission}. Ask an administrator for a role that has it.",
+            f"This needs the permission {permission.rpartition('.')[2]}. Ask an administrator for a role that has it, "
+            "and, where an API key is used, for one with that scope.",
             permission=permission,
         )
 

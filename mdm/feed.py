@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from django.db.models import Max
+
 from mdm.exceptions import ConcordError
 from mdm.models import ChangeEvent
 
@@ -28,6 +30,22 @@ class TooManyWaiting(ConcordError):
 
     status = 503
     code = "too-many-waiting"
+    headers = {"Retry-After": "5"}
+
+
+class UnknownPosition(ConcordError):
+    """The feed ends before this position. Begin anew with an export."""
+
+    status = 409
+    code = "unknown-position"
+
+
+def check(after: int) -> None:
+    """Raise ``UnknownPosition`` for one that the feed hasn't come to: its reader would miss all until it does."""
+    last = ChangeEvent.objects.aggregate(last=Max("position"))["last"] or 0
+    if after > last:
+        text = f"The feed ends at {last}, before {after}: was that another Concord's, or this one restored since?"
+        raise UnknownPosition(f"{text} Begin anew with an export.", last=last)
 
 
 def read(
@@ -63,6 +81,8 @@ def describe(event: ChangeEvent) -> Change:
 def wait(after: int, *, seconds: float, limit: int, domain: str | None = None) -> tuple[list[Change], int, bool]:
     """The same, but waits for news. Answers at once where too many wait already."""
     found = read(after, limit=limit, domain=domain)
+    if not found[0]:
+        check(after)
     if found[0] or not seconds or not _slots.acquire(blocking=False):
         return found
     try:

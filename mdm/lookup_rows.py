@@ -27,7 +27,7 @@ class Clocks(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What a statement selects, in its order; a batch reads the bare tuples."""
+    """What a code means; a batch reads the bare tuples."""
 
     code: str
     uom: str
@@ -35,14 +35,28 @@ class Row(NamedTuple):
     valid_to: dt.date | None
     golden: int  # the record that the code means, or meant at the time: the survivor where it is merged
     id: str
-    named: str  # public id of the record that the crosswalk names
+    redirected_from: str | None  # the merged record that the crosswalk names, where it is one
+    status: str
+    name: str
+    target_code: str | None
+    target_uom: str | None
+    target_preferred: bool | None
+
+
+class OwnCode(NamedTuple):
+    """A code of a record."""
+
+    code: str
+    uom: str
+    valid_from: dt.date | None
+    valid_to: dt.date | None
+    golden: int
+    id: str
+    redirected_from: str | None
     status: str
     name: str
     system: int
     preferred: bool
-    target_code: str | None
-    target_uom: str
-    target_preferred: bool
 
 
 MERGED = "merged"  # Row.status of a row whose survivor is yet to be read
@@ -54,19 +68,19 @@ LEFT JOIN LATERAL (
     WHERE h.id = {0}.id AND h.history_date <= %(known_at)s ORDER BY h.history_date DESC, h.history_id DESC LIMIT 1
 ) {0}h ON true
 """
+_SURVIVOR = "coalesce(s.public_id, n.public_id), CASE WHEN s.id IS NOT NULL THEN n.public_id END"
 # how a record is found: (its id, its other facts, joins that they need, whether it is published)
 _FORMS = {
-    "now": ("n.id", "n.public_id, n.public_id, n.status, n.name", "", "n.approved_version > 0"),
+    "now": ("n.id", "n.public_id, NULL, n.status, n.name", "", "n.approved_version > 0"),
     "survivor": (
         "coalesce(s.id, n.id)",
-        "coalesce(s.public_id, n.public_id), n.public_id, coalesce(s.status, n.status), coalesce(s.name, n.name)",
+        f"{_SURVIVOR}, coalesce(s.status, n.status), coalesce(s.name, n.name)",
         "LEFT JOIN mdm_goldenrecord s ON s.id = n.merged_into_id",
         "n.approved_version > 0",
     ),
     "then": (
         "coalesce(s.id, n.id)",
-        "coalesce(s.public_id, n.public_id), n.public_id, coalesce(sh.status, s.status, nh.status, n.status), "
-        "coalesce(sh.name, s.name, nh.name, n.name)",
+        f"{_SURVIVOR}, coalesce(sh.status, s.status, nh.status, n.status), coalesce(sh.name, s.name, nh.name, n.name)",
         AS_KNOWN.format("n")
         + """LEFT JOIN mdm_goldenrecord s
         ON s.id = CASE WHEN nh.status IS NULL THEN n.merged_into_id ELSE nh.merged_into_id END"""
@@ -89,12 +103,13 @@ def statement(*, by: str, form: str = "now", target: bool = False) -> str:
     """``by``: one "code" or "codes" of a system, or the codes of one "golden" record in every system."""
     golden, facts, joins, published = _FORMS[form]
     known = _KNOWN_THEN if form == "then" else _KNOWN_NOW
-    joined = f"""LEFT JOIN mdm_crosswalk t ON t.golden_id = {golden} AND t.code_system_id = %(to)s
+    there = f"""LEFT JOIN mdm_crosswalk t ON t.golden_id = {golden} AND t.code_system_id = %(to)s
     AND {_EFFECTIVE.format("t")} AND {known.format("t")}"""
+    found = "t.code, t.uom, t.preferred" if target else "NULL, NULL, NULL"
     return f"""
     SELECT c.code, c.uom, nullif(c.valid_from, '0001-01-01'), c.valid_to, {golden}, {facts},
-        c.code_system_id, c.preferred, {"t.code, t.uom, t.preferred" if target else "NULL, '', false"}
-    FROM mdm_crosswalk c JOIN mdm_goldenrecord n ON n.id = c.golden_id {joins} {joined if target else ""}
+        {"c.code_system_id, c.preferred" if by == "golden" else found}
+    FROM mdm_crosswalk c JOIN mdm_goldenrecord n ON n.id = c.golden_id {joins} {there if target else ""}
     WHERE {_BY[by]} AND {_EFFECTIVE.format("c")} AND {known.format("c")} AND {published}
     """  # noqa: S608 - put together from the parts above alone
 
@@ -107,10 +122,10 @@ def of_codes(system: CodeSystem, target: CodeSystem | None, codes: Sequence[str]
     return _read("codes", query | {"codes": list(codes)}, clocks)
 
 
-def of_golden(golden: int, clocks: Clocks) -> list[Row]:
+def of_golden(golden: int, clocks: Clocks) -> list[OwnCode]:
     """The record's own codes in every system."""
     query = {"golden": golden, "as_of": clocks.as_of, "to": None}
-    return [Row(*row) for row in _read("golden", query, clocks)]
+    return [OwnCode(*row) for row in _read("golden", query, clocks)]
 
 
 def _read(by: str, query: dict[str, Any], clocks: Clocks) -> list[Any]:
@@ -118,7 +133,7 @@ def _read(by: str, query: dict[str, Any], clocks: Clocks) -> list[Any]:
     if clocks.known_at is not None:
         return fetch(statement(by=by, form="then", target=target), query | {"known_at": clocks.known_at})
     rows = fetch(statement(by=by, target=target), query)
-    if any(row[7] == MERGED for row in rows):
+    if MERGED in {row[7] for row in rows}:
         return fetch(statement(by=by, form="survivor", target=target), query)
     return rows
 

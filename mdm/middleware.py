@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from rest_framework.exceptions import APIException
 
 from mdm import access, auth, context, rates
-from mdm.api import crosswalk, idempotency, problems
+from mdm.api import crosswalk, idempotency, problems, refusals
 from mdm.exceptions import ConcordError
 from mdm.fhir import outcomes
 
@@ -107,6 +107,8 @@ class AccessControl:
                 request.allowance = rates.take(user.api_key)  # type: ignore[attr-defined]
                 rates.check(request.allowance)  # type: ignore[attr-defined]
             access.check(request.user, permission)
+            if is_api(request):
+                refusals.check_encoding(request)
             if "HTTP_IDEMPOTENCY_KEY" in request.META and _may_change(request):
                 return idempotency.once(request, lambda: view(request, *args, **kwargs))
         except (ConcordError, DatabaseError, APIException, SuspiciousOperation) as error:

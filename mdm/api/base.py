@@ -5,18 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.utils.http import http_date
 from rest_framework import serializers
-from rest_framework.exceptions import MethodNotAllowed, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from mdm import access
-from mdm.api import conditional
+from mdm.api import conditional, refusals
 from mdm.api.json import dumps
 from mdm.models import User
 
@@ -32,8 +32,10 @@ class DirectView(APIView):
     http_method_names = ["get", "head", "post"]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method == "OPTIONS":
+            return refusals.options(self.allowed_methods)
         if request.method not in self.allowed_methods:
-            raise MethodNotAllowed(request.method or "")
+            raise refusals.WrongMethod(request.method, self.allowed_methods)
         handler: Callable[..., HttpResponseBase] = getattr(self, request.method.lower())
         return handler(request, *args, **kwargs)
 
@@ -62,6 +64,12 @@ class View(APIView):
         made.parts = {name.upper(): part for name, part in parts.items()} | {"GET": cls}  # type: ignore[attr-defined]
         return made
 
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+        return Response(status=204)  # REST framework adds Allow
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> NoReturn:
+        raise refusals.WrongMethod(request.method, self.allowed_methods)
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if (part := self.parts.get(request.method or "")) is not None:
@@ -79,8 +87,23 @@ class View(APIView):
         return made
 
 
+def once(query: QueryDict) -> dict[str, str]:
+    """The values of a query. Raises ``ValidationError`` for a name that is said twice: one of two would be lost."""
+    if twice := [name for name, values in query.lists() if len(values) > 1]:
+        raise ValidationError(dict.fromkeys(twice, "It is said more than once. Say it once."))
+    return query.dict()  # type: ignore[return-value]  # one text each
+
+
 class Strict(serializers.Serializer[Any]):
     """Input that refuses names it doesn't know: a misspelt option must not be taken for one left out."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        fields = super().get_fields()
+        for field in fields.values():
+            if isinstance(field, serializers.ChoiceField):
+                known = ", ".join(map(str, field.choices))
+                field.error_messages["invalid_choice"] = f"There is no {{input}}. Choose one of: {known}."
+        return fields
 
     def to_internal_value(self, data: Any) -> Any:
         if unknown := sorted(set(data) - set(self.fields)) if hasattr(data, "keys") else []:
@@ -90,7 +113,7 @@ class Strict(serializers.Serializer[Any]):
 
     @classmethod
     def of_query(cls: type[Input], request: Request) -> dict[str, Any]:
-        return cls.checked(request.query_params.dict())
+        return cls.checked(once(request.query_params))
 
     @classmethod
     def checked(cls: type[Input], data: Any) -> dict[str, Any]:

@@ -6,20 +6,23 @@ import datetime as dt
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import ResolverMatch, path
+from msgspec import Struct
+from msgspec.json import Encoder
 from rest_framework import serializers
-from rest_framework.exceptions import UnsupportedMediaType, ValidationError
+from rest_framework.exceptions import ValidationError
 
 from mdm import lookup, permissions
 from mdm.api import conditional, examples, problems
-from mdm.api.base import DirectView
-from mdm.api.json import MEDIA_TYPE, dumps, loads, response
-from mdm.exceptions import ConcordError
+from mdm.api.base import DirectView, once
+from mdm.api.json import MEDIA_TYPE, loads
+from mdm.api.refusals import WrongMediaType
 from mdm.freshness import Remembered, fresh
-from mdm.lookup import today
+from mdm.lookup import Resolution, today
 
 MAX_BATCH = 10_000
 
@@ -96,6 +99,21 @@ class BatchAnswer(serializers.Serializer[Any]):
     outcomes = BatchOutcome(many=True, help_text="One per code, in the order asked.")
 
 
+class Found(Struct, gc=False):
+    code: str
+    found: bool
+    result: Resolution
+
+
+class NotFound(Struct, gc=False):
+    code: str
+    found: bool
+    problem: dict[str, Any]
+
+
+write = Encoder(enc_hook=str).encode  # factors of substitutes are fractions
+
+
 class CrosswalkLookup(DirectView):
     """What a code means, and that record's codes in another system."""
 
@@ -109,10 +127,7 @@ class CrosswalkLookup(DirectView):
         version = fresh.now()
         known = None if version is None else answers.get(key, version)
         if known is None:
-            (found,) = lookup.facts(code_system, [code], **_asked(request.META["QUERY_STRING"]))
-            if isinstance(found, ConcordError):
-                raise found
-            body = dumps(found)
+            body = write(lookup.resolve(code_system, code, **_asked(request.META["QUERY_STRING"])))
             known = body, conditional.etag(body)
             if version is not None:
                 answers.put(key, known, version)
@@ -129,25 +144,24 @@ class CrosswalkBatch(DirectView):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         system, codes, options = _batch(request)
-        found = lookup.facts(system, codes, **options)
-        outcomes: list[dict[str, Any]] = [
-            {"code": code, "found": True, "result": one}
-            if isinstance(one, dict)
-            else {"code": code, "found": False, "problem": problems.of(one)}
+        found = lookup.resolve_many(system, codes, **options)
+        outcomes = [
+            Found(code, True, one) if isinstance(one, Resolution) else NotFound(code, False, problems.of(one))
             for code, one in zip(codes, found, strict=True)
         ]
-        return response({"found": sum(one["found"] for one in outcomes), "outcomes": outcomes})
+        answer = {"found": sum(map(isinstance, found, repeat(Resolution))), "outcomes": outcomes}
+        return HttpResponse(write(answer), content_type=MEDIA_TYPE)
 
 
 @lru_cache(maxsize=1024)
 def _asked(query: str) -> dict[str, Any]:
     """The options of an address: whoever looks codes up asks the same of each."""
-    return _options(QueryDict(query.encode("latin-1")).dict())
+    return _options(once(QueryDict(query.encode("latin-1"))))
 
 
 def _batch(request: HttpRequest) -> tuple[str, list[str], dict[str, Any]]:
     if request.content_type != MEDIA_TYPE:
-        raise UnsupportedMediaType(request.content_type or "none")
+        raise WrongMediaType(request.content_type, MEDIA_TYPE)
     body = loads(request.body)
     if not isinstance(body, dict):
         raise ValidationError("The body is an object with code_system and codes.")
@@ -156,13 +170,14 @@ def _batch(request: HttpRequest) -> tuple[str, list[str], dict[str, Any]]:
         raise ValidationError({"codes": "A list of codes is needed."})
     if len(codes) > MAX_BATCH:
         raise ValidationError({"codes": f"At most {MAX_BATCH:,} codes at once; these are {len(codes):,}."})
-    return _text("code_system", body.pop("code_system", None)), codes, _options(body)
+    return _text("code_system", body.pop("code_system", None)), codes, _options(body, "code_system", "codes")
 
 
-def _options(given: Mapping[str, Any]) -> dict[str, Any]:
+def _options(given: Mapping[str, Any], *read: str) -> dict[str, Any]:
     """The keyword arguments of a lookup. Unknown names are refused: a misspelt ``as_of`` would answer for today."""
     if unknown := sorted(set(given) - set(OPTIONS)):
-        raise ValidationError({name: f"Unknown. Known are: {', '.join(OPTIONS)}." for name in unknown})
+        known = ", ".join((*read, *OPTIONS))
+        raise ValidationError(dict.fromkeys(unknown, f"Unknown. Known are: {known}."))
     return {name: OPTIONS[name](name, value) for name, value in given.items() if value is not None}
 
 

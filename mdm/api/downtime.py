@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from mdm import permissions
 from mdm.api import conditional
-from mdm.api.base import DirectView, Strict, View, actor
+from mdm.api.base import DirectView, Strict, View, actor, once
 from mdm.downtime import signing
 from mdm.exceptions import NotFound
 from mdm.models import DowntimePack, DowntimePlan
@@ -174,7 +174,7 @@ class NewestFile(DirectView):
     query = SiteQuery
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        site = SiteQuery.checked(request.GET.dict()).get("site")
+        site = SiteQuery.checked(once(request.GET)).get("site")
         return sent(request, downtime.in_date().filter(_of(site)))
 
 

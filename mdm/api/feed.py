@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from mdm import feed, permissions
 from mdm.api import examples
-from mdm.api.base import DirectView, Strict, View
+from mdm.api.base import DirectView, Strict, View, once
 from mdm.api.json import dumps
 from mdm.models import DomainName
 
@@ -94,10 +94,11 @@ class ChangeStream(DirectView):
     query = StreamQuery
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        given = request.GET.dict()
+        given = once(request.GET)
         if (last := request.META.get("HTTP_LAST_EVENT_ID")) is not None:
             given["after"] = last
         query = StreamQuery.checked(given)
+        feed.check(query["after"])
         place = ExitStack()
         place.enter_context(feed.waiting())
         response = StreamingHttpResponse(

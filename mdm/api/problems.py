@@ -13,10 +13,11 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, Suspicio
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, NotAcceptable, UnsupportedMediaType, ValidationError
 
 from mdm import context
-from mdm.api.json import PROBLEM_TYPE, response
+from mdm.api.json import MEDIA_TYPE, PROBLEM_TYPE, response
+from mdm.api.refusals import WrongMediaType
 from mdm.exceptions import ConcordError
 
 log = structlog.get_logger(__name__)
@@ -63,8 +64,13 @@ def of(error: Exception) -> dict[str, Any]:
 
 
 def handle(error: Exception, drf_context: dict[str, Any]) -> HttpResponse:
-    """REST framework's EXCEPTION_HANDLER."""
-    return respond(drf_context["request"]._request, error)
+    """REST framework's EXCEPTION_HANDLER. What it says itself of forms and methods doesn't say what to do."""
+    request = drf_context["request"]._request
+    if isinstance(error, UnsupportedMediaType):
+        error = WrongMediaType(request.content_type, MEDIA_TYPE)
+    elif isinstance(error, NotAcceptable):
+        error = NotAcceptable(f"The API answers in {MEDIA_TYPE}: ask for that in Accept, or leave Accept out.")
+    return respond(request, error)
 
 
 def body(status: int, code: str, detail: str, **more: Any) -> dict[str, Any]:
@@ -82,8 +88,7 @@ def body(status: int, code: str, detail: str, **more: Any) -> dict[str, Any]:
 def describe(error: Exception) -> Problem:
     match error:
         case ConcordError():
-            headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
-            return Problem(error.status, error.code, error.message, error.details, headers)
+            return Problem(error.status, error.code, error.message, error.details, dict(error.headers))
         case ValidationError():
             errors = [{"pointer": pointer, "detail": text} for pointer, text in leaves(error.detail)]
             return Problem(400, "invalid-input", "Some values don't fit; see errors.", {"errors": errors})

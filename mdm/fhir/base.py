@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
-from rest_framework.exceptions import MethodNotAllowed, NotAcceptable
+from rest_framework.exceptions import NotAcceptable
 
 from mdm import access
-from mdm.api import conditional
+from mdm.api import conditional, refusals
 from mdm.api.json import dumps
 from mdm.fhir.outcomes import MEDIA_TYPE
 from mdm.freshness import Remembered, fresh
@@ -29,11 +29,17 @@ class FhirView(View):
 
     permission: ClassVar[str] = access.DEFAULT
 
+    @property
+    def methods(self) -> list[str]:
+        return [name for name in ("GET", "HEAD", "POST") if hasattr(self, name.lower())]
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         negotiate(request)
-        handler = getattr(self, (request.method or "").lower(), None)
-        if handler is None or request.method not in ("GET", "HEAD", "POST"):
-            raise MethodNotAllowed(request.method or "")
+        if request.method == "OPTIONS":
+            return refusals.options(self.methods)
+        if request.method not in self.methods:
+            raise refusals.WrongMethod(request.method, self.methods)
+        handler = getattr(self, request.method.lower())
         response: HttpResponseBase = handler(request, *args, **kwargs)
         return response
 

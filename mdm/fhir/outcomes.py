@@ -61,5 +61,7 @@ def _issue(problem: problems.Problem, error: dict[str, Any]) -> dict[str, Any]:
 
 def _detail(problem: problems.Problem) -> str:
     """The sentence, with the candidates of a shared code or the names that there are."""
-    named = problem.more.get("candidates") or problem.more.get("known")
-    return f"{problem.detail} {', '.join(map(str, named))}." if named else problem.detail
+    for name in ("candidates", "known"):
+        if named := problem.more.get(name):
+            return f"{problem.detail} {name.capitalize()}: {', '.join(map(str, named))}."
+    return problem.detail

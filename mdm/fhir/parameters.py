@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest
-from rest_framework.exceptions import UnsupportedMediaType, ValidationError
+from rest_framework.exceptions import ValidationError
 
 from mdm.api.json import MEDIA_TYPE, loads
+from mdm.api.refusals import WrongMediaType
 from mdm.fhir.outcomes import MEDIA_TYPE as FHIR_JSON
 
 Given = dict[str, list[Any]]  # name → values; a parameter of parts is a Given itself
@@ -24,7 +25,7 @@ def of_request(request: HttpRequest) -> Given:
     if request.method in ("GET", "HEAD"):
         return {name: values for name, values in request.GET.lists() if name not in FORMAT}
     if request.content_type not in (FHIR_JSON, MEDIA_TYPE):
-        raise UnsupportedMediaType(request.content_type or "none")
+        raise WrongMediaType(request.content_type, FHIR_JSON)
     body = loads(request.body)
     if not isinstance(body, dict) or body.get("resourceType") != "Parameters":
         raise ValidationError("The body is a resource Parameters.")

@@ -20,6 +20,7 @@ from mdm.fhir import uris
 from mdm.fhir.names import CODE_SYSTEM, GOLDEN, UNIT
 from mdm.fhir.parameters import Given, Part, coding, concept, flag, only, part, resource, text
 from mdm.fhir.uris import UnknownUri
+from mdm.lookup import Resolution, TargetCode
 from mdm.models import CodeSystem
 
 FACTOR, NO_FACTOR = "urn:concord:factor", "urn:concord:no-factor"
@@ -181,8 +182,8 @@ def _of_code(uri: str, code: str, question: Question) -> Found:
     """Suppliers and locations may share a public identifier: all systems of a URI are asked, about one record."""
     asked = _pairs(uris.systems(uri), _targets(question), question)
     outcomes = [(source, target, _fact(source, code, target, question)) for source, target in asked]
-    known = [one for one in outcomes if isinstance(one[2], dict)]
-    if len(ids := {fact["id"] for _, _, fact in known}) > 1:
+    known = [one for one in outcomes if isinstance(one[2], Resolution)]
+    if len(ids := {fact.id for _, _, fact in known}) > 1:
         raise Ambiguous(candidates=sorted(ids))
     if not known:
         refused = [error for _, _, error in outcomes if not isinstance(error, UnknownCode)]
@@ -195,7 +196,7 @@ def _of_code(uri: str, code: str, question: Question) -> Found:
 
 
 def _fact(source: CodeSystem, code: str, target: CodeSystem | None, question: Question) -> Any:
-    return lookup.facts(source.slug, [code], to=target.slug if target else None, **question.options)[0]
+    return lookup.resolve_many(source.slug, [code], to=target.slug if target else None, **question.options)[0]
 
 
 def _targets(question: Question) -> list[CodeSystem]:
@@ -218,21 +219,21 @@ def _pairs(
     return pairs
 
 
-def _matches(source: CodeSystem, target: CodeSystem | None, fact: Mapping[str, Any], question: Question) -> Found:
+def _matches(source: CodeSystem, target: CodeSystem | None, fact: Resolution, question: Question) -> Found:
     if question.target == GOLDEN:
-        return Found([Match(GOLDEN, fact["id"], fact["name"], "")])
+        return Found([Match(GOLDEN, fact.id, fact.name, "")])
     if target is not None:
-        found = [_to(source, target, fact["name"], one) for one in fact["codes"]]
-        return Found(found, "" if found else f"{fact['id']} has no code in {target.slug}.")
-    options = question.options | {"uom": question.options.get("uom") or fact["uom"] or None}
-    shown = reverse.codes_of(fact["id"], **options)
+        found = [_to(source, target, fact.name, one) for one in fact.codes]
+        return Found(found, "" if found else f"{fact.id} has no code in {target.slug}.")
+    options = question.options | {"uom": question.options.get("uom") or fact.uom or None}
+    shown = reverse.codes_of(fact.id, **options)
     others = [one for one in shown["codes"] if one["code_system"] != source.slug]
-    return _listed([(fact["name"], one) for one in others], f"{fact['id']} has no other code.", source)
+    return _listed([(fact.name, one) for one in others], f"{fact.id} has no other code.", source)
 
 
-def _to(source: CodeSystem, target: CodeSystem, name: str, code: Mapping[str, Any]) -> Match:
+def _to(source: CodeSystem, target: CodeSystem, name: str, code: TargetCode) -> Match:
     url = uris.concept_map(source, target)
-    return Match(uris.of(target), code["code"], name, url, code["uom"], code["factor"], code["no_factor"])
+    return Match(uris.of(target), code.code, name, url, code.uom, code.factor, code.no_factor)
 
 
 def _listed(rows: list[tuple[str, Mapping[str, Any]]], otherwise: str, source: CodeSystem | None = None) -> Found:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn
 
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
-from rest_framework.exceptions import UnsupportedMediaType, ValidationError
+from rest_framework.exceptions import ValidationError
 
 from mdm import access, auth, permissions
 from mdm.api import paging
+from mdm.api.refusals import WrongMediaType
 from mdm.code_systems import code_systems
 from mdm.exceptions import NotFound
 from mdm.fhir import (
@@ -161,7 +162,7 @@ class SearchRecords(Records):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         if request.content_type != FORM:
-            raise UnsupportedMediaType(request.content_type or "none")
+            raise WrongMediaType(request.content_type, FORM)
         return super().get(request)
 
 
@@ -258,4 +259,4 @@ class OneConceptMap(FhirView):
 @csrf_exempt
 @access.signed_in
 def nothing_here(request: HttpRequest) -> NoReturn:
-    raise Http404
+    raise NotFound("There is nothing at this address. GET /fhir/metadata lists what there is.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.conf import settings
 from django.db import models
 
@@ -9,6 +11,28 @@ from mdm.models.base import DomainName
 
 PRIMARY = "primary"
 GTIN_LENGTHS = (8, 12, 13, 14)
+
+
+def _in_capitals(code: str) -> str:
+    return " ".join(code.split()).upper()
+
+
+def _alnum(code: str) -> str:
+    return "".join(c for c in code if c.isalnum()).upper()
+
+
+def _digits(code: str) -> str:
+    return "".join(c for c in code if c.isdigit())
+
+
+def _gtin(code: str) -> str:
+    digits = _digits(code)
+    return digits.zfill(14) if len(digits) in GTIN_LENGTHS else digits
+
+
+READINGS: dict[str, Callable[[str], str]] = {
+    "trim": str.strip, "upper": _in_capitals, "alnum": _alnum, "digits": _digits, "gtin": _gtin,
+}  # fmt: skip
 
 
 class SourceSystem(models.Model):
@@ -107,10 +131,9 @@ class CodeSystem(models.Model):
         return self.normaliser == "trim"
 
     def normalise(self, code: str) -> str:
-        text = code.strip()
-        if self.normaliser in ("digits", "gtin"):
-            digits = "".join(c for c in text if c.isdigit())
-            return digits.zfill(14) if self.normaliser == "gtin" and len(digits) in GTIN_LENGTHS else digits
-        if self.normaliser == "alnum":
-            return "".join(c for c in text if c.isalnum()).upper()
-        return " ".join(text.split()).upper() if self.normaliser == "upper" else text
+        return self.reading(code)
+
+    @property
+    def reading(self) -> Callable[[str], str]:
+        """How it reads its codes: for whoever has thousands of them."""
+        return READINGS[self.normaliser]

@@ -231,7 +231,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1.0, help="of the number of requests in a round")
     parser.add_argument("--rows", type=int, default=ROWS, help="crosswalk rows")
-    parser.add_argument("--explain", action="store_true", help="show the plan of the lookup as well")
+    parser.add_argument("--explain", action="store_true", help="show the plans of the lookups as well")
     parser.add_argument("--overload", action="store_true", help="instead, send twice what the server can answer")
     parser.add_argument("--seconds", type=float, default=20.0, help="of overload")
     given = parser.parse_args()
@@ -257,13 +257,22 @@ def overloaded(url: str, records: int, seconds: float) -> dict[str, Any]:
 
 
 def explain(url: str) -> str:
+    """The plan of each lookup: by code, by a thousand codes, and of one record's codes; cold, and once more."""
     from mdm.lookup_rows import statement
 
+    text = ""
     with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS pg_buffercache")
         slugs = dict(connection.execute("SELECT slug, id FROM mdm_codesystem").fetchall())
-        query = {"system": slugs["erp-item"], "code": "erp-item77", "as_of": time.strftime("%Y-%m-%d")}
-        sql = "EXPLAIN (ANALYZE, BUFFERS) " + statement(by="code")
-        return "".join(f"{row[0]}\n" for row in connection.execute(sql, query))
+        query = {"system": slugs["erp-item"], "to": slugs["ehr-item"], "as_of": time.strftime("%Y-%m-%d")}
+        query |= {"code": "erp-item77", "golden": 77, "codes": [f"erp-item{n * 499 + 1}" for n in range(BATCH)]}
+        for by in ("code", "codes", "golden"):
+            sql = "EXPLAIN (ANALYZE, BUFFERS) " + statement(by=by, target=by != "golden")
+            connection.execute("SELECT pg_buffercache_evict_all()")
+            for state in ("cold", "warm"):
+                plan = connection.execute(sql, query).fetchall()
+                text += f"\n{by}, {state}\n" + "".join(f"{line}\n" for (line,) in plan)
+    return text
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def test_an_unexpected_error_is_a_problem_that_tells_nothing_of_the_inside(visit
     def fail(*_, **__):
         raise RuntimeError("password=hunter2")
 
-    monkeypatch.setattr("mdm.lookup.facts", fail)
+    monkeypatch.setattr("mdm.lookup.resolve_many", fail)
     monkeypatch.setattr("mdm.services.publish.payloads", fail)
     visitor.raise_request_exception = False
     for path in ("/api/v1/crosswalk/erp-item/1", "/api/v1/items"):
@@ -111,7 +111,7 @@ def test_a_database_that_is_away_is_a_problem_to_retry(visitor, monkeypatch):
     def away(*_, **__):
         raise problems.OperationalError("connection refused")
 
-    monkeypatch.setattr("mdm.lookup.facts", away)
+    monkeypatch.setattr("mdm.lookup.resolve_many", away)
     answer = visitor.get("/api/v1/crosswalk/erp-item/1")
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
 

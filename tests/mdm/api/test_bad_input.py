@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
+import threading
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from mdm import permissions
+from mdm import feed, permissions
 from mdm.models import ApiKey
 from tests.mdm.api import world
 
@@ -114,6 +116,101 @@ def test_another_content_type_is_refused(api, gauze, media):
     assert told["status"] == 415
 
 
+def test_a_body_of_another_type_or_none_names_the_one_to_send(api, gauze):
+    for path in (BATCH, "/api/v1/items/match"):
+        told = problem(api.generic("POST", path, b"a=1", content_type="application/x-www-form-urlencoded"))
+        assert told["detail"].endswith("Send application/json, and say so in Content-Type.")
+    told = api.generic("POST", "/fhir/ConceptMap/$translate", b"{}", content_type="text/plain").json()["issue"][0]
+    assert "Send application/fhir+json" in told["details"]["text"]
+
+
+@pytest.mark.parametrize("path", [BATCH, "/api/v1/items/match", "/fhir/ConceptMap/$translate"])
+def test_a_compressed_body_is_refused_as_such(api, gauze, path):
+    body = gzip.compress(b'{"code_system": "erp-item", "codes": ["AB 1"]}')
+    answer = api.generic("POST", path, body, content_type="application/json", headers={"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer["Accept-Encoding"]) == (415, "identity")
+    assert b"without Content-Encoding" in answer.content
+
+
+def test_a_body_that_is_not_utf_8_or_not_there_is_said_to_be_so(api, gauze):
+    for body, why in [(b'{"codes": "\xff"}', "not UTF-8: byte 12"), (b"  ", "There is no body"), (b"{", "is not JSON")]:
+        assert why in problem(api.generic("POST", BATCH, body, content_type="application/json"))["detail"]
+
+
+def test_a_byte_order_mark_is_passed_over(api, gauze):
+    body = b'\xef\xbb\xbf{"code_system": "erp-item", "codes": ["AB 1"]}'
+    assert api.generic("POST", BATCH, body, content_type="application/json").json()["found"] == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        (f"{LOOKUP}/AB%201", "GET, HEAD"),
+        (BATCH, "POST"),
+        ("/api/v1/search", "GET, HEAD, OPTIONS"),
+        ("/fhir/Organization", "GET, HEAD"),
+    ],
+)
+def test_another_method_is_refused_and_the_possible_ones_are_named(api, gauze, path, allowed):
+    answer = api.delete(path)
+    assert (answer.status_code, answer["Allow"]) == (405, allowed)
+    assert f"Possible are {allowed}." in answer.content.decode()
+    told = api.options(path)
+    assert (told.status_code, told["Allow"], told.content) == (204, allowed, b"")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [f"{LOOKUP}/AB%201?to=ehr-item&to=erp-item", "/api/v1/items?limit=1&limit=2", "/api/v1/changes?after=1&after=2"],
+)
+def test_an_option_that_is_said_twice_is_refused(api, gauze, address):
+    assert problem(api.get(address))["errors"][0]["detail"] == "It is said more than once. Say it once."
+
+
+def test_a_word_that_is_no_choice_is_answered_with_the_choices(api, gauze):
+    told = problem(api.get("/api/v1/items?status=Live"))["errors"][0]
+    assert told["detail"].startswith("There is no Live. Choose one of: live,")
+
+
+def test_a_misspelt_member_of_a_batch_is_answered_with_all_that_there_are(api, gauze):
+    told = problem(batch(api, {"code_system": "erp-item", "codes": [], "target": "ehr-item"}))["errors"][0]
+    assert told == {
+        "pointer": "#/target",
+        "detail": "Unknown. Known are: code_system, codes, to, as_of, known_at, uom, site.",
+    }
+
+
+def test_another_form_than_json_is_not_to_be_had_and_the_answer_says_what_is(api, gauze):
+    told = problem(api.get("/api/v1/items", headers={"Accept": "application/xml"}))
+    assert (told["status"], "answers in application/json" in told["detail"]) == (406, True)
+
+
+def test_a_code_in_the_wrong_case_is_told_that_case_counts(api, gauze):
+    assert "by upper and lower case" in problem(api.get("/api/v1/crosswalk/ehr-item/e-1"))["detail"]
+    assert "case" not in problem(api.get(f"{LOOKUP}/ab%202"))["detail"]
+
+
+def test_what_falls_out_of_a_code_when_it_is_read_does_no_harm(api, gauze):
+    world.code_system("gtin", normaliser="gtin")
+    outcomes = batch(api, {"code_system": "gtin", "codes": ["1\0002", "AB"]}).json()["outcomes"]
+    assert [one["problem"]["status"] for one in outcomes] == [404, 422]
+    assert "AB holds nothing that counts in a code of gtin" in outcomes[1]["problem"]["detail"]
+
+
+def test_a_position_that_the_feed_has_not_come_to_is_refused(api, gauze):
+    for address in ("/api/v1/changes?after=7", "/api/v1/changes/stream?after=7"):
+        told = problem(api.get(address))
+        assert (told["status"], told["last"]) == (409, 0)
+        assert "Begin anew with an export" in told["detail"]
+
+
+def test_who_finds_too_many_waiting_is_told_when_to_come_again(api, gauze, monkeypatch):
+    monkeypatch.setattr("mdm.feed._slots", threading.BoundedSemaphore(1))
+    with feed.waiting():
+        answer = api.get("/api/v1/changes/stream")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+
+
 def test_a_body_of_six_megabytes_is_refused(api, gauze):
     answer = batch(api, b'{"code_system": "erp-item", "codes": ["' + b"x" * 6_000_000 + b'"]}')
     assert problem(answer)["status"] == 413
@@ -124,7 +221,20 @@ def test_an_expired_token_is_refused_with_the_way_to_a_new_one(viewer, gauze):
         user=viewer, name="old", scopes=[permissions.LOOKUP], expires_at=timezone.now() - dt.timedelta(days=1)
     )
     answer = Client(headers={"Authorization": f"Bearer {token}"}).get(f"{LOOKUP}/AB%201")
-    assert (problem(answer)["status"], answer["WWW-Authenticate"]) == (401, "Bearer")
+    assert problem(answer)["status"] == 401
+    assert answer["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+
+
+def test_the_word_bearer_may_be_written_in_any_case(viewer, gauze):
+    _, token = ApiKey.objects.issue(user=viewer, name="new", scopes=[permissions.LOOKUP])
+    assert Client(headers={"Authorization": f"bearer {token}"}).get(f"{LOOKUP}/AB%201").status_code == 200
+
+
+def test_a_key_without_the_scope_is_told_which_it_needs(api, gauze):
+    told = problem(api.post("/api/v1/sources/erp-item/records", {"records": []}, content_type="application/json"))
+    assert told["status"] == 403
+    assert "permission submit_records" in told["detail"]
+    assert "with that scope" in told["detail"]
 
 
 @pytest.mark.parametrize("tamper", [lambda c: c[:-1], lambda c: "x" + c, lambda c: c.swapcase(), lambda c: "é"])

@@ -17,6 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
+from msgspec.structs import astuple
 
 from mdm import lookup
 from mdm.downtime import signing
@@ -102,8 +103,7 @@ def test_every_translation_is_the_one_that_the_api_gives(hospital, tmp_path):
             ("4711", "erp-item", "ehr-item"), ("4712", "erp-item", "ehr-item"), ("4713", "erp-item", "ehr-item"),
             ("ITM-1", "ehr-item", "erp-item"), ("ITM-2", "ehr-item", "erp-item"), ("4711", "erp-item", "gtin"),
         ]:  # fmt: skip
-            (told,) = lookup.facts(system, [code], to=to)
-            ours = [tuple(one.values()) for one in told["codes"]]
+            ours = [astuple(one) for one in lookup.resolve(system, code, to=to).codes]
             assert [(*row[:2], bool(row[2]), *row[3:]) for row in file.execute(sql, (system, code, to))] == ours
             assert ours
 
