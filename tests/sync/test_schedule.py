@@ -116,11 +116,5 @@ def test_critical_records_overtake_what_waits(target: Target, peer: Peer) -> Non
     GoldenRecord.objects.filter(pk=critical.pk).update(criticality="high")
     kit.update(GoldenRecord.objects.get(pk=critical.pk))
     for _ in range(3):
-        outbox.deliver_batch(target, outbox_adapter(target))
+        kit.deliver_batch(target)
     assert [m.record for m in peer.received] == [critical.public_id, *(one.public_id for one in plain)]
-
-
-def outbox_adapter(target: Target) -> Any:
-    from sync import targets
-
-    return targets.adapter_of(target)
