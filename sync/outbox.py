@@ -10,7 +10,7 @@ import datetime as dt
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -176,7 +176,7 @@ def claim(target: Target, *, limit: int | None = None) -> list[Claim]:
         for statement in (CLAIM_URGENT_SQL, CLAIM_SQL) if target.critical_first else (CLAIM_SQL,):
             if most > len(claims):
                 cursor.execute(statement, [target.pk, allowed.cutoff, most - len(claims), target.lease_seconds])
-                claims += [replace(Claim(*row), probe=probe) for row in cursor.fetchall()]
+                claims += [Claim(*row, probe) for row in cursor.fetchall()]
     if probe and not claims:
         transaction.set_rollback(True)  # nothing to try with: leave the breaker as it was
     return claims
