@@ -176,7 +176,7 @@ def claim(target: Target, *, limit: int | None = None) -> list[Claim]:
         for statement in (CLAIM_URGENT_SQL, CLAIM_SQL) if target.critical_first else (CLAIM_SQL,):
             if most > len(claims):
                 cursor.execute(statement, [target.pk, allowed.cutoff, most - len(claims), target.lease_seconds])
-                claims += [Claim(*row, probe=probe) for row in cursor.fetchall()]
+                claims += [Claim(*(*row, probe)) for row in cursor.fetchall()]
     if probe and not claims:
         transaction.set_rollback(True)  # nothing to try with: leave the breaker as it was
     return claims
