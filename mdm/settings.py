@@ -203,7 +203,7 @@ DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "concord@localhost")
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
 USE_TZ = True
-TIME_ZONE = "UTC"
+TIME_ZONE = env.zone("TIME_ZONE", "UTC")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 

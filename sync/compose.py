@@ -14,6 +14,7 @@ import structlog
 from django.db import connection
 from django.utils import timezone
 
+from mdm.bulk import maker
 from mdm.canonical import DOMAINS
 from mdm.models import ChangeEvent, GoldenRecord
 from mdm.services import publish
@@ -66,7 +67,7 @@ class Plan:
 def plan(target: Target, claims: Sequence[Claim]) -> Plan:
     """Decide; reads only."""
     payloads = publish.payloads([claim.record for claim in claims])
-    letters = Letter.objects.in_bulk([claim.lane for claim in claims])
+    letters = _last_letters(claims)
     events = _events(claims, payloads)
     steps: list[tuple[Claim, Step, Payload]] = []
     decided: list[Verdict] = []
@@ -81,6 +82,14 @@ def plan(target: Target, claims: Sequence[Claim]) -> Plan:
     waits = gates.waits(target, steps)
     decided += [verdicts.held(claim, step, waits[claim.lane]) for claim, step, _ in steps if claim.lane in waits]
     return Plan([s for s in steps if s[0].lane not in waits], decided, letters)
+
+
+def _last_letters(claims: Sequence[Claim]) -> dict[int, Letter]:
+    """By lane; with payload and bytes only those that aren't settled, because only they may be sent again."""
+    by_lane = {claim.lane: claim for claim in claims}
+    found = {row.pk: row for row in Letter.objects.filter(lane__among=list(by_lane)).defer("payload", "body")}
+    again = [pk for pk, row in found.items() if not by_lane[pk].has(row)]
+    return found | ({row.pk: row for row in Letter.objects.filter(lane__among=again)} if again else {})
 
 
 def compose(target: Target, adapter: Adapter, claims: Sequence[Claim]) -> Composed:
@@ -151,7 +160,7 @@ def letter(
     except Exception as error:
         log.exception("render failed", target=target.code, record=payload["id"], version=step.version)
         return verdicts.unrenderable(claim, step, f"Could not be rendered ({type(error).__name__}); see the log.")
-    return Letter(
+    return maker(Letter)(
         lane_id=claim.lane,
         key=key,
         version=step.version,

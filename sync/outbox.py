@@ -10,7 +10,8 @@ import datetime as dt
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 from django.db import connection, transaction
@@ -19,13 +20,14 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from sync import breaker, gates, schedule
-from sync.adapters.base import Adapter, Kind, Outcome, PeerError, Receipt, State
+from sync.adapters.base import Adapter, ErrorClass, Kind, Outcome, PeerError, Receipt, State, not_sent
 from sync.breaker import Admission
 from sync.compose import compose
 from sync.models import Lane, Letter, Target
 from sync.settle import settle
 from sync.steps import Claim, Shipment, Step
 from sync.verdicts import Verdict, judge
+from sync.wire import Batch, Wire
 
 log = structlog.get_logger(__name__)
 
@@ -70,33 +72,73 @@ def never() -> bool:
 def deliver(
     target: Target, adapter: Adapter, *, seconds: float = float("inf"), stop: Callable[[], bool] = never
 ) -> Tally:
-    """Deliver what is due to a target, until nothing is, time is up, or ``stop`` says so."""
+    """Deliver what is due to a target, until nothing is, time is up, or ``stop`` says so.
+
+    Where more is due than a batch holds, the next is made ready and the last one settled while one is on the wire.
+    """
     total, end = Tally(), time.monotonic() + seconds
-    while time.monotonic() < end and not stop():
-        batch = deliver_batch(target, adapter)
-        total += batch
-        if not batch.claimed and not gates.release(target.pk):
-            break
-    return total
+    with Wire(partial(_send, target, adapter)) as wire:
+        while True:
+            going = time.monotonic() < end and not stop()
+            batch = _take(target, adapter, total) if going else None
+            landed = wire.land()
+            late = batch is not None and (batch.is_late(target) or (landed is not None and landed.failed))
+            if batch and batch.full and not late:
+                wire.send(batch)
+            if landed:
+                _settle(target, landed, total)
+            if batch and late:
+                _settle(target, _not_sent(target, batch), total)
+            elif batch and not batch.full:
+                _settle(target, _send(target, adapter, batch), total)
+            if not (batch or landed or (going and gates.release(target.pk))):
+                return total
 
 
-def deliver_batch(target: Target, adapter: Adapter) -> Tally:
-    """One batch: claim, compose, send, settle."""
-    began = time.monotonic()
-    claims = claim(target, limit=stride(target))
+def _take(target: Target, adapter: Adapter, total: Tally) -> Batch | None:
+    """Claim and compose the next batch; what is decided without sending is settled. None: nothing may be claimed."""
+    if connection.in_atomic_block:
+        raise RuntimeError("A message is never sent while a transaction is open.")
+    began, most = time.monotonic(), stride(target)
+    claims = claim(target, limit=most)
     if not claims:
-        return Tally()
+        return None
     composed = compose(target, adapter, claims)
     if composed.verdicts:
         settle(target, composed.verdicts)
     if claims[0].probe and not composed.shipments:
         breaker.not_tried(target)
-    sent = _send(target, adapter, composed.shipments)
-    _adapt(target, time.monotonic() - began)  # before settling, which fails for who took too long
-    if sent:
-        settle(target, sent)
-    everything = [*composed.verdicts, *sent]
-    return Tally(len(claims), Counter(_name(verdict) for verdict in everything))
+    total.claimed += len(claims)
+    total.outcomes += Counter(map(_name, composed.verdicts))
+    full = len(claims) == most and not target.per_minute  # a throttle counts what is settled
+    return Batch(composed.shipments, full, began)
+
+
+def _send(target: Target, adapter: Adapter, batch: Batch) -> Batch:
+    started = timezone.now()
+    outcomes = _outcomes(target, adapter, batch.shipments) if batch.shipments else []
+    return _judged(target, batch, outcomes, started)
+
+
+def _not_sent(target: Target, batch: Batch) -> Batch:
+    """The batch before met a dead connection, or took longer than this one's lease: as if it had been behind it."""
+    cause = PeerError("the batch before it did not get through", ErrorClass.CONNECTION)
+    return _judged(target, batch, [not_sent(cause)] * len(batch.shipments), timezone.now())
+
+
+def _judged(target: Target, batch: Batch, outcomes: Sequence[Outcome], started: dt.datetime) -> Batch:
+    batch.verdicts = [
+        judge(target, shipment.claim, shipment.step, shipment.letter, outcome, started)
+        for shipment, outcome in zip(batch.shipments, outcomes, strict=True)
+    ]
+    return batch
+
+
+def _settle(target: Target, batch: Batch, total: Tally) -> None:
+    _adapt(target, batch.seconds)  # before settling, which fails for who took too long
+    if batch.verdicts:
+        settle(target, batch.verdicts)
+    total.outcomes += Counter(map(_name, batch.verdicts))
 
 
 _strides: dict[int, int] = {}  # of this process: target -> lanes
@@ -134,23 +176,10 @@ def claim(target: Target, *, limit: int | None = None) -> list[Claim]:
         for statement in (CLAIM_URGENT_SQL, CLAIM_SQL) if target.critical_first else (CLAIM_SQL,):
             if most > len(claims):
                 cursor.execute(statement, [target.pk, allowed.cutoff, most - len(claims), target.lease_seconds])
-                claims += [replace(Claim(*row), probe=probe) for row in cursor.fetchall()]
+                claims += [Claim(*(*row, probe)) for row in cursor.fetchall()]
     if probe and not claims:
         transaction.set_rollback(True)  # nothing to try with: leave the breaker as it was
     return claims
-
-
-def _send(target: Target, adapter: Adapter, shipments: Sequence[Shipment]) -> list[Verdict]:
-    if not shipments:
-        return []
-    if connection.in_atomic_block:
-        raise RuntimeError("A message is never sent while a transaction is open.")
-    started = timezone.now()
-    outcomes = _outcomes(target, adapter, shipments)
-    return [
-        judge(target, shipment.claim, shipment.step, shipment.letter, outcome, started)
-        for shipment, outcome in zip(shipments, outcomes, strict=True)
-    ]
 
 
 def _outcomes(target: Target, adapter: Adapter, shipments: Sequence[Shipment]) -> list[Outcome]:

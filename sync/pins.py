@@ -27,7 +27,7 @@ Kept = Mapping[str, Any]  # field -> the target's own value
 def of(target: Target, records: Collection[int]) -> dict[int, dict[str, Any]]:
     """{golden id: {field: value}} that the target may keep now."""
     live = LocalException.objects.filter(
-        target=target, record__in=records, ended_at__isnull=True, until__gt=timezone.now()
+        target=target, record__among=records, ended_at__isnull=True, until__gt=timezone.now()
     )
     found: dict[int, dict[str, Any]] = defaultdict(dict)
     for record, field, value in live.values_list("record", "field", "value"):

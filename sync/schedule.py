@@ -2,7 +2,8 @@
 
 A schedule is ``{"every": 15, "blackout": [{"days": ["sat", "sun"], "from": "22:00", "to": "02:00"}]}``. Without
 ``every``, a change is sent at once; a blackout without ``days`` is on every day, and one that ends before it begins
-ends on the next day. Times are those of the server's time zone.
+ends on the next day. Times are those of the site's clock (``TIME_ZONE``): in the night that has an hour twice, a
+blackout goes on until its end has come for the second time; a time that a night skips comes an hour later.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from sync.models import Attempt, Target
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WEEK = len(DAYS)
-MINUTE = dt.timedelta(minutes=1)
+MINUTE, DAY = dt.timedelta(minutes=1), dt.timedelta(days=1)
 LONGEST = 24 * 60  # minutes between two deltas
 WINDOW = {"days", "from", "to"}
 
@@ -44,41 +45,36 @@ def cutoff(schedule: Mapping[str, Any], now: dt.datetime) -> dt.datetime | None:
     every = schedule.get("every")
     if not every:
         return None
-    here = timezone.localtime(now)
-    midnight = here.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + (here - midnight) // (every * MINUTE) * (every * MINUTE)
+    midnight = _instant(timezone.localtime(now).date(), dt.time())
+    return midnight + (now - midnight) // (every * MINUTE) * (every * MINUTE)
 
 
 def in_blackout(schedule: Mapping[str, Any], now: dt.datetime) -> bool:
-    here = timezone.localtime(now)
-    return any(_within(window, here) for window in schedule.get("blackout", ()))
+    windows = schedule.get("blackout", ())
+    return any(start <= now < end for window in windows for start, end in _periods(window, now, days=2))
 
 
 def opened(schedule: Mapping[str, Any], now: dt.datetime) -> dt.datetime | None:
     """When the last blackout ended; None when there was none for a week."""
-    here = timezone.localtime(now)
-    ends = [end for window in schedule.get("blackout", ()) for end in _ends(window, here) if end <= here]
+    windows = schedule.get("blackout", ())
+    ends = [end for window in windows for _, end in _periods(window, now, days=WEEK + 1) if end <= now]
     return max(ends, default=None)
 
 
-def _ends(window: Mapping[str, Any], here: dt.datetime) -> Iterator[dt.datetime]:
-    """The ends of what began in the last eight days."""
+def _periods(window: Mapping[str, Any], now: dt.datetime, *, days: int) -> Iterator[tuple[dt.datetime, dt.datetime]]:
+    """Beginnings and ends, in UTC, of what began in the last ``days`` days, or begins by tomorrow."""
     start, end = _time(window["from"]), _time(window["to"])
-    midnight = here.replace(hour=0, minute=0, second=0, microsecond=0)
-    for back in range(WEEK + 1):
-        began = midnight - dt.timedelta(days=back)
-        if DAYS[began.weekday()] in (window.get("days") or DAYS):
-            last = began if start < end else began + dt.timedelta(days=1)
-            yield last.replace(hour=end.hour, minute=end.minute, second=end.second, microsecond=end.microsecond)
+    tomorrow = timezone.localtime(now).date() + DAY
+    for back in range(days + 2):
+        day = tomorrow - back * DAY
+        if DAYS[day.weekday()] in (window.get("days") or DAYS):
+            last = day if start.replace(tzinfo=None) < end.replace(tzinfo=None) else day + DAY
+            yield _instant(day, start), max(_instant(last, end), _instant(last, end.replace(fold=1)))
 
 
-def _within(window: Mapping[str, Any], here: dt.datetime) -> bool:
-    start, end, at = _time(window["from"]), _time(window["to"]), here.time()
-    days = window.get("days") or DAYS
-    today, yesterday = DAYS[here.weekday()] in days, DAYS[here.weekday() - 1] in days
-    if start < end:
-        return today and start <= at < end
-    return (today and at >= start) or (yesterday and at < end)
+def _instant(day: dt.date, time: dt.time) -> dt.datetime:
+    """When the site's clock says so; a time with a zone, which is no longer taken, is meant in that zone."""
+    return dt.datetime.combine(day, time, time.tzinfo or timezone.get_current_timezone()).astimezone(dt.UTC)
 
 
 def _left(target: Target, now: dt.datetime) -> int:
@@ -114,7 +110,7 @@ def _check_window(window: Any) -> None:
     except (ValueError, TypeError):
         raise ValidationError("The times of a blackout are written 22:00.") from None
     if start.tzinfo or end.tzinfo:
-        raise ValidationError("The times of a blackout are the server's, without a zone: 22:00.")
+        raise ValidationError("The times of a blackout are those of the site's clock, without a zone: 22:00.")
     days = window.get("days", [])
     if start == end or not isinstance(days, list) or set(days) - set(DAYS):
         raise ValidationError(f"A blackout has another end than its beginning, and days of {', '.join(DAYS)}.")

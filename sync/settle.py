@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+import orjson
 import structlog
 from django.db import IntegrityError, OperationalError, connection
 from django.utils import timezone
@@ -42,10 +43,10 @@ UPDATE sync_lane l SET
 FROM (
     SELECT v.*, (v.snapshot AND o.head > v.version) OR o.generation > v.generation AS fresh,
            o.head > v.version OR o.generation > v.generation AS behind
-    FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::text[], %s::bool[], %s::float8[], %s::bool[],
-                %s::bool[], %s::bigint[], %s::int[], %s::text[], %s::text[], %s::bool[])
-         AS v(lane, fence, version, generation, state, done, delay, give_back, active, waits_for, waits_version, error,
-              error_class, snapshot)
+    FROM jsonb_to_recordset(%s::jsonb)
+         AS v(lane bigint, fence bigint, version int, generation int, state text, done bool, delay float8,
+              give_back bool, active bool, waits_for bigint, waits_version int, error text, error_class text,
+              snapshot bool)
     JOIN sync_lane o ON o.id = v.lane AND o.fence = v.fence
 ) s
 WHERE l.id = s.lane
@@ -85,26 +86,26 @@ def _write(target: Target, verdicts: Sequence[Verdict]) -> set[int]:
 
 def _update_lanes(verdicts: Sequence[Verdict]) -> dict[int, str]:
     rows = [
-        (
-            v.claim.lane,
-            v.claim.fence,
-            v.step.version,
-            v.claim.generation,
-            str(v.state),
-            v.done,
-            v.delay,
-            v.give_back,
-            v.active,
-            v.wait.record if v.wait else None,
-            v.wait.version if v.wait else None,
-            v.error[:1000],
-            str(v.error_class)[:20],
-            v.step.snapshot,
-        )
+        {
+            "lane": v.claim.lane,
+            "fence": v.claim.fence,
+            "version": v.step.version,
+            "generation": v.claim.generation,
+            "state": str(v.state),
+            "done": v.done,
+            "delay": v.delay,
+            "give_back": v.give_back,
+            "active": v.active,
+            "waits_for": v.wait.record if v.wait else None,
+            "waits_version": v.wait.version if v.wait else None,
+            "error": v.error[:1000],
+            "error_class": str(v.error_class)[:20],
+            "snapshot": v.step.snapshot,
+        }
         for v in verdicts
     ]
     with connection.cursor() as cursor:
-        cursor.execute(SETTLE_SQL, [list(column) for column in zip(*rows, strict=True)])
+        cursor.execute(SETTLE_SQL, [orjson.dumps(rows).decode()])
         return dict(cursor.fetchall())
 
 
@@ -163,7 +164,7 @@ def _ask_people(target: Target, dead: Sequence[Verdict]) -> None:
 def _close_work(done: Sequence[Verdict]) -> None:
     """Failures that have got through since need nobody any more."""
     subjects = [subject(v.claim.lane) for v in done]
-    live = WorkItem.objects.filter(kind=WorkItem.Kind.FAILED_DELIVERY, subject__in=subjects, state__in=WorkItem.LIVE)
+    live = WorkItem.objects.filter(kind=WorkItem.Kind.FAILED_DELIVERY, subject__among=subjects, state__in=WorkItem.LIVE)
     if subjects and (items := list(live)):
         work.close(
             Change.begin(User.objects.system(), "delivery.recovered", "Delivered"), items, resolution="delivered"

@@ -56,6 +56,10 @@ class Claim:
             lane.fence,
         )
 
+    def has(self, letter: Letter) -> bool:
+        """The target acknowledged this letter, or one after it."""
+        return (self.acked, self.acked_generation) >= (letter.version, letter.generation)
+
     @property
     def repeats(self) -> bool:
         """The generation was raised: the target is to be told again what it acknowledged."""
@@ -105,7 +109,7 @@ class Knowledge:
     @classmethod
     def of(cls, claim: Claim, letter: Letter | None) -> Knowledge:
         told = letter is not None
-        settled = letter is None or (claim.acked, claim.acked_generation) >= (letter.version, letter.generation)
+        settled = letter is None or claim.has(letter)
         return cls(
             told=told,
             maybe_live=claim.active or (told and not settled),

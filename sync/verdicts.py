@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+from mdm.bulk import maker
 from sync import backoff
 from sync.adapters.base import ErrorClass, Outcome, State
 from sync.models import Attempt, Lane, Letter, Target
@@ -46,9 +47,9 @@ class Verdict:
         """The row that tells of it; None when nothing went out and nothing was refused."""
         if self.outcome is None or self.step.kind is None:
             return None
-        return Attempt(
+        return maker(Attempt)(
             lane_id=self.claim.lane,
-            target=target,
+            target_id=target.pk,
             version=self.step.version,
             generation=self.claim.generation,
             kind=self.step.kind,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from mdm.bulk import upsert
+from mdm.bulk import maker, upsert
 from mdm.canonical import DOMAINS, Field, Kind
 from mdm.models import Crosswalk, Delivered, GoldenRecord, SourceSystem
 from mdm.rows import load_values
@@ -23,7 +25,8 @@ def payload(golden: GoldenRecord) -> Payload:
 
 def payloads(golden_ids: Collection[int]) -> dict[int, Payload]:
     """The payload of each golden record, in the shape of docs/api.md. A handful of queries per domain."""
-    records = list(GoldenRecord.objects.filter(pk__in=golden_ids).select_related("merged_into"))
+    told = ("public_id", "domain", "version", "status", "merged_into__public_id")
+    records = list(GoldenRecord.objects.filter(pk__among=golden_ids).select_related("merged_into").only(*told))
     codes = _codes([r.pk for r in records])
     values: dict[int, dict[str, Any]] = {}
     for domain in {r.domain for r in records}:
@@ -64,25 +67,35 @@ def _named_value(spec: Field, value: Any, named: Mapping[int, dict[str, str]]) -
 def _referenced(records: Iterable[GoldenRecord], values: Mapping[int, Mapping[str, Any]]) -> set[int]:
     found: set[int] = set()
     for record in records:
-        for spec in DOMAINS[record.domain].fields:
-            value = values.get(record.pk, {}).get(spec.name)
-            if spec.kind is Kind.REFERENCE and value:
+        stated = values.get(record.pk, {})
+        for name, children in _references(record.domain):
+            value = stated.get(name)
+            if value and children:
+                found |= {row[child] for row in value for child in children if row.get(child)}
+            elif value:
                 found.add(value)
-            elif spec.kind is Kind.CHILDREN:
-                refs = [c.name for c in spec.children if c.kind is Kind.REFERENCE]
-                found |= {row[name] for row in value or [] for name in refs if row.get(name)}
     return found
+
+
+@cache
+def _references(domain: str) -> list[tuple[str, list[str]]]:
+    """(field, its children's fields) of each that refers to other records; a field without children does itself."""
+    specs = [(f, [c.name for c in f.children if c.kind is Kind.REFERENCE]) for f in DOMAINS[domain].fields]
+    return [(f.name, children) for f, children in specs if children or f.kind is Kind.REFERENCE]
 
 
 def _named(golden_ids: set[int]) -> dict[int, dict[str, str]]:
     """Public id and name of each; of a merged record, those of its survivor."""
-    rows = GoldenRecord.objects.filter(pk__in=golden_ids).select_related("merged_into")
-    return {r.pk: {"id": r.survivor.public_id, "name": r.survivor.name} for r in rows}
+    if not golden_ids:
+        return {}
+    survivor = (Coalesce("merged_into__public_id", "public_id"), Coalesce("merged_into__name", "name"))
+    rows = GoldenRecord.objects.filter(pk__among=golden_ids).order_by().values_list("pk", *survivor)
+    return {pk: {"id": public_id, "name": name} for pk, public_id, name in rows}
 
 
 def _codes(golden_ids: Collection[int]) -> dict[int, list[dict[str, Any]]]:
     rows = (
-        Crosswalk.objects.filter(golden__in=golden_ids, known_to__isnull=True, valid_to__isnull=True)
+        Crosswalk.objects.filter(golden__among=golden_ids, known_to__isnull=True, valid_to__isnull=True)
         .order_by("code_system__slug", "-preferred", "code", "uom")
         .values_list(
             "golden", "code_system__system__code", "code_system__slug", "code_system__kind", "code", "uom", "preferred"
@@ -105,7 +118,9 @@ def record_delivery(*, system: SourceSystem, versions: Mapping[int, tuple[int, M
     now = timezone.now()
     upsert(
         [
-            Delivered(system=system, golden_id=golden, version=version, values=dict(values), delivered_at=now)
+            maker(Delivered)(
+                system_id=system.pk, golden_id=golden, version=version, values=dict(values), delivered_at=now
+            )
             for golden, (version, values) in sorted(versions.items())
         ],
         unique=["system", "golden"],

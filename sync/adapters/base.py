@@ -114,12 +114,16 @@ class TargetRecord:
 
 
 class Adapter(Protocol):
-    """One connection to one target. Not shared between threads; safe to keep for a worker's life."""
+    """One connection to one target. Its holder calls one method at a time, not always from the same thread; only
+    ``render`` may run while ``send`` does. Safe to keep for a worker's life.
+    """
 
     domains: tuple[str, ...]
 
     def render(self, message: Message) -> bytes:
-        """The bytes of one message. Raises InvalidForTarget when the target cannot hold a value."""
+        """The bytes of one message, made of the message and the configuration alone. Raises InvalidForTarget when the
+        target cannot hold a value.
+        """
 
     def send(self, batch: Sequence[Rendered]) -> list[Outcome]:
         """Send in order; one outcome each, in order. Never raises for what the peer or the network does."""

@@ -26,7 +26,7 @@ def _value(field: Field, value: Any) -> Any:
     if value is None or value == "" or value == []:
         return None
     if field.kind is Kind.REFERENCE:
-        return value["id"] if isinstance(value, Mapping) else value
+        return value["id"] if isinstance(value, dict) else value
     if field.kind is Kind.CHILDREN:
         rows = [{c.name: _value(c, row.get(c.name)) for c in field.children} for row in value]
         return rows if field.name in LADDERS else sorted(rows, key=lambda row: [str(cell) for cell in row.values()])

@@ -21,3 +21,16 @@ def test_what_is_no_network_is_named(monkeypatch, value):
     monkeypatch.setenv("SOME_NETWORKS", value)
     with pytest.raises(ImproperlyConfigured, match="SOME_NETWORKS"):
         env.networks("SOME_NETWORKS")
+
+
+def test_a_time_zone_is_one_that_there_is(monkeypatch):
+    assert env.zone("SOME_ZONE", "UTC") == "UTC"
+    monkeypatch.setenv("SOME_ZONE", "America/New_York")
+    assert env.zone("SOME_ZONE", "UTC") == "America/New_York"
+
+
+@pytest.mark.parametrize("value", ["Mars/Olympus", "../UTC", "+01:00"])
+def test_what_is_no_time_zone_is_named(monkeypatch, value):
+    monkeypatch.setenv("SOME_ZONE", value)
+    with pytest.raises(ImproperlyConfigured, match="SOME_ZONE"):
+        env.zone("SOME_ZONE", "UTC")

@@ -95,7 +95,7 @@ INVARIANTS: dict[int, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     8: (
-        "No transaction is open while a socket is",
+        "No transaction waits for a socket",
         (f"{OUTBOX}:test_nothing_is_sent_while_a_transaction_is_open",),
     ),
     9: (

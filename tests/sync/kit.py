@@ -38,6 +38,11 @@ def deliver(target: Target, **options: Any) -> outbox.Tally:
     return outbox.deliver(target, targets.adapter_of(target), **options)
 
 
+def deliver_batch(target: Target) -> outbox.Tally:
+    """One batch, as if the worker were told to stop after it."""
+    return deliver(target, stop=iter((False, True, True)).__next__)
+
+
 def lane(target: Target, golden: GoldenRecord) -> Lane:
     return Lane.objects.get(target=target, record=golden)
 

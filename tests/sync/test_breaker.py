@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from sync import breaker, outbox, targets
+from sync import breaker, outbox
 from sync.adapters.base import ErrorClass, Outcome, State
 from sync.breaker import Admission
 from sync.models import Attempt, Breaker, Lane, Target
@@ -22,7 +22,7 @@ def fail(target: Target, times: int = 1) -> None:
     """Batches that meet a dead connection."""
     for _ in range(times):
         kit.make_due(target)
-        outbox.deliver_batch(target, targets.adapter_of(target))
+        kit.deliver_batch(target)
 
 
 def past(target: Target) -> None:

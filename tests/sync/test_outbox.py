@@ -304,7 +304,7 @@ def test_a_wait_in_whole_seconds_settles_beside_one_that_is_not(target: Target, 
 def test_messages_behind_a_broken_connection_are_not_counted_as_attempts(target: Target, peer: Peer) -> None:
     first, second = kit.create(name="first"), kit.create(name="second")
     peer.down = True
-    outbox.deliver_batch(target, targets.adapter_of(target))
+    kit.deliver_batch(target)
     assert (kit.lane(target, first).attempts, kit.lane(target, second).attempts) == (1, 0)
     assert Attempt.objects.count() == 1
     assert kit.lane(target, second).due_at is not None
@@ -481,7 +481,7 @@ def test_a_slow_target_is_given_what_it_can_answer_within_the_lease(
 
     for seconds in (0.01, 2.0, 1.0):
         peer.during_send = answer(seconds)
-        outbox.deliver_batch(target, targets.adapter_of(target))
+        kit.deliver_batch(target)
     assert sizes == [20, 40, 20]  # quick, then 80 s, then 20 s
     assert outbox.stride(target) == 20
 
@@ -491,4 +491,4 @@ def test_delivery_takes_a_fixed_number_of_queries_per_batch(
 ) -> None:
     kit.create_many("supplier", 100)
     with django_assert_max_num_queries(45):
-        outbox.deliver_batch(target, targets.adapter_of(target))
+        kit.deliver_batch(target)

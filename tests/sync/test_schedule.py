@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from mdm.models import GoldenRecord
 from sync import outbox, schedule
@@ -49,6 +50,47 @@ def test_a_blackout_without_days_is_on_every_day() -> None:
 )
 def test_the_last_blackout_ended_when_it_did(moment: str, ended: str) -> None:
     assert schedule.opened({"blackout": [NIGHT]}, at(moment)) == at(ended)
+
+
+NEW_YORK = "America/New_York"  # summer time began on 2026-03-08 at 02:00 and ended on 2026-11-01 at 02:00
+
+
+@pytest.mark.parametrize(
+    ("window", "moment", "shut"),
+    [
+        (("22:00", "02:00"), "2026-07-04 02:30", True),  # 22:30 there
+        (("22:00", "02:00"), "2026-07-03 22:30", False),
+        (("22:00", "02:00"), "2026-12-05 02:30", False),  # 21:30 there: an hour later in winter
+        (("01:00", "01:45"), "2026-11-01 05:30", True),  # 01:30, and…
+        (("01:00", "01:45"), "2026-11-01 06:40", True),  # … 01:40 once more: one blackout all the time
+        (("01:00", "01:45"), "2026-11-01 06:45", False),
+        (("01:00", "02:30"), "2026-03-08 07:29", True),  # 03:29; there was no 02:30
+        (("01:00", "02:30"), "2026-03-08 07:30", False),
+        (("02:15", "02:45"), "2026-03-08 07:20", True),  # not skipped with its hour
+    ],
+)
+def test_a_blackout_follows_the_clock_of_the_site(window: tuple[str, str], moment: str, shut: bool) -> None:
+    with timezone.override(NEW_YORK):
+        assert schedule.in_blackout({"blackout": [dict(zip(("from", "to"), window, strict=True))]}, at(moment)) is shut
+
+
+def test_a_blackout_in_the_night_of_twenty_five_hours_ended_once() -> None:
+    night = {"blackout": [{"from": "01:00", "to": "01:45"}]}
+    with timezone.override(NEW_YORK):
+        assert schedule.opened(night, at("2026-11-01 08:00")) == at("2026-11-01 06:45")
+        assert schedule.opened(night, at("2026-11-01 06:00")) == at("2026-10-31 05:45")
+
+
+def test_deltas_go_on_through_the_hour_that_comes_twice() -> None:
+    with timezone.override(NEW_YORK):
+        assert schedule.cutoff({"every": 15}, at("2026-11-01 06:20")) == at("2026-11-01 06:15")
+
+
+def test_a_time_with_a_zone_that_a_target_has_from_before_is_meant_in_that_zone() -> None:
+    old = {"blackout": [{"from": "22:00Z", "to": "02:00"}]}
+    with timezone.override(NEW_YORK):
+        assert schedule.in_blackout(old, at("2026-07-04 22:30"))
+        assert not schedule.in_blackout(old, at("2026-07-04 21:30"))
 
 
 def test_of_several_blackouts_the_one_that_ended_last_counts() -> None:
@@ -116,11 +158,5 @@ def test_critical_records_overtake_what_waits(target: Target, peer: Peer) -> Non
     GoldenRecord.objects.filter(pk=critical.pk).update(criticality="high")
     kit.update(GoldenRecord.objects.get(pk=critical.pk))
     for _ in range(3):
-        outbox.deliver_batch(target, outbox_adapter(target))
+        kit.deliver_batch(target)
     assert [m.record for m in peer.received] == [critical.public_id, *(one.public_id for one in plain)]
-
-
-def outbox_adapter(target: Target) -> Any:
-    from sync import targets
-
-    return targets.adapter_of(target)

@@ -7,7 +7,7 @@ message; answers (ACK or MFK) are matched by MSA-2. What AA, AE, AR, CA, CE and 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,6 +34,7 @@ from .message import body, control_id, records
 from .mllp import Connection
 
 IDS_IN_ONE_QUERY = 50
+OF_AN_ANSWER = ("MSA", "ERR", "MFA")  # the segments that say what became of a message
 
 
 class Hl7Adapter:
@@ -108,7 +109,7 @@ class Hl7Adapter:
     def _answer(self, message: Message) -> Outcome:
         """The answer to this message. Raises PeerError when what comes is not one."""
         control = control_id(message.key)
-        segments = self._receive(control)
+        segments = self._receive(control, OF_AN_ANSWER)
         by_name = {s.name: s for s in segments}
         msa = by_name["MSA"]
         mfa = next((s for s in segments if s.name == "MFA" and s.get(2) == control), None)
@@ -122,10 +123,10 @@ class Hl7Adapter:
         kinds = {State.REJECTED: ErrorClass.REFUSED, State.RETRY: ErrorClass.BUSY}
         return Outcome(state, receipt, error=error, error_class=kinds.get(state, ErrorClass.PROTOCOL))
 
-    def _receive(self, control: str) -> list[Segment]:
-        """The segments of the next message, which must answer this control id."""
+    def _receive(self, control: str, only: Collection[str] = ()) -> list[Segment]:
+        """The segments of the next message, or those of these names; it must answer this control id."""
         try:
-            segments = decode_message(self._connection.receive())
+            segments = decode_message(self._connection.receive(), only)
         except ValueError as error:
             self._connection.close()
             raise PeerError(f"The answer is not HL7: {error}", ErrorClass.PROTOCOL, maybe_applied=True) from error

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 NULL = '""'  # "delete the value at the receiver", section 2.5.3.1
 ENCODING = "^~\\&"
 _ESCAPES = {"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\"}
 _SPECIAL = re.compile(r"[\\|^&~\x00-\x1f\x7f]")
+_STRUCTURE = re.compile(r"[\\^~]")
 _ESCAPED = re.compile(r"\\([EFSTR]|X(?:[0-9A-Fa-f]{2})+)\\")
 _UNESCAPES = {code[1]: char for char, code in _ESCAPES.items()}
 
 
 def escape(text: str) -> str:
     """Text as a component: delimiters and control characters as escape sequences, nothing lost."""
+    if text.isalnum():
+        return text
     if text == NULL:
         return "\\X2222\\"
     return _SPECIAL.sub(lambda m: _ESCAPES.get(m[0]) or f"\\X{ord(m[0]):02X}\\", text)
@@ -73,7 +77,7 @@ class Segment:
     def encode(self) -> str:
         cells = [""] * max(self.fields, default=0)
         for number, repetitions in self.fields.items():
-            cells[number - 1] = self._cell(repetitions)
+            cells[number - 1] = self._cell(repetitions) if repetitions else NULL
         return "|".join((self.name, *cells))
 
     def _cell(self, repetitions: list[list[str]]) -> str:
@@ -90,7 +94,7 @@ def decode(line: str) -> Segment:
     segment = Segment(name)
     for number, cell in enumerate(cells, start=1):
         if cell and cell != NULL:
-            plain = name == "MSH" and number <= 2
+            plain = not _STRUCTURE.search(cell) or (name == "MSH" and number <= 2)
             segment.fields[number] = [[cell]] if plain else [_components(r) for r in cell.split("~")]
     return segment
 
@@ -99,9 +103,9 @@ def _components(repetition: str) -> list[str]:
     return [unescape(c) for c in repetition.split("^")]
 
 
-def decode_message(payload: bytes) -> list[Segment]:
-    """Every segment. Raises ValueError when it is not an HL7 message in UTF-8."""
-    segments = [decode(line) for line in payload.decode("utf-8").split("\r") if line.strip()]
-    if not segments or segments[0].name != "MSH":
+def decode_message(payload: bytes, only: Collection[str] = ()) -> list[Segment]:
+    """Every segment, or those of these names. Raises ValueError when it is not an HL7 message in UTF-8."""
+    lines = [line for line in payload.decode("utf-8").split("\r") if line.strip()]
+    if not lines or lines[0].partition("|")[0] != "MSH":
         raise ValueError("no MSH segment")
-    return segments
+    return [decode(line) for line in lines if not only or line[:3] in only]

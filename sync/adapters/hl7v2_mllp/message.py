@@ -113,11 +113,11 @@ def _names(attributes: Mapping[str, Any]) -> dict[str, str]:
     """Public id -> name of every record that the payload refers to."""
     found: dict[str, str] = {}
     for value in attributes.values():
-        if isinstance(value, Mapping) and value.get("id"):
+        if isinstance(value, dict) and value.get("id"):
             found[value["id"]] = value.get("name") or ""
         elif isinstance(value, list):
             for row in value:
-                found |= _names(row) if isinstance(row, Mapping) else {}
+                found |= _names(row) if isinstance(row, dict) else {}
     return found
 
 
