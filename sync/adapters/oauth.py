@@ -63,7 +63,8 @@ class TokenCache:
             return self._token
 
     def _renew(self, send: Send) -> None:
-        form = {"grant_type": "client_credentials", "scope": self._config.scope}
+        scope = {"scope": self._config.scope} if self._config.scope else {}
+        form = {"grant_type": "client_credentials", **scope}
         self._token = ""
         try:
             reply = send("POST", self._config.token_url, data=form, auth=self._credentials)

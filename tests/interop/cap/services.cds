@@ -1,4 +1,4 @@
-using {managed} from '@sap/cds/common';
+// What the target writes of SAP S/4HANA: the two services, with their keys, lengths and children, as SAP names them.
 
 entity Partner {
   key BusinessPartner: String(10);
