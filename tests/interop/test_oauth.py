@@ -17,6 +17,7 @@ from tests.sync.adapters import factory
 
 HERE = Path(__file__).parent
 PACKAGES = ("oauth2-mock-server@8.2.3",)
+SECRET = "secret"
 
 
 class Issuer:
@@ -53,7 +54,7 @@ def fhir(issuing: Issuer) -> Iterator[str]:
 @pytest.fixture
 def issuer(issuing: Issuer) -> Issuer:
     """As new: nothing that it issued before is known any more."""
-    issuing.change(secret="secret", seconds=3600, expired=False, trouble=[], issued=0, rotated=True)
+    issuing.change(secret=SECRET, seconds=3600, expired=False, trouble=[], issued=0, rotated=True)
     return issuing
 
 
@@ -65,7 +66,7 @@ def connect(fhir: str, issuer: Issuer, request: pytest.FixtureRequest) -> Iterat
     """Adapters of one client; each test has a client, and so a cache of tokens, of its own."""
     made: list[Adapter] = []
 
-    def connect(secret: str = "secret", **settings: Any) -> Adapter:
+    def connect(secret: str = SECRET, **settings: Any) -> Adapter:
         config = {"base_url": fhir, "token_url": f"{issuer.url}/token", "client_id": request.node.name}
         made.append(build("fhir_r4", {**config, "client_secret": "S", **settings}, {"S": secret}))
         return made[-1]
