@@ -113,7 +113,7 @@ class X12Adapter:
             if TAKEN not in file:
                 path = self._take(path)
             found = acks.parse(name, self._sftp.get(path))
-            receipts = found.receipts + self._all_rejected(name, found.rejected_control)
+            rejected = [receipt for control in found.rejected for receipt in self._all_rejected(name, control)]
         except FileNotFoundError:  # another worker was faster
             return []
         except (ValueError, IndexError, TooLarge) as error:
@@ -121,7 +121,7 @@ class X12Adapter:
             self._sftp.move(path, f"{path}.bad")
             return []
         self._consumed.append(path)
-        return receipts
+        return found.receipts + rejected
 
     def _take(self, path: str) -> str:
         """Out of the way of a second acknowledgement under the same name: one for the same records, sent again."""
@@ -131,8 +131,6 @@ class X12Adapter:
 
     def _all_rejected(self, name: str, control: str) -> list[Receipt]:
         """Every record of the file that a 997 rejected; the partner keeps it in its folder of rejected files."""
-        if not control:
-            return []
         file = next((f for f in self._sftp.names(self._config.rejected) if f"_{int(control):09d}_" in f), None)
         if file is None:
             log.warning("%s rejects control number %s, whose file is not in %s", name, control, self._config.rejected)
