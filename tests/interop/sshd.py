@@ -45,19 +45,20 @@ class Sshd:
 
     @contextmanager
     def running(self, host_key: str = "host") -> Iterator[None]:
-        program = kit.program("sshd", "openssh-server")
+        program, env = kit.unpacked("sshd", "openssh-server")
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)  # it wants one, as root, which a system's start makes
         written = self.keys / "sshd_config"
         places = {"port": self.port, "host_key": self.keys / host_key, "keys": self.keys, "home": self.home}
         written.write_text(CONFIG.format(**places))
-        with kit.serving([program, "-D", "-e", "-f", written], port=self.port, cwd=self.keys):
+        with kit.serving([program, "-D", "-e", "-f", written], port=self.port, cwd=self.keys, env=env):
             yield
 
 
 def made(keys: Path, home: Path) -> Sshd:
     """One that isn't running yet, with keys of its own; those named ``other`` belong to somebody else."""
-    kit.program("sshd", "openssh-server")
+    program, env = kit.unpacked("ssh-keygen", "openssh-server")
     for name in ("host", "client", "other"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / name], check=True)
+        command = [program, "-q", "-t", "ed25519", "-N", "", "-f", keys / name]
+        subprocess.run(command, env={**os.environ, **env}, check=True)
     return Sshd(kit.free_port(), keys, home)
