@@ -1,4 +1,4 @@
-"""Logging in at oauth2-mock-server, whose tokens Medplum's server checks by their signature and expiry."""
+"""Logging in at oauth2-mock-server; Medplum's server and a gateway before CAP check its tokens' signature and expiry."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from sync.adapters.base import Adapter, ErrorClass, Outcome, State
 from sync.adapters.registry import build
-from tests.interop import kit, test_fhir
+from tests.interop import kit, test_fhir, test_odata
 from tests.sync.adapters import factory
 
 HERE = Path(__file__).parent
@@ -49,6 +49,13 @@ def fhir(issuing: Issuer) -> Iterator[str]:
     folder, port = kit.node_folder("fhir", *test_fhir.PACKAGES), kit.free_port()
     with kit.serving(["node", HERE / "fhir_server.mjs", str(port), issuing.url], port=port, cwd=folder):
         yield f"http://127.0.0.1:{port}/fhir"
+
+
+@pytest.fixture(scope="module")
+def sap(issuing: Issuer) -> Iterator[str]:
+    port = kit.free_port()
+    with test_odata.serve(port, issuing.url):
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
@@ -171,3 +178,26 @@ def test_while_no_tokens_are_given_out_nothing_is_sent_and_afterwards_it_is(conn
     assert (waiting.state, waiting.error_class, waiting.connection) == (State.RETRY, ErrorClass.SERVER, True)
     assert send(adapter, factory.message("supplier", 70))[0].state is State.ACKNOWLEDGED
     assert [record.version for record in adapter.read("supplier", ["MDM-SU-000070"])] == [1]
+
+
+@pytest.mark.parametrize("at", [2, 3, 4], ids=["fetching the CSRF token", "reading", "writing"])
+def test_a_token_refused_at_a_service_of_sap_is_renewed_once_wherever_that_happens(
+    issuer: Issuer, sap: str, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    config = {"base_url": f"{sap}/odata/v2", "token_url": f"{issuer.url}/token", "client_id": f"at {at}"}
+    adapter: Any = build("odata_v2", {**config, "client_secret": "S"}, {"S": SECRET})
+    pool, asked = adapter._services["item"]._pool, []
+    ask = pool.send
+
+    def rotating(*args: Any, **named: Any) -> Any:
+        asked.append(args)
+        if len(asked) == at:
+            issuer.change(rotated=True)
+        return ask(*args, **named)
+
+    monkeypatch.setattr(pool, "send", rotating)
+    messages = [factory.message("item", 100 * at + n) for n in (1, 2)]
+    assert [outcome.receipt for outcome in send(adapter, *messages)] == ["created", "created"]
+    assert issuer.issued == 2
+    assert [record.id for record in adapter.read("item", [m.record for m in messages])] == [m.record for m in messages]
+    adapter.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from tests.sync import kit as core
 from tests.sync.adapters import factory
 
 HERE = Path(__file__).parent
-PACKAGES = ("@sap/cds@9.9.3", "@cap-js/sqlite@2.4.2", "@cap-js-community/odata-v2-adapter@1.15.10", "express@4.22.1")
+PACKAGES = ("@sap/cds@9.9.3", "@cap-js/sqlite@2.4.2", "@cap-js-community/odata-v2-adapter@1.15.10", "express@4.22.1",
+            "jose@6.2.3")  # fmt: skip
 USER = ("concord", "secret")
 SETS = {"supplier": "API_BUSINESS_PARTNER/A_BusinessPartner", "item": "API_PRODUCT_SRV/A_Product"}
 NAME = {"supplier": "OrganizationBPName1", "item": "ProductManufacturerNumber"}
@@ -61,31 +62,19 @@ class Cap:
         return f"/{SETS[domain]}('{number(domain, record)}')"
 
 
-@pytest.fixture(scope="module")
-def folder() -> Path:
-    found = kit.node_folder("cap", *PACKAGES)
-    shutil.copytree(HERE / "cap", found / "srv", dirs_exist_ok=True)
-    return found
-
-
-Serve = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def serve(folder: Path) -> Serve:
-    """CAP on a port, with its database in a file or, unless told, in memory."""
-
-    def serve(port: int, database: str = ":memory:") -> Any:
-        requires = {"db": {"kind": "sqlite", "credentials": {"url": database}},
-                    "auth": {"kind": "basic", "users": {USER[0]: {"password": USER[1]}}}}  # fmt: skip
-        env = {"PORT": str(port), "CDS_CONFIG": json.dumps({"requires": requires, "cov2ap": {"plugin": False}})}
-        return kit.serving(["node", "node_modules/.bin/cds-serve", "all"], port=port, cwd=folder, env=env)
-
-    return serve
+def serve(port: int, issuer: str = "") -> Any:
+    """CAP on a port, with its database in memory: a process to be entered. An issuer: it wants tokens signed by that."""
+    folder = kit.node_folder("cap", *PACKAGES)
+    shutil.copytree(HERE / "cap", folder / "srv", dirs_exist_ok=True)
+    basic = {"kind": "basic", "users": {USER[0]: {"password": USER[1]}}}
+    database = {"kind": "sqlite", "credentials": {"url": ":memory:"}}
+    config = {"requires": {"db": database, "auth": {"kind": "dummy"} if issuer else basic}, "cov2ap": {"plugin": False}}
+    env = {"PORT": str(port), "CDS_CONFIG": json.dumps(config), "ISSUER": issuer}
+    return kit.serving(["node", "node_modules/.bin/cds-serve", "all"], port=port, cwd=folder, env=env)
 
 
 @pytest.fixture(scope="module")
-def cap(serve: Serve) -> Iterator[Cap]:
+def cap() -> Iterator[Cap]:
     port = kit.free_port()
     with serve(port):
         yield Cap(port)
@@ -282,7 +271,7 @@ def test_the_connection_is_checked_and_a_wrong_password_is_told(cap: Cap, adapte
     assert (outcome.state, outcome.error_class, outcome.connection) == (State.RETRY, ErrorClass.AUTH, True)
 
 
-def test_a_server_that_was_away_is_used_again(serve: Serve, folder: Path, tmp_path: Path) -> None:
+def test_a_server_that_was_away_is_used_again() -> None:
     port = kit.free_port()
     adapter = connect(f"http://127.0.0.1:{port}")
     (away,) = send(adapter, factory.message("item"))

@@ -1,5 +1,6 @@
 // SAP's CAP with its adapter for OData v2, and before it what CAP leaves to a gateway: CSRF tokens bound to a session,
-// and refusals on request. What is stored, locked by ETags, rolled back and refused is CAP's own.
+// refusals on request and, with an ISSUER in the environment, OAuth2. What is stored, locked by ETags, rolled back and
+// refused is CAP's own.
 const crypto = require("node:crypto");
 const cds = require("@sap/cds");
 const v2 = require("@cap-js-community/odata-v2-adapter");
@@ -7,6 +8,17 @@ const v2 = require("@cap-js-community/odata-v2-adapter");
 const sessions = new Set();
 const locked = new Set();
 let trouble = []; // [{ status, after, lost }], one for each change to come
+
+async function letIn(request, response, next) {
+  const { createRemoteJWKSet, jwtVerify } = await import("jose");
+  const keys = createRemoteJWKSet(new URL(`${process.env.ISSUER}/jwks`));
+  try {
+    await jwtVerify((request.get("authorization") ?? "").replace("Bearer ", ""), keys, { issuer: process.env.ISSUER });
+  } catch {
+    return response.sendStatus(401);
+  }
+  next();
+}
 
 function csrf(request, response, next) {
   const sent = request.get("x-csrf-token") ?? "";
@@ -44,6 +56,7 @@ function administered(request, response) {
 
 cds.on("bootstrap", (app) => {
   app.post("/gateway", require("express").json(), administered);
+  if (process.env.ISSUER) app.use("/odata/v2", letIn);
   app.use("/odata/v2", csrf, troubled);
   app.use(v2());
 });
