@@ -1,4 +1,4 @@
-"""Logging in at oauth2-mock-server; Medplum's server and a gateway before CAP check its tokens' signature and expiry."""
+"""Logging in at oauth2-mock-server; its tokens are checked by Medplum's server and a gateway before CAP."""
 
 from __future__ import annotations
 
@@ -172,10 +172,13 @@ def test_a_new_secret_takes_over_from_the_old_one_whose_token_is_still_good(conn
 
 
 def test_while_no_tokens_are_given_out_nothing_is_sent_and_afterwards_it_is(connect: Connect, issuer: Issuer) -> None:
-    issuer.change(trouble=[503])
+    issuer.change(trouble=[503, 429, 500])
     adapter = connect()
-    (waiting,) = send(adapter, factory.message("supplier", 70))
-    assert (waiting.state, waiting.error_class, waiting.connection) == (State.RETRY, ErrorClass.SERVER, True)
+    waiting = [send(adapter, factory.message("supplier", 70))[0] for _ in range(3)]
+    assert [(one.state, one.error_class, one.connection) for one in waiting] == [
+        (State.RETRY, error_class, True) for error_class in (ErrorClass.BUSY, ErrorClass.BUSY, ErrorClass.SERVER)
+    ]
+    assert not any("secret" in one.error for one in waiting)
     assert send(adapter, factory.message("supplier", 70))[0].state is State.ACKNOWLEDGED
     assert [record.version for record in adapter.read("supplier", ["MDM-SU-000070"])] == [1]
 

@@ -63,7 +63,7 @@ class Cap:
 
 
 def serve(port: int, issuer: str = "") -> Any:
-    """CAP on a port, with its database in memory: a process to be entered. An issuer: it wants tokens signed by that."""
+    """CAP on a port, with its database in memory: a process to be entered. With an issuer it wants its tokens."""
     folder = kit.node_folder("cap", *PACKAGES)
     shutil.copytree(HERE / "cap", folder / "srv", dirs_exist_ok=True)
     basic = {"kind": "basic", "users": {USER[0]: {"password": USER[1]}}}
