@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import asyncssh
 import pytest
 
-from sync import outbox, targets, wakeups
+from mdm.models import User
+from sync import outbox, reconcile, targets, wakeups
 from sync.adapters.base import Adapter, ErrorClass, Kind, Outcome, PeerError, State
 from sync.adapters.registry import build
 from sync.inbound import fetching, sftp, taking
@@ -216,8 +219,25 @@ class Partner:
             if path.suffix != ".part":
                 self._supply._process(path)
 
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Meanwhile it looks for files again and again."""
+        over = threading.Event()
 
-def test_the_outbox_delivers_and_settles_what_the_partner_acknowledges(
+        def watch() -> None:
+            while not over.wait(0.02):
+                self.works()
+
+        watching = threading.Thread(target=watch)
+        watching.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watching.join()
+
+
+def test_the_outbox_settles_what_the_partner_acknowledges_and_reconciling_finds_what_it_changed(
     server: Sshd, folder: Path, tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wakeups, "wake", lambda target_id: True)
@@ -243,6 +263,12 @@ def test_the_outbox_delivers_and_settles_what_the_partner_acknowledges(
     held = {row["id"]: (row["fields"]["vendor_name"], bool(row["active"])) for row in partner.store.page("supplier")}
     assert held == {supplier.public_id: ("Acme Inc", True), twin.public_id: ("Twin", False)}
     assert item.public_id in {row["id"] for row in partner.store.page("item")}
+    with partner.at_work():
+        assert not reconcile.compare(target, actor=User.objects.system()).drifts.exists()
+        partner.store.edit("supplier", supplier.public_id, {"vendor_name": "Typed by hand"})
+        drift = reconcile.compare(target, actor=User.objects.system()).drifts.get()
+    assert (drift.public_id, drift.fields) == (supplier.public_id, {"name": ["Acme Inc", "Typed by hand"]})
+    assert names(folder / "outbound") == []
 
 
 # --------------------------------------------------------------------------------------------------- what we pick up
