@@ -73,7 +73,7 @@ fuzz: .venv/dev ## send the API whatever its description allows and much that it
 	CONCORD_FUZZ=$(or $(EXAMPLES),200) $(BIN)/python -m pytest -q tests/mdm/api/test_fuzz.py $(ARGS)
 
 interop: .venv/dev ## install foreign counterparts (ERP, FHIR, HL7, SFTP …) and show that Concord keeps them in step
-	CONCORD_INTEROP=1 $(BIN)/python -m pytest -v --no-header --create-db tests/interop $(ARGS)
+	CONCORD_INTEROP=1 CONCORD_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -v --no-header --create-db tests/interop $(ARGS)
 
 lock: .venv/dev ## renew requirements/ from pyproject.toml, within its bounds (LOCK="--upgrade" moves every version)
 	$(BIN)/uv pip compile pyproject.toml $(UV) -o requirements/lock.txt

@@ -14,6 +14,7 @@ from sync.adapters.base import ErrorClass, PeerError
 from sync.adapters.http import Reply
 from sync.adapters.options import Secrets
 
+BUSY = {408, 425, 429, 503}
 EARLY = 30.0  # seconds before its expiry that a token is renewed
 Send = Callable[..., Reply]
 
@@ -63,17 +64,25 @@ class TokenCache:
             return self._token
 
     def _renew(self, send: Send) -> None:
-        form = {"grant_type": "client_credentials", "scope": self._config.scope}
+        scope = {"scope": self._config.scope} if self._config.scope else {}
+        form = {"grant_type": "client_credentials", **scope}
         self._token = ""
         try:
             reply = send("POST", self._config.token_url, data=form, auth=self._credentials)
         except PeerError as error:  # nothing of the message went out yet
             raise PeerError(f"No token: {error}", error.error_class) from error
         if reply.status != httpx.codes.OK:
-            kind = ErrorClass.AUTH if reply.status < httpx.codes.INTERNAL_SERVER_ERROR else ErrorClass.SERVER
-            raise PeerError(f"No token: HTTP {reply.status}; check the client id and its secret.", kind)
+            kind = _kind(reply.status)
+            hint = "; check the client id and its secret" if kind is ErrorClass.AUTH else ""
+            raise PeerError(f"No token: HTTP {reply.status}{hint}.", kind)
         answer = reply.json()
         if not isinstance(answer, dict) or not answer.get("access_token"):
             raise PeerError("No token: the answer holds none.", ErrorClass.AUTH)
         self._token = str(answer["access_token"])
         self._expires = time.monotonic() + float(answer.get("expires_in", 300)) - EARLY
+
+
+def _kind(status: int) -> ErrorClass:
+    if status in BUSY:
+        return ErrorClass.BUSY
+    return ErrorClass.SERVER if status >= httpx.codes.INTERNAL_SERVER_ERROR else ErrorClass.AUTH

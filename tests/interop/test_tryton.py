@@ -18,6 +18,7 @@ from sync import reconcile, wakeups
 from sync.adapters.base import Adapter, ErrorClass, Kind, State
 from sync.adapters.registry import build
 from sync.models import Lane
+from tests.faults.proxy import Proxy
 from tests.interop import kit
 from tests.sync import kit as core
 from tests.sync.adapters import factory
@@ -40,9 +41,12 @@ class Tryton:
     def __init__(self, url: str) -> None:
         self.url = url
         self._http = httpx.Client(trust_env=False, timeout=60)
+        self.context: dict[str, Any] = {"active_test": False}
+        self.log_in()
+
+    def log_in(self) -> None:
         user, session, *_ = self._post("common.db.login", ["admin", {"password": PASSWORD}, "en"], "")
         self._session = "Session " + base64.b64encode(f"admin:{user}:{session}".encode()).decode()
-        self.context: dict[str, Any] = {"active_test": False}
 
     def __call__(self, model: str, method: str, *params: Any) -> Any:
         return self._post(f"model.{model}.{method}", [*params, self.context], self._session)
@@ -326,6 +330,38 @@ def test_a_record_that_somebody_changes_meanwhile_is_tried_again(
     (again,) = deliver(adapter, supplier(10, version=2, name="ours"))
     assert (conflict.state, again.state) == (State.RETRY, State.ACKNOWLEDGED)
     assert tryton.one("party.party", message.record, "name")["name"] == "ours"
+
+
+def test_a_connection_that_breaks_and_a_session_that_ends_lose_and_repeat_nothing(tryton: Tryton) -> None:
+    config = config_of(tryton)
+    with Proxy("127.0.0.1", int(config["base_url"].rpartition(":")[2])) as proxy:
+        behind = {"base_url": f"http://127.0.0.1:{proxy.port}"}
+        adapter: Any = build("tryton", {**config, **behind}, {"TRYTON_PASSWORD": PASSWORD})
+        first, second = supplier(13), supplier(14)
+        assert deliver(adapter, first)[0].state is State.ACKNOWLEDGED
+        proxy.refuse()
+        (away,) = deliver(adapter, second)
+        proxy.listen()
+        assert (away.state in (State.RETRY, State.UNKNOWN), away.connection) == (True, True)
+        assert deliver(adapter, second)[0].state is State.ACKNOWLEDGED
+        proxy.manners.append("reset after")
+        adapter.close()
+        (lost,) = deliver(adapter, supplier(14, version=2, name="Fourteen"))
+        assert (lost.state in (State.RETRY, State.UNKNOWN), lost.connection) == (True, True)
+        assert deliver(adapter, supplier(14, version=2, name="Fourteen"))[0].state is State.ACKNOWLEDGED
+        tryton("res.user", "write", [1], {"password": PASSWORD})  # which ends every session of the user
+        with pytest.raises(httpx.HTTPStatusError, match="401"):
+            tryton("party.party", "search", [])
+        tryton.log_in()
+        assert deliver(adapter, supplier(13, version=2, name="Thirteen"))[0].state is State.ACKNOWLEDGED
+        adapter.close()
+    assert [tryton.one("party.party", m.record, "name")["name"] for m in (first, second)] == ["Thirteen", "Fourteen"]
+
+
+def test_a_retired_supplier_is_inactive(tryton: Tryton, adapter: Adapter) -> None:
+    deliver(adapter, supplier(15), supplier(15, version=2, kind=Kind.RETIRE))
+    assert tryton.one("party.party", supplier(15).record, "active")["active"] == 0
+    assert not read_back(adapter, "supplier", supplier(15)).active
 
 
 def test_a_user_without_administration_is_enough(tryton: Tryton) -> None:

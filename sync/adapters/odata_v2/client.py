@@ -42,6 +42,7 @@ from .reading import Held, held, key_path, quoted
 
 BUSY = {408, 425, 428, 429, 503}
 STALE = (409, 412)
+FAILED = (State.REJECTED, State.UNKNOWN)
 LOCKED = 423  # or in words: somebody edits it in SAP's own screens
 IDS_IN_ONE_READ = 50
 
@@ -101,9 +102,9 @@ class ODataAdapter:
         jobs = [Job(orjson.loads(rendered.body)) for rendered in chunk]
         self._look(domain, jobs)
         self._change(domain, [job for job in jobs if job.outcome is None])
-        refused = [job for job in jobs if job.held is None and job.outcome and job.outcome.state is State.REJECTED]
-        if refused:  # perhaps somebody else made the same record in between
-            self._look_again(domain, refused)
+        failed = [job for job in jobs if job.held is None and job.outcome and job.outcome.state in FAILED]
+        if failed:  # perhaps somebody else made the same record in between; some servers answer 500 to that
+            self._look_again(domain, failed)
         return [job.outcome or _outcome(None, job) for job in jobs]
 
     def _look(self, domain: str, jobs: Sequence[Job]) -> None:
@@ -213,16 +214,21 @@ def _outcome(reply: Reply | None, job: Job) -> Outcome:
 
 
 def _detail(reply: Reply) -> str:
-    """SAP's words: the message, and the details that say which field."""
+    """SAP's words: the message, and the details, each with the field that it is about."""
     try:
         error = orjson.loads(reply.body)["error"]
-        more = [_text(one.get("message", "")) for one in error.get("innererror", {}).get("errordetails", [])]
-        texts = [_text(error["message"]), *more]
+        texts = [_text(one) for one in (error, *error.get("innererror", {}).get("errordetails", []))]
     except (ValueError, KeyError, TypeError, AttributeError):
         return "no reason given"
     return "; ".join(dict.fromkeys(text for text in texts if text))[:500]
 
 
-def _text(message: Any) -> str:
-    """A message is ``{"lang": …, "value": …}``; in details SAP gives its text alone, others don't."""
-    return str(message["value"] if isinstance(message, dict) else message)
+def _text(error: Mapping[str, Any]) -> str:
+    """A message is ``{"lang": …, "value": …}``; in details SAP gives its text alone, others don't.
+
+    The field ends a path ("/#TRANSIENT#/BaseUnit"), if there is one.
+    """
+    message = error.get("message", "")
+    text = str(message["value"] if isinstance(message, dict) else message)
+    field = str(error.get("target") or error.get("propertyref") or "").rpartition("/")[2]
+    return f"{field}: {text}" if text and field.isidentifier() and field not in text else text

@@ -15,6 +15,9 @@ from .batch import Request, decode, encode
 from .config import ODataConfig
 
 TOKEN = "x-csrf-token"  # noqa: S105 - a header
+# OData v2 answers every part of a batch; what was built on v4 stops at the first that fails, a record that isn't there
+# yet, unless it is told (OData 4.01, Part 1: Protocol, section 8.2.8.3).
+GO_ON = {"Prefer": "odata.continue-on-error"}
 
 
 class Service:
@@ -65,7 +68,7 @@ class Service:
             self._csrf = reply.headers.get(TOKEN, "") if reply.status == 200 else ""
             if not self._csrf:
                 raise PeerError(f"No CSRF token: HTTP {reply.status}.", _kind(reply.status))
-        return {"Content-Type": kind, TOKEN: self._csrf, "Accept": "multipart/mixed"}
+        return {"Content-Type": kind, TOKEN: self._csrf, "Accept": "multipart/mixed", **GO_ON}
 
     def _send(self, method: str, path: str, *, params: Any = None, **request: Any) -> Reply:
         params = {**(params or {}), **({"sap-client": self._config.client} if self._config.client else {})}

@@ -11,12 +11,13 @@ from .table import read_rows
 from .x12 import Segment, decode
 
 ACCEPTED = ("A", "E")  # data element 717: accepted, accepted but errors were noted
+ADVISED = ("A", "C", "E")  # what element 110 ends with: accepted, accepted with another content, accepted with errors
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
     receipts: list[Receipt]
-    rejected_control: str = ""  # a 997 rejected this whole functional group: its records are in the file itself
+    rejected: tuple[str, ...] = ()  # control numbers of groups that were rejected: their records are in the files
 
 
 def parse(name: str, data: bytes) -> Acknowledgement:
@@ -24,7 +25,7 @@ def parse(name: str, data: bytes) -> Acknowledgement:
     if name.endswith(".csv"):
         return Acknowledgement([_row(name, row) for row in read_rows(data)])
     segments = decode(data.decode("utf-8"))
-    return Acknowledgement(list(_advice(name, segments)), _rejected(segments))
+    return Acknowledgement(list(_advice(name, segments)), tuple(_rejected(segments)))
 
 
 def _row(name: str, row: dict[str, str]) -> Receipt:
@@ -36,20 +37,24 @@ def _row(name: str, row: dict[str, str]) -> Receipt:
 
 
 def _advice(name: str, segments: Sequence[Segment]) -> Iterator[Receipt]:
-    """824: OTI*IA|IR*TN*key, REF*IX*own code, TED*ZZZ*reason."""
+    """824: OTI*IA|IE|IR*TN*key, REF*IX*own code, TED*ZZZ*reason."""
     for n, segment in enumerate(segments):
         if segment[0] == "OTI":
             after = segments[n + 1 :]
             end = next((m for m, s in enumerate(after) if s[0] in ("OTI", "SE")), len(after))
-            about = {s[0]: s for s in after[:end]}
-            code, reason = about.get("REF", ["", "", ""])[2], about.get("TED", ["", "", ""])[2]
-            yield Receipt(segment[3], _outcome(name, segment[1].endswith("A"), code, reason))
+            code = next((s[2] for s in after[:end] if s[:2] == ["REF", "IX"]), "")
+            reason = next((s[2] for s in after[:end] if s[0] == "TED"), "")
+            yield Receipt(segment[3], _outcome(name, segment[1].endswith(ADVISED), code, reason))
 
 
-def _rejected(segments: Sequence[Segment]) -> str:
-    control = next((s[2] for s in segments if s[0] == "AK1"), "")
-    verdict = next((s[1] for s in segments if s[0] == "AK9"), "A")
-    return "" if verdict in ACCEPTED else control
+def _rejected(segments: Sequence[Segment]) -> Iterator[str]:
+    """A partner may answer many groups in one file."""
+    control = ""
+    for segment in segments:
+        if segment[0] == "AK1":
+            control = segment[2]
+        elif segment[0] == "AK9" and segment[1] not in ACCEPTED:
+            yield control
 
 
 def _outcome(name: str, accepted: bool, code: str, reason: str) -> Outcome:

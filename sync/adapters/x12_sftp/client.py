@@ -36,7 +36,7 @@ from .sftp import Busy, Sftp, TooLarge
 from .x12 import CONTROL, USUAL, Envelope, decode
 
 log = logging.getLogger(__name__)
-TAKEN = ".taken-"
+TAKEN, EXTRACT = ".taken-", "extract_"
 POLL = 0.05  # seconds between looks for an extract
 
 
@@ -91,11 +91,15 @@ class X12Adapter:
         """
         try:
             self._consumed = []
-            names = [n for n in self._sftp.names(self._config.outbound) if n.startswith(("ack_", "receipt_"))]
-            wanted = [name for name in names if not name.endswith((".part", ".bad"))]
+            names = sorted(e.name for e in self._sftp.entries(self._config.outbound) if e.is_file)
+            wanted = [name for name in names if self._is_answer(name)]
             return [receipt for name in wanted for receipt in self._receipts(name)]
         except (Busy, FileNotFoundError) as error:
             raise PeerError(str(error), ErrorClass.BUSY) from error
+
+    def _is_answer(self, name: str) -> bool:
+        passed_over = name.startswith((EXTRACT, ".")) or name.endswith((".part", ".bad"))
+        return name.startswith(self._config.answers) and not passed_over
 
     def confirm(self) -> None:
         """Remove the files that ``collect`` read: the caller has settled."""
@@ -113,7 +117,7 @@ class X12Adapter:
             if TAKEN not in file:
                 path = self._take(path)
             found = acks.parse(name, self._sftp.get(path))
-            receipts = found.receipts + self._all_rejected(name, found.rejected_control)
+            rejected = [receipt for control in found.rejected for receipt in self._all_rejected(name, control)]
         except FileNotFoundError:  # another worker was faster
             return []
         except (ValueError, IndexError, TooLarge) as error:
@@ -121,7 +125,7 @@ class X12Adapter:
             self._sftp.move(path, f"{path}.bad")
             return []
         self._consumed.append(path)
-        return receipts
+        return found.receipts + rejected
 
     def _take(self, path: str) -> str:
         """Out of the way of a second acknowledgement under the same name: one for the same records, sent again."""
@@ -131,8 +135,6 @@ class X12Adapter:
 
     def _all_rejected(self, name: str, control: str) -> list[Receipt]:
         """Every record of the file that a 997 rejected; the partner keeps it in its folder of rejected files."""
-        if not control:
-            return []
         file = next((f for f in self._sftp.names(self._config.rejected) if f"_{int(control):09d}_" in f), None)
         if file is None:
             log.warning("%s rejects control number %s, whose file is not in %s", name, control, self._config.rejected)
@@ -148,9 +150,9 @@ class X12Adapter:
             return
         nonce = secrets.token_hex(8)
         request = table.write(["domain", "id"], [{"domain": domain, "id": i} for i in (["*"] if ids is None else ids)])
-        path = f"{self._config.outbound}/extract_{nonce}.{'x12' if domain == 'item' else 'csv'}"
+        path = f"{self._config.outbound}/{EXTRACT}{nonce}.{'x12' if domain == 'item' else 'csv'}"
         try:
-            self._sftp.put(f"{self._config.inbound}/extract_{nonce}.csv", request)
+            self._sftp.put(f"{self._config.inbound}/{EXTRACT}{nonce}.csv", request)
             data = self._wait_for(path)
             self._sftp.remove([path])
         except (Busy, FileNotFoundError) as error:

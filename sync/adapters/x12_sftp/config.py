@@ -15,6 +15,7 @@ class X12Config:
     domains: tuple[str, ...] = ("supplier", "cost_center", "location", "item")
     inbound: str = "inbound"  # where the partner picks files up
     outbound: str = "outbound"  # where it leaves acknowledgements
+    answers: tuple[str, ...] = ("ack_", "receipt_")  # what the names of acknowledgements begin with
     rejected: str = "rejected"  # where it leaves files that its 997 rejects
     sender_id: str = "CONCORD"  # ISA06, at most 15 characters
     receiver_id: str = "SUPPLY"  # ISA08

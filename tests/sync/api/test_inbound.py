@@ -178,6 +178,11 @@ def test_what_is_not_signed_or_old_is_refused_and_not_kept(wrong):
     assert not InboundMessage.objects.exists()
 
 
+def test_a_secret_may_come_without_its_padding():
+    secret = "whsec_" + base64.b64encode(bytes(25)).decode()
+    assert signatures.key_of(secret) == signatures.key_of(secret.rstrip("=")) == bytes(25)
+
+
 def test_a_source_that_there_is_not_looks_like_a_bad_signature():
     assert signed().status_code == 401
 

@@ -134,14 +134,17 @@ def test_a_record_changed_between_reading_and_writing_is_tried_again(
     assert again.state is State.ACKNOWLEDGED
 
 
+@pytest.mark.parametrize("answered", [None, 500])
 def test_a_record_that_somebody_else_makes_meanwhile_is_tried_again(
-    adapter: Any, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    adapter: Any, connect: Connect, monkeypatch: pytest.MonkeyPatch, answered: int | None
 ) -> None:
     change, other = adapter._change, connect()
 
-    def meanwhile(*args: Any) -> None:
+    def meanwhile(domain: str, jobs: Any) -> None:
         deliver(other, factory.message("supplier"))
-        change(*args)
+        change(domain, jobs)
+        if answered:  # as servers do that let their database find out
+            jobs[0].outcome = client._outcome(Reply(answered, {}, b""), jobs[0])
 
     monkeypatch.setattr(adapter, "_change", meanwhile)
     (outcome,) = deliver(adapter, factory.message("supplier", version=2))
@@ -311,3 +314,17 @@ def test_the_details_of_an_error_are_told_in_words(detail: bytes) -> None:
     details = b'"innererror": {"errordetails": [{"message": %b}]}' % detail
     body = b'{"error": {"message": {"lang": "en", "value": "Refused"}, %b}}' % details
     assert client._detail(Reply(400, {}, body)) == "Refused; Too long"
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        (b'"target": "BaseUnit"', "BaseUnit: Missing"),
+        (b'"target": "/#TRANSIENT#/to_Description/Language"', "Language: Missing"),
+        (b'"propertyref": "A_Product/BaseUnit"', "BaseUnit: Missing"),
+        (b'"target": "/#TRANSIENT#"', "Missing"),
+    ],
+)
+def test_the_field_that_an_error_is_about_is_named(where: bytes, said: str) -> None:
+    body = b'{"error": {"message": {"lang": "en", "value": "Missing"}, %b}}' % where
+    assert client._detail(Reply(400, {}, body)) == said

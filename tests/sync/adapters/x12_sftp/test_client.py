@@ -62,6 +62,15 @@ def test_acknowledgements_are_removed_once_they_are_settled(make: Make, files: P
     assert list((files / "outbound").iterdir()) == []
 
 
+def test_a_partner_names_its_acknowledgements_as_it_likes(make: Make, files: Path) -> None:
+    adapter = make("supply", answers=["997.", ""])
+    (files / "outbound" / "archive").mkdir()
+    for name in ("997.0001.csv", "other.csv", "extract_1.csv", "unfinished.csv.part"):
+        (files / "outbound" / name).write_text(f"key,status\n{name},accepted\n")
+    assert [receipt.key for receipt in adapter.collect()] == ["997.0001.csv", "other.csv"]
+    (files / "outbound" / "archive").rmdir()
+
+
 def test_records_that_share_a_domain_share_a_file(make: Make, files: Path) -> None:
     adapter = make("supply", batch_size=4)
     messages = [factory.message(number=n) for n in range(1, 7)]
