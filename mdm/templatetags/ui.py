@@ -197,6 +197,12 @@ def unlocalised(number: float) -> str:
 
 
 @register.filter
+def weight(number: float) -> str:
+    """A weight of the match rules: 1.10, −3.00 (a true minus)."""
+    return f"{number:.2f}".replace("-", "−")
+
+
+@register.filter
 def kind_name(text: str) -> str:
     return words.KINDS.get(text, text.replace("_", " "))
 

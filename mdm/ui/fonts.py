@@ -2,8 +2,8 @@
 69 KB instead of 1.1 MB.
 
 No file of a third party is in the repository, so the small ones are made when somebody first asks for static files
-(`collectstatic`, the web server's start): two seconds, once, kept under ``var/fonts``. Where they can't be made, and for
-letters of other scripts, ``app.css`` names the whole ones.
+(`collectstatic`, the web server's start): two seconds, once, kept under ``var/fonts``. Where they can't be made, and
+for letters of other scripts, ``app.css`` names the whole ones.
 """
 
 from __future__ import annotations
