@@ -116,6 +116,11 @@ def share_lines(chart: charts.Lines) -> dict[str, Any]:
     return {"chart": chart}
 
 
+@register.inclusion_tag("parts/charts/heat.html")
+def heat_map(chart: charts.Heat) -> dict[str, Any]:
+    return {"chart": chart}
+
+
 @register.inclusion_tag("parts/charts/waterfall.html")
 def waterfall(evidence: list[dict[str, Any]]) -> dict[str, Any]:
     """Evidence in bits as a table whose middle column is drawn: it is its own text alternative."""
