@@ -17,7 +17,7 @@ COPY sync sync
 COPY templates templates
 COPY static static
 # The secrets are needed to load settings only; with them set, none are generated into the image.
-RUN SECRET_KEY=unused API_KEY_PEPPER=unused python manage.py collectstatic --noinput
+RUN SECRET_KEY=unused API_KEY_PEPPER=unused CONCORD_VAR=/tmp/var python manage.py collectstatic --noinput && rm -r /tmp/var
 USER concord
 VOLUME /data
 EXPOSE 8000

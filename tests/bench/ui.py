@@ -255,11 +255,11 @@ def _first_load(name: str, page: Page, address: str) -> None:
     page.goto(address)
     page.wait_for_load_state("networkidle")
     shift = page.evaluate("window.shifted ?? 0")
-    weight = round(sum(map(_weight, loaded)), 1)
+    weight = round(sum(map(weighed, loaded)), 1)
     say(name=f"{name}: first load", gzip_kb=weight, requests=len(loaded), shift=round(shift, 4))
 
 
-def _weight(response: Response) -> float:
+def weighed(response: Response) -> float:
     """KB: text as gzip leaves it, anything else as it is."""
     body = response.body() if response.status == 200 else b""
     text = "text" in (kind := response.headers.get("content-type", "")) or "javascript" in kind or "svg" in kind

@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.bench.ui import SHIFTS, weighed
 from tests.e2e.conftest import Complaints, watched
 from tests.e2e.hospital import Hospital
 from tests.e2e.screens import NO_PAGES, SCREENS, Screen, page_routes
@@ -50,6 +51,23 @@ def test_a_screen_has_no_barriers_and_breaks_no_rule(screen, look, hospital):
     assert not complaints
     wide, window = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert wide <= window, "scrolls sideways"
+
+
+@pytest.mark.browser
+@pytest.mark.django_db
+@pytest.mark.parametrize("screen", [screen for screen in SCREENS if screen.dark or screen.name == "login"], ids=str)
+def test_a_first_visit_is_light_and_nothing_moves(screen, browser, hospital):
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.add_init_script(SHIFTS)
+    page = context.new_page()
+    loaded = []
+    page.on("response", loaded.append)
+    context.add_cookies([hospital.cookie] if screen.signed_in else [])
+    page.goto(screen.url(hospital))
+    page.wait_for_load_state("networkidle")
+    assert sum(map(weighed, loaded)) < 150  # KB
+    assert page.evaluate("window.shifted ?? 0") < 0.001
+    context.close()
 
 
 def test_every_page_is_among_the_screens():

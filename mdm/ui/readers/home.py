@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
@@ -14,8 +13,8 @@ from django.utils import timezone
 from mdm.canonical import DOMAINS
 from mdm.models import PRIMARY, ApiKey, AuditEntry, CodeSystem, GoldenRecord, Ingest, QualityIssue, User, WorkItem
 from mdm.permissions import APPROVE, IMPORT
-from mdm.ui import charts
-from mdm.ui.readers import counting, work
+from mdm.ui import charts, words
+from mdm.ui.readers import backlog, counting, work
 from mdm.ui.readers.work import Kind, Waiting
 
 DAYS = 30
@@ -117,38 +116,38 @@ class Figures:
     received: int  # source records new or changed in seven days
     received_daily: list[float]
     reviews: Waiting
+    reviews_daily: list[float]
     decided: int  # in seven days
     decided_daily: list[float]
     issues: counting.Count
+    issues_daily: list[float]
 
 
 def figures() -> Figures:
-    daily = _received()
-    decided = _decisions(12)
-    per_day = [float(sum(decided[day].values())) for day in _last_days(12)]
-    received = [float(daily.get(day, 0)) for day in _last_days(12)]
+    daily, decided, days = _received(), _decisions(backlog.DAYS), backlog.last_days()
+    per_day = [float(sum(decided[day].values())) for day in days]
+    received = [float(daily.get(day, 0)) for day in days]
+    reviews = work.together(work.waiting(), work.REVIEWS)
+    issues = counting.count(QualityIssue.objects.filter(closed_at__isnull=True))
     return Figures(
         golden=counting.count(GoldenRecord.objects.filter(status="live")),
         received=int(sum(received[-7:])),
         received_daily=received,
-        reviews=work.together(work.waiting(), work.REVIEWS),
+        reviews=reviews,
+        reviews_daily=backlog.reviews(reviews.number),
         decided=int(sum(per_day[-7:])),
         decided_daily=per_day,
-        issues=counting.count(QualityIssue.objects.filter(closed_at__isnull=True)),
+        issues=issues,
+        issues_daily=backlog.issues(issues),
     )
 
 
 def _received() -> dict[dt.date, int]:
-    since = timezone.now() - dt.timedelta(days=12)
+    since = timezone.now() - dt.timedelta(days=backlog.DAYS)
     rows = Ingest.objects.filter(started_at__gte=since).order_by().annotate(day=TruncDate("started_at"))
     return {
         r["day"]: r["new"] + r["changed"] for r in rows.values("day").annotate(new=Sum("new"), changed=Sum("changed"))
     }
-
-
-def _last_days(number: int) -> list[dt.date]:
-    today = timezone.localdate()
-    return [today - dt.timedelta(days=back) for back in range(number - 1, -1, -1)]
 
 
 def _decisions(days: int) -> dict[dt.date, Counter[str]]:
@@ -156,7 +155,7 @@ def _decisions(days: int) -> dict[dt.date, Counter[str]]:
     since = timezone.now() - dt.timedelta(days=days)
     rows = WorkItem.objects.filter(resolved_at__gte=since, kind__in=work.REVIEWS, state=WorkItem.State.DONE)
     grouped = rows.order_by().annotate(day=TruncDate("resolved_at")).values("day", "resolution").annotate(n=Count("pk"))
-    found: dict[dt.date, Counter[str]] = {day: Counter() for day in _last_days(days)}
+    found: dict[dt.date, Counter[str]] = {day: Counter() for day in backlog.last_days(days)}
     for row in grouped:
         found.setdefault(row["day"], Counter())[_series(row["resolution"])] += row["n"]
     return found
@@ -169,21 +168,26 @@ def _series(resolution: str) -> str:
 
 
 def decisions() -> charts.Stacked:
-    found, days = _decisions(DAYS), _last_days(DAYS)
+    found, days = _decisions(DAYS), backlog.last_days(DAYS)
     series = {name: [found[day][name] for day in days] for name in SERIES}
     labels = [f"{day.day} {day:%b}" for day in days]
     return charts.Stacked(labels, series, f"Reviews decided per day in {DAYS} days: {', '.join(SERIES).lower()}")
 
 
-def issues_by_domain() -> list[dict[str, Any]]:
+def issues_by_domain() -> charts.Heat:
     """Open quality issues per domain and rule."""
     rows = QualityIssue.objects.filter(closed_at__isnull=True).order_by().values("golden__domain", "rule")
     counted = {(r["golden__domain"], r["rule"]): r["n"] for r in rows.annotate(n=Count("pk"))}
     rules = sorted({rule for _, rule in counted})
-    return [
-        {"domain": d, "cells": [(rule, counted.get((d.name, rule), 0)) for rule in rules]}
-        for d in sorted(DOMAINS.values(), key=lambda d: -d.order)
+    heated = [
+        charts.HeatRow(spec.plural, [_count_cell(counted.get((spec.name, rule), 0)) for rule in rules])
+        for spec in sorted(DOMAINS.values(), key=lambda d: -d.order)
     ]
+    return charts.Heat([words.rule_name(rule) for rule in rules], heated)
+
+
+def _count_cell(number: int) -> charts.Cell:
+    return charts.Cell(f"{number:,}", "low" if number else "high")
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,27 @@ class Score:
             return ""
         if self.now < FAIL:
             return "fail"
-        return "low" if self.below or self.now < LOW else "high" if self.now >= HIGH else "mid"
+        return "low" if self.below or self.now < LOW else "high" if self.now >= HIGH else ""
+
+    @property
+    def text(self) -> str:
+        return "∅" if self.now is None else f"{self.now:.1f}"
+
+    @property
+    def cell(self) -> charts.Cell:
+        return charts.Cell(self.text, self.tone)
+
+    @property
+    def changed_cell(self) -> charts.Cell:
+        return charts.Cell(self.text + " !" * self.below, self.tone, self._moved)
+
+    @property
+    def _moved(self) -> str:
+        if self.now is None:
+            return "no values"
+        if self.change is None:
+            return "first time"
+        return f"{'▲' if self.change > 0 else '▼' if self.change < 0 else '='} {abs(self.change):.1f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +133,24 @@ class Scorecard:
     @property
     def dimensions(self) -> list[str]:
         return [dimension.value.capitalize() for dimension in Dimension]
+
+    @property
+    def heat(self) -> charts.Heat:
+        """The scores alone."""
+        rows = [
+            charts.HeatRow(spec.plural, [one.cell for one in cells], "", mean.text)
+            for spec, _, cells, mean in self.rows
+        ]
+        return charts.Heat(self.dimensions, rows, "Score")
+
+    @property
+    def changes(self) -> charts.Heat:
+        """The scores with what changed in the period."""
+        rows = [
+            charts.HeatRow(spec.plural, [one.changed_cell for one in cells], f"{number:,} records", mean.text)
+            for spec, number, cells, mean in self.rows
+        ]
+        return charts.Heat(self.dimensions, rows, "Score", tall=True)
 
     @property
     def overall(self) -> Score:

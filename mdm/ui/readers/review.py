@@ -9,7 +9,7 @@ from typing import Any
 
 import matching
 from mdm.known import Known
-from mdm.models import GoldenRecord, Policy, User, WorkItem
+from mdm.models import Comment, GoldenRecord, Policy, User, WorkItem
 from mdm.policies import is_critical
 from mdm.ui import words
 from mdm.ui.readers import work
@@ -51,6 +51,10 @@ class Review:
 
     def __init__(self, item: WorkItem, chosen: str = "") -> None:
         self.item, self.chosen = item, chosen
+
+    @property
+    def comments(self) -> list[Comment]:
+        return list(self.item.comments.select_related("author"))
 
     @cached_property
     def candidates(self) -> list[Candidate]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +12,7 @@ from mdm import policies
 from mdm.canonical import DOMAINS, Domain, Field
 from mdm.engine import words_of
 from mdm.models import AuditEntry, ChangeRequest, GoldenRecord, Policy, SourceRecord, SourceSystem
-from mdm.services.agreement import ENGINE_FIELDS
+from mdm.ui.readers.weights import Weight, by_field
 
 KINDS = {kind: text for kind, text in Policy.Kind.choices if kind != Policy.Kind.DICTIONARY}  # words are of all domains
 THRESHOLDS = {
@@ -55,21 +54,6 @@ def own_words() -> list[tuple[str, str, str]]:
     """(dictionary, word, meaning) of the hospital's own words in force."""
     found = words_of(Policy.objects.filter(kind=Policy.Kind.DICTIONARY, active=True).first())
     return [(name.replace("_", " ").capitalize(), word, text) for name in found for word, text in found[name].items()]
-
-
-@dataclass(frozen=True, slots=True)
-class Weight:
-    path: str
-    label: str
-    before: float
-    after: float
-    x: str  # of the bars, in percent of the drawing
-    old: str
-    new: str
-
-    @property
-    def changed(self) -> bool:
-        return self.before != self.after
 
 
 class Rules:
@@ -236,24 +220,3 @@ def flat(body: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in body.items():
         found |= {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, Mapping) else {name: value}
     return found
-
-
-def by_field(spec: Domain, before: Mapping[str, float], after: Mapping[str, float]) -> list[tuple[str, list[Weight]]]:
-    """Weights by the field that they belong to, with bars on one scale."""
-    most = max((abs(value) for value in (*before.values(), *after.values())), default=1.0) or 1.0
-    rows = [_weight(path, before.get(path, 0.0), after[path], most) for path in after]
-    grouped = itertools.groupby(rows, key=lambda row: row.path.partition(".")[0])
-    return [(field_label(spec, name), list(weights)) for name, weights in grouped]
-
-
-def _weight(path: str, before: float, after: float, most: float) -> Weight:
-    word = path.partition(".")[2].replace("_", " ")
-    x, (old, new) = "0%", (f"{abs(value) / most * 100:.1f}%" for value in (before, after))
-    return Weight(path, word.capitalize(), before, after, x, old, new)
-
-
-def field_label(spec: Domain, name: str) -> str:
-    """What people call a field that the engine compares."""
-    known = {engine: canonical for canonical, engine in ENGINE_FIELDS[spec.name].items()}
-    field = spec.by_name.get(known.get(name, name))
-    return field.label if field else name.replace("_", " ").capitalize()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from django.template.loader import render_to_string
 
 from mdm.ui import charts
 
@@ -77,3 +78,19 @@ def test_shares_over_time_end_where_the_last_value_is_and_names_do_not_overlap()
 
 def test_a_low_share_lowers_the_axis():
     assert charts.Lines(["a", "b"], {"A": [31, 100]}, "Scores").low == 20
+
+
+def test_a_heat_map_says_each_number_before_it_colours_it():
+    row = charts.HeatRow("Items", [charts.Cell("69.0 !", "fail", "▲ 7.7"), charts.Cell("∅")], "320 records", "93.4")
+    html = render_to_string("parts/charts/heat.html", {"chart": charts.Heat(["Complete", "Valid"], [row], "Score")})
+    assert '<span class="heat-cell heat-cell--fail">69.0 !<small>▲ 7.7</small></span>' in html
+    assert '<span class="heat-cell">∅</span>' in html
+    assert html.count("<td>") == 3
+    assert '<th scope="row">Items<small>320 records</small></th>' in html
+
+
+def test_a_heat_map_of_counts_has_no_score():
+    chart = charts.Heat(["Cycle"], [charts.HeatRow("Items", [charts.Cell("2", "low")])])
+    html = render_to_string("parts/charts/heat.html", {"chart": chart})
+    assert "heat--counts" in html
+    assert html.count("<td>") == 1
