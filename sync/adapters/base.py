@@ -93,6 +93,16 @@ class Outcome:
     retry_after: float | None = None  # seconds the peer asks to wait
     connection: bool = False  # True when the failure is the peer's or the wire's, not the record's: feeds the breaker
 
+    def __post_init__(self) -> None:
+        for name in ("receipt", "target_code", "error"):
+            if not (text := getattr(self, name)).isprintable():
+                object.__setattr__(self, name, _storable(text))
+
+
+def _storable(text: str) -> str:
+    """A peer's words without what no column takes: NUL, and halves of characters."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:

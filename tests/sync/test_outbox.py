@@ -51,6 +51,15 @@ def test_the_own_code_that_a_target_gave_goes_out_with_the_next_version(target: 
     assert [m.payload["target_codes"] for m in peer.received] == [[], [{"code": f"T-{golden.public_id}", "uom": ""}]]
 
 
+@pytest.mark.parametrize("state", [State.REJECTED, State.RETRY, State.ACKNOWLEDGED])
+def test_words_of_a_peer_that_no_column_takes_stop_nothing(target: Target, peer: Peer, state: State) -> None:
+    golden = kit.create()
+    words = "bad\x00 \ud800 news"
+    peer.answers[golden.public_id] = Outcome(state, receipt=words, error=words, error_class=ErrorClass.VALIDATION)
+    kit.deliver(target)
+    assert Attempt.objects.get().receipt == "bad\N{REPLACEMENT CHARACTER} ? news"
+
+
 def test_nothing_is_sent_while_a_transaction_is_open(target: Target, peer: Peer) -> None:
     kit.create()
     with pytest.raises(RuntimeError, match="transaction"), transaction.atomic():
