@@ -1,17 +1,19 @@
 """An HL7 server out of python-hl7: keeps what it gets, one JSON line each, and refuses what says REFUSE.
 
-``hl7_lib_server.py PORT FILE``, run by the interpreter of an environment of its own.
+``hl7_lib_server.py PORT FILE [CERTIFICATE CLIENTS]``, run by the interpreter of an environment of its own. With a
+certificate it speaks TLS, and to clients only whose certificates CLIENTS signed.
 """
 
 import asyncio
 import itertools
 import json
+import ssl
 import sys
 from pathlib import Path
 
 from hl7.mllp import start_hl7_server
 
-port, file = int(sys.argv[1]), Path(sys.argv[2])
+port, file, certificates = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
 numbers = itertools.count(1)
 
 
@@ -42,8 +44,18 @@ def kept(message, connection, refused):
         lines.write(json.dumps(row) + "\n")
 
 
+def tls():
+    if not certificates:
+        return None
+    own, clients = certificates
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=clients)
+    context.load_cert_chain(own)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
 async def main():
-    server = await start_hl7_server(served, "127.0.0.1", port, encoding="utf-8")
+    server = await start_hl7_server(served, "127.0.0.1", port, encoding="utf-8", ssl=tls())
     async with server:
         await server.serve_forever()
 

@@ -19,6 +19,7 @@ from tests.interop.test_hl7 import heard
 from tests.mdm import kit as hospital
 from tests.sync.adapters import factory
 from tests.sync.inbound.messages import item, source
+from tests.sync.inbound.test_mllp import certificate
 
 HERE = Path(__file__).parent
 LIBRARY = "hl7==0.4.5"
@@ -33,10 +34,10 @@ def python() -> Path:
 class Server:
     """The counterpart: it may be stopped and started."""
 
-    def __init__(self, python: Path, folder: Path) -> None:
+    def __init__(self, python: Path, folder: Path, *certificates: Path) -> None:
         self.port, self.folder = kit.free_port(), folder
         self._file = folder / "received.jsonl"
-        self._command = [python, HERE / "hl7_lib_server.py", str(self.port), self._file]
+        self._command = [python, HERE / "hl7_lib_server.py", str(self.port), self._file, *certificates]
 
     def running(self) -> Any:
         return kit.serving(self._command, port=self.port, cwd=self.folder)
@@ -56,8 +57,9 @@ def running(server: Server) -> Iterator[Server]:
         yield server
 
 
-def connect(server: Server, window: int) -> Adapter:
-    return build("hl7v2_mllp", {"host": "127.0.0.1", "port": server.port, "timeout": 10, "window": window})
+def connect(server: Server, window: int, **settings: Any) -> Adapter:
+    config = {"host": "127.0.0.1", "port": server.port, "timeout": 10, "window": window}
+    return build("hl7v2_mllp", config | settings)
 
 
 def send(adapter: Adapter, *messages: Any) -> list[Outcome]:
@@ -115,6 +117,30 @@ def test_what_a_server_that_died_had_not_answered_is_the_same_message_when_it_is
         assert [outcome.state for outcome in send(adapter, *messages)] == [State.ACKNOWLEDGED] * 5
     adapter.close()
     assert len({row["control"] for row in server.received()}) == 5
+
+
+@windows
+def test_over_tls_both_sides_show_certificates_and_who_shows_none_is_sent_and_sends_nothing(
+    python: Path, tmp_path: Path, window: int
+) -> None:
+    theirs, ours, strangers = (tmp_path / f"{name}.pem" for name in ("theirs", "ours", "strangers"))
+    for path in (theirs, ours, strangers):
+        path.write_bytes(certificate())
+    server = Server(python, tmp_path, theirs, ours)
+    known = {"host": "localhost", "tls": True, "ca_file": str(theirs), "client_certificate": str(ours)}
+    messages = [factory.message("item", n) for n in range(1, 11)]
+    with server.running():
+        for wrong in ({"client_certificate": ""}, {"client_certificate": str(strangers)}, {"ca_file": str(strangers)}):
+            adapter = connect(server, window, **{**known, **wrong})
+            (refused,) = send(adapter, messages[0])
+            assert (refused.state in (State.RETRY, State.UNKNOWN), refused.connection) == (True, True)
+            adapter.close()
+        assert server.received() == []
+        adapter = connect(server, window, **known)
+        assert [outcome.state for outcome in send(adapter, *messages)] == [State.ACKNOWLEDGED] * 10
+        assert [outcome.state for outcome in send(adapter, *messages)] == [State.ACKNOWLEDGED] * 10
+        adapter.close()
+    assert len({row["connection"] for row in server.received()}) == 1
 
 
 @pytest.mark.django_db(transaction=True)
