@@ -198,6 +198,9 @@ ACTIONS = {
     "judgement.reopened": "reopened a decision",
     "crosswalk.receipt": "received",
     "code.mapped": "mapped a code to",
+    "crosswalk.period": "stated a period of a code of",
+    "code_system.units": "said what a system calls units",
+    "code_system.units_read": "read new words for units into records",
 }
 
 
