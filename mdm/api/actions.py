@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from mdm import permissions
 from mdm.api import changes, examples
 from mdm.api.base import Strict, View, actor, expected_etag, reason_field
+from mdm.api.fields import AttributeValues
 from mdm.api.golden import find_record, reads
 from mdm.api.shapes import SHAPES
 from mdm.canonical import DOMAINS, Domain
@@ -23,7 +24,7 @@ from mdm.services import change, enter, merge, publish, split
 
 
 class Entering(Strict):
-    values = serializers.DictField(help_text="Canonical attributes, as for submitting a source record.")
+    values = AttributeValues(help_text="Canonical attributes, as for submitting a source record.")
     reason = reason_field()
     not_same_as = serializers.ListField(
         child=serializers.CharField(max_length=20),
@@ -91,9 +92,7 @@ class PostAction(RecordAction):
 
 
 class Values(Strict):
-    values = serializers.DictField(
-        help_text="{attribute: value}, of children `packaging[CA].quantity`. Null: not stated."
-    )
+    values = AttributeValues(help_text="{attribute: value}, of children `packaging[CA].quantity`. Null: not stated.")
     reason = reason_field()
     until = serializers.DateTimeField(required=False, help_text="The sources speak again from then on.")
 
@@ -144,7 +143,7 @@ class WithdrawOverride(PostAction):
 class Merging(Strict):
     other = serializers.CharField(max_length=20, help_text="Public id of the record that is the same thing.")
     reason = reason_field()
-    picks = serializers.DictField(required=False, help_text="Values that should survive: {path: value}.")
+    picks = AttributeValues(required=False, help_text="Values that should survive: {path: value}.")
 
 
 class MergeRecords(PostAction):

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from mdm import permissions
 from mdm.api import examples, paging
 from mdm.api.base import Strict, View, actor
+from mdm.api.fields import Difference
 from mdm.exceptions import NotFound
 from mdm.models import ChangeRequest, User
 from mdm.services import requests
@@ -30,7 +31,7 @@ class ChangeRequestShape(serializers.Serializer[Any]):
     other = serializers.CharField(allow_null=True)
     path = serializers.CharField()
     expected_version = serializers.IntegerField(help_text="The subject's version that is to be approved.")
-    diff = serializers.DictField()
+    diff = Difference()
     reason = serializers.CharField()
     proposer = serializers.CharField()
     proposed_at = serializers.DateTimeField()

@@ -19,6 +19,7 @@ from rest_framework.exceptions import ValidationError
 from mdm import lookup, permissions
 from mdm.api import conditional, examples, problems
 from mdm.api.base import DirectView, once
+from mdm.api.fields import ProblemField
 from mdm.api.json import MEDIA_TYPE, loads
 from mdm.api.refusals import WrongMediaType
 from mdm.freshness import Remembered, fresh
@@ -91,7 +92,7 @@ class BatchOutcome(serializers.Serializer[Any]):
     code = serializers.CharField()
     found = serializers.BooleanField()
     result = Lookup(required=False)
-    problem = serializers.DictField(required=False, help_text="Problem details, where nothing was found.")
+    problem = ProblemField(required=False, help_text="Problem details, where nothing was found.")
 
 
 class BatchAnswer(serializers.Serializer[Any]):

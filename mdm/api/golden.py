@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from mdm import past, permissions
 from mdm.api import examples, paging
 from mdm.api.base import Strict, View
+from mdm.api.fields import Value
 from mdm.api.shapes import SHAPES
 from mdm.canonical import Domain
 from mdm.exceptions import NotFound
@@ -45,13 +46,19 @@ class GoldenDetailQuery(Strict):
     fields = FIELDS  # type: ignore[assignment]  # the parameter's name
 
 
+class Said(serializers.Serializer[Any]):
+    value = Value(allow_null=True)
+    system = serializers.CharField(allow_null=True)
+    at = serializers.CharField(allow_null=True)
+
+
 class Reason(serializers.Serializer[Any]):
     path = serializers.CharField()
-    value = serializers.JSONField(allow_null=True, help_text="What survived; null for lists of children.")
+    value = Value(allow_null=True, help_text="What survived; null for lists of children.")
     system = serializers.CharField(allow_null=True, help_text="The system, or the person, that it comes from.")
     reason = serializers.CharField(help_text="Why this one.")
     at = serializers.CharField(allow_null=True, help_text="Of when it is.")
-    others = serializers.ListField(child=serializers.DictField(), help_text="What was said otherwise, and by whom.")
+    others = Said(many=True, help_text="What was said otherwise, and by whom.")
 
 
 class ProvenanceShape(serializers.Serializer[Any]):

@@ -14,6 +14,8 @@ from rest_framework.response import Response
 from mdm import permissions
 from mdm.api import examples
 from mdm.api.base import Strict, View, actor
+from mdm.api.fields import AttributeValues
+from mdm.api.shapes import EvidenceShape
 from mdm.api.work import SourceName
 from mdm.canonical import DOMAINS, Domain
 from mdm.exceptions import InvalidValue
@@ -28,7 +30,7 @@ MAX_LIMIT = 50
 
 
 class MatchBody(Strict):
-    values = serializers.DictField(help_text="Canonical attributes, as for submitting a source record.")
+    values = AttributeValues(help_text="Canonical attributes, as for submitting a source record.")
     limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=match.LIMIT)
     code_system = serializers.CharField(
         required=False, default=None, allow_null=True, help_text="Where the record would come from."
@@ -40,17 +42,6 @@ class Thresholds(serializers.Serializer[Any]):
     review = serializers.FloatField(help_text="Bits from which a steward is asked.")
     probability = serializers.FloatField(help_text="That the best candidate is right, from which it is linked.")
     policy_version = serializers.IntegerField(help_text="0: as the engine comes.")
-
-
-class EvidenceShape(serializers.Serializer[Any]):
-    field = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment]  # also an attribute of fields
-    level = serializers.ChoiceField(choices=["exact", "reformatted", "similar", "different", "empty"])
-    similarity = serializers.FloatField()
-    bits = serializers.FloatField(help_text="For (above 0) or against; 0 says nothing.")
-    note = serializers.CharField()
-    a = serializers.CharField(help_text="What the one states, as compared.")
-    b = serializers.CharField(help_text="What the other states.")
 
 
 class MatchShape(serializers.Serializer[Any]):

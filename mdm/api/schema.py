@@ -6,10 +6,13 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import deep_import_string
+from drf_spectacular.settings import spectacular_settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample
 
 from mdm.api.base import Strict
+from mdm.api.fields import VALUE
 from mdm.api.json import PROBLEM_TYPE
 
 PROBLEM = {
@@ -91,6 +94,8 @@ class Schema(AutoSchema):
         mapped = super()._map_basic_serializer(serializer, direction)
         if isinstance(serializer, Strict):
             mapped["additionalProperties"] = False
+            if type(serializer).__doc__ in (None, Strict.__doc__):
+                mapped.pop("description", None)
         return mapped
 
     def is_deprecated(self) -> bool:
@@ -112,10 +117,56 @@ class RequestUserScheme(OpenApiAuthenticationExtension):
 
 def problems_everywhere(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Post-processing: any operation may answer with problem details."""
-    result["components"]["schemas"]["Problem"] = PROBLEM
+    result["components"]["schemas"] |= {"Problem": PROBLEM, "Value": VALUE}
     reference = {"schema": {"$ref": "#/components/schemas/Problem"}}
     answer = {"description": "Anything but success.", "content": {PROBLEM_TYPE: reference}}
     for operations in result["paths"].values():
         for operation in operations.values():
             operation["responses"]["default"] = answer
     return result
+
+
+EXAMPLE_UUID = "0c5e7a4e-6f0d-4a53-9d5b-6f6f0f3f2a11"
+IN_ADDRESSES = {
+    "code": "4711",
+    "code_system": "erp-item",
+    "id": 17,
+    "message_format": "x12",
+    "public_id": "MDM-IT-000123",
+    "source": "erp",
+}
+
+
+def addresses_with_examples(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Post-processing: whoever tries an operation out sees what its address is made of."""
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", []):
+                if parameter["in"] == "path":
+                    parameter["example"] = _in_address(parameter)
+    return result
+
+
+def _in_address(parameter: dict[str, Any]) -> Any:
+    return EXAMPLE_UUID if parameter["schema"].get("format") == "uuid" else IN_ADDRESSES[parameter["name"]]
+
+
+def enums_by_name(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Post-processing: the choices of parameters by the names that those of bodies have. A query says no null."""
+    schemas = result["components"]["schemas"]
+    names = {frozenset(values): name for name, values in _named_enums().items()}
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", []):
+                schema = parameter["schema"]
+                values = [value for value in schema.get("enum", []) if value is not None]
+                if name := names.get(frozenset(values)):
+                    schemas.setdefault(name, {"type": "string", "enum": values})
+                    default = {"default": schema["default"]} if schema.get("default") is not None else {}
+                    parameter["schema"] = {"$ref": f"#/components/schemas/{name}"} | default
+    return result
+
+
+def _named_enums() -> dict[str, list[str]]:
+    found = spectacular_settings.ENUM_NAME_OVERRIDES.items()
+    return {name: deep_import_string(values).values if isinstance(values, str) else values for name, values in found}

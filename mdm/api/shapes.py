@@ -25,6 +25,17 @@ class Code(serializers.Serializer[Any]):
     preferred = serializers.BooleanField()
 
 
+class EvidenceShape(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # also an attribute of fields
+    level = serializers.ChoiceField(choices=["exact", "reformatted", "similar", "different", "empty"])
+    similarity = serializers.FloatField()
+    bits = serializers.FloatField(help_text="For (above 0) or against; 0 says nothing.")
+    note = serializers.CharField()
+    a = serializers.CharField(help_text="What the one states, as compared.")
+    b = serializers.CharField(help_text="What the other states.")
+
+
 _SIMPLE: dict[Kind, type[serializers.Field[Any, Any, Any, Any]]] = {
     Kind.BOOLEAN: serializers.BooleanField,
     Kind.DATE: serializers.DateField,

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from mdm import permissions
 from mdm.api import examples
 from mdm.api.base import Strict, View, actor
+from mdm.api.fields import AttributeValues
 from mdm.api.problems import leaves
 from mdm.exceptions import InvalidValue
 from mdm.lookup import code_systems
@@ -31,7 +32,7 @@ class RecordInput(Strict):
         max_length=UOM_LENGTH, required=False, default="", allow_blank=True, help_text="The unit you count it in."
     )
     updated_at = serializers.DateTimeField(required=False, default=None, allow_null=True)
-    values = serializers.DictField(help_text="Canonical attributes, as in `attributes` of a golden record.")
+    values = AttributeValues(help_text="Canonical attributes, as in `attributes` of a golden record.")
 
 
 class Submission(Strict):

@@ -13,6 +13,8 @@ from rest_framework.response import Response
 from mdm import permissions
 from mdm.api import examples, paging
 from mdm.api.base import Strict, View, actor
+from mdm.api.fields import AttributeValues
+from mdm.api.shapes import EvidenceShape
 from mdm.exceptions import NotFound
 from mdm.models import DomainName, GoldenRecord, Relation, User, WorkItem
 from mdm.services import review
@@ -54,10 +56,17 @@ class WorkItemShape(serializers.Serializer[Any]):
     resolution_reason = serializers.CharField()
 
 
+class CandidateShape(serializers.Serializer[Any]):
+    golden = serializers.CharField(help_text="Public id.")
+    name = serializers.CharField()
+    score = serializers.FloatField(help_text="Bits; the sum of the evidence.")
+    probability = serializers.FloatField()
+    vetoes = serializers.ListField(child=serializers.CharField(), help_text="What forbids a link.")
+    evidence = EvidenceShape(many=True)
+
+
 class WorkItemDetailShape(WorkItemShape):
-    candidates = serializers.ListField(
-        child=serializers.DictField(), help_text="Ranked, with the evidence as it was scored."
-    )
+    candidates = CandidateShape(many=True, help_text="Ranked, with the evidence as it was scored.")
 
 
 class WorkList(View):
@@ -95,7 +104,7 @@ class Decision(Strict):
 
 class Accept(Decision):
     golden = serializers.CharField(required=False, help_text="The one it is; left out: the best candidate.")
-    picks = serializers.DictField(required=False, help_text="Values that should survive: {path: value}.")
+    picks = AttributeValues(required=False, help_text="Values that should survive: {path: value}.")
 
 
 class Reject(Decision):

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from mdm import permissions
 from mdm.api.base import View
+from mdm.api.fields import Section
 from mdm.canonical import DOMAINS
 from sync import webhooks
 from sync.api import examples
@@ -102,11 +103,11 @@ DOCUMENT: dict[str, Any] = {
 
 class Document(serializers.Serializer[Any]):
     asyncapi = serializers.CharField()
-    info = serializers.DictField()
+    info = Section()
     defaultContentType = serializers.CharField()
-    channels = serializers.DictField()
-    operations = serializers.DictField()
-    components = serializers.DictField()
+    channels = Section()
+    operations = Section()
+    components = Section()
 
 
 class Events(View):

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from mdm import permissions
 from mdm.api.base import Strict, View, actor
+from mdm.api.fields import Topics
 from mdm.exceptions import InvalidValue, NotFound
 from sync import webhooks
 from sync.api import examples
@@ -20,7 +21,7 @@ from sync.models import Webhook
 
 class Subscription(Strict):
     url = serializers.CharField(max_length=500, help_text="https address that messages are posted to.")
-    topics = serializers.DictField(
+    topics = Topics(
         child=serializers.DictField(),
         help_text='Domains, each limited to the values given: {"item": {}, "supplier": {"lifecycle": ["active"]}}.',
     )
@@ -47,7 +48,7 @@ class WebhookShape(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     owner = serializers.CharField(help_text="While they are locked out or may not subscribe, nothing is sent.")
     url = serializers.CharField()
-    topics = serializers.DictField()
+    topics = Topics()
     kinds = serializers.ListField(child=serializers.CharField())
     codes_of = serializers.CharField(allow_null=True)
     codes_in = serializers.CharField(allow_null=True)

@@ -231,9 +231,7 @@ def setup(user: User) -> list[Step]:
     imported = Ingest.objects.filter(state=Ingest.State.DONE).exists()
     may = user.has_permission(IMPORT)
     return [
-        Step(
-            domains > 0, "Name the systems", f"manage.py import_file --create-system; {domains} of 4 domains have one"
-        ),
+        Step(domains > 0, "Name the systems", f"manage.py create_system; {domains} of 4 domains have one"),
         Step(
             approvers, "Give somebody the role approver", "Merges of critical records and safety values need two people"
         ),

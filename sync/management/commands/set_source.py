@@ -59,7 +59,7 @@ class Command(BaseCommand):
         system = SourceSystem.objects.filter(code=code).first()
         if system is None:
             known = ", ".join(SourceSystem.objects.values_list("code", flat=True)) or "none yet"
-            raise CommandError(f"There is no system {code} (known: {known}). import_file --create-system makes one.")
+            raise CommandError(f"There is no system {code} (known: {known}). create_system makes one.")
         return system
 
 

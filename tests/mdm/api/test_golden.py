@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from mdm.canonical import DOMAINS
-from mdm.models import AuditEntry, ChangeEvent, Item, PackagingLevel, SupplierPart
+from mdm.models import AuditEntry, ChangeEvent, GoldenRecord, Item, PackagingLevel, SupplierPart
 from tests.mdm.api import world
 
 ITEMS = "/api/v1/items"
@@ -54,6 +54,17 @@ def test_pages_follow_each_other_without_gap_or_repeat(api):
         cursor = page["next"]
     assert cursor is None
     assert len(seen) == len(set(seen)) == 7
+
+
+def test_what_is_added_or_ends_meanwhile_disturbs_no_page(api):
+    kept = [world.golden(name).public_id for name in "BCDE"]
+    page = api.get(ITEMS, {"limit": 2}).json()
+    seen = [record["id"] for record in page["results"]]
+    world.golden("A")  # before the cursor
+    GoldenRecord.objects.filter(public_id=kept[0]).update(status="retired")  # on the page that was read
+    page = api.get(ITEMS, {"limit": 2, "cursor": page["next"]}).json()
+    assert [*seen, *(record["id"] for record in page["results"])] == kept
+    assert page["next"] is None
 
 
 def test_a_tampered_cursor_or_one_of_another_filter_is_refused(api):

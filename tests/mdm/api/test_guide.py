@@ -15,7 +15,6 @@ from django.core.management import call_command
 from django.test import Client
 
 from mdm.models import ChangeEvent
-from tests.mdm import kit
 
 GUIDE = (settings.BASE_DIR / "docs" / "api.md").read_text()
 
@@ -56,8 +55,6 @@ def place_events() -> None:
 
 @pytest.mark.django_db
 def test_the_guide_works_from_beginning_to_end(monkeypatch):
-    kit.code_system("erp")
-    kit.code_system("ehr")
     monkeypatch.setenv("CONCORD_KEY", run_commands())
     monkeypatch.setenv("CONCORD_URL", "http://localhost")
     monkeypatch.setattr(httpx, "Client", partial(httpx.Client, transport=httpx.MockTransport(through_django)))
@@ -66,4 +63,4 @@ def test_the_guide_works_from_beginning_to_end(monkeypatch):
         if "/changes" in snippet:
             place_events()
         exec(compile(snippet, "docs/api.md", "exec"), world)  # noqa: S102 - our own documentation
-    assert len(blocks("python")) == 14
+    assert len(blocks("python")) == 15

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -125,3 +126,40 @@ def test_the_description_is_served_as_yaml_and_json():
     visitor = world.browser(world.user("vera", "viewer"))
     assert visitor.get("/api/schema/").content.startswith(b"openapi: 3.1")
     assert visitor.get("/api/schema/?format=json").json()["info"]["title"] == "Concord API"
+
+
+def parts(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """All that a description is made of, with where it stands; examples and lists of choices are left out."""
+    if isinstance(node, dict):
+        yield path, node
+        for name, inner in node.items():
+            if name not in {"example", "examples", "enum", "default"}:
+                yield from parts(inner, f"{path}/{name}")
+    elif isinstance(node, list):
+        for number, inner in enumerate(node):
+            yield from parts(inner, f"{path}/{number}")
+
+
+def test_nothing_may_be_anything():
+    for path, part in parts(description()):
+        assert part.get("additionalProperties") != {}, path
+        assert not path.endswith(("/schema", "/items")) or set(part) - {"description", "title"}, path
+
+
+def test_choices_have_names_that_say_what_of():
+    for path, part in parts(description()):
+        if "enum" in part:
+            assert path.startswith("/components/schemas/"), path
+            assert path.count("/") == 3, path
+            assert not path.endswith("Enum"), path
+
+
+def test_every_part_of_an_address_has_an_example():
+    for path, _, operation in operations():
+        for parameter in operation.get("parameters", []):
+            assert parameter["in"] != "path" or parameter["example"], (path, parameter["name"])
+
+
+def test_a_body_that_says_nothing_of_itself_is_not_described_by_its_base_class():
+    for name, schema in description()["components"]["schemas"].items():
+        assert "misspelt option" not in schema.get("description", ""), name
