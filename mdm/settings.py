@@ -246,6 +246,8 @@ API_RATE_SHARES = env.number("CONCORD_WEB_PROCESSES", 1)
 WEBHOOK_NETWORKS = env.networks("WEBHOOK_NETWORKS")
 # Days for which messages that came in are kept as they were received.
 INBOUND_KEEP_DAYS = env.number("INBOUND_KEEP_DAYS", 90)
+# Days for which it is kept what became of each record of them.
+INBOUND_KEEP_OUTCOMES_DAYS = env.number("INBOUND_KEEP_OUTCOMES_DAYS", 400)
 # Where targets may be. Empty: everywhere but link-local networks and metadata services of clouds.
 TARGET_NETWORKS = env.networks("TARGET_NETWORKS")
 SPECTACULAR_SETTINGS = {

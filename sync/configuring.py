@@ -28,7 +28,7 @@ from sync.sealed import SealBroken
 
 PLAIN = (
     "name", "adapter", "config", "subscriptions", "mapping", "objectives", "schedule", "per_minute", "critical_first",
-    "full_sync", "batch_size", "lease_seconds", "ack_seconds",
+    "full_sync", "on_drift", "batch_size", "lease_seconds", "ack_seconds",
 )  # fmt: skip
 FIXED = ("code", "system")  # of a target that exists
 NAMED = ("secrets",)  # told, never set by value

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from mdm.bulk import batched
 from mdm.canonical import DOMAINS
 from mdm.changes import Change, audit_all
 from mdm.exceptions import ConcordError, InvalidValue, NeedsReason, Refused
@@ -84,10 +85,12 @@ def push(*, run: Reconciliation, actor: User, reason: str, points: Sequence[Poin
     chosen = run.drifts.filter(record__isnull=False, resolution="")
     if points is not None:
         chosen = chosen.filter(pk__in={point.drift.pk for point in points})
-    drifts = list(chosen.select_related("record"))
-    records = GoldenRecord.objects.filter(pk__in={drift.record_id for drift in drifts})
-    pushed = services.replay(target=run.target, records=records, actor=actor, reason=reason)
-    _note(Change.begin(actor, "drift.push", reason), PUSHED, open_points(drifts))
+    change, pushed = Change.begin(actor, "drift.push", reason), 0
+    for keys in batched(list(chosen.order_by("pk").values_list("pk", flat=True)), services.CHUNK):
+        drifts = list(chosen.filter(pk__among=keys).select_related("record"))
+        records = [drift.record for drift in drifts if drift.record]
+        pushed += services.replay(target=run.target, records=records, actor=actor, reason=reason)
+        _note(change, PUSHED, open_points(drifts))  # what is noted is not sent again, should this end half-way
     return pushed
 
 

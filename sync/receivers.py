@@ -35,12 +35,20 @@ ON CONFLICT (target_id, record_id) DO UPDATE SET
 RETURNING target_id
 """
 
-# Records that were published before the target subscribed. Lanes that exist are left as they are.
+CHUNK = 5_000  # lanes that are made in one transaction: writers of the same records wait no longer than that takes
+# Records that were published before the target subscribed, after a golden id. Lanes that exist are left as they are.
 BACKFILL_SQL = """
-INSERT INTO sync_lane (target_id, record_id, head, urgent, due_at)
-SELECT %s, g.id, g.version, g.criticality = 'high', clock_timestamp() FROM mdm_goldenrecord g
-WHERE g.domain = ANY(%s) AND g.status = 'live' AND g.approved_version > 0 ORDER BY g.id
-ON CONFLICT (target_id, record_id) DO NOTHING
+WITH lacking AS (
+    SELECT g.id, g.version, g.criticality FROM mdm_goldenrecord g
+    WHERE g.domain = ANY(%(domains)s) AND g.status = 'live' AND g.approved_version > 0 AND g.id > %(after)s
+      AND NOT EXISTS (SELECT FROM sync_lane l WHERE l.target_id = %(target)s AND l.record_id = g.id)
+    ORDER BY g.id LIMIT %(most)s
+), made AS (
+    INSERT INTO sync_lane (target_id, record_id, head, urgent, due_at)
+    SELECT %(target)s, id, version, criticality = 'high', clock_timestamp() FROM lacking ORDER BY id
+    ON CONFLICT (target_id, record_id) DO NOTHING RETURNING 1
+)
+SELECT (SELECT count(*) FROM made), CASE WHEN count(*) = %(most)s THEN max(id) END FROM lacking
 """
 
 # The filter changed: each record is told again, or told to go, according to the new one. In record order, as writers.
@@ -83,20 +91,38 @@ def wake_after_commit(targets: Iterable[int]) -> None:
 
 @receiver(post_save, sender=Target, dispatch_uid="sync.subscriptions")
 def follow_subscriptions(sender: Any, instance: Target, update_fields: Any = None, **kwargs: Any) -> None:
-    """A new target, or one that subscribes to more, gets the lanes it lacks."""
+    """A new target, or one that subscribes to more, gets the lanes it lacks: the first ones at once, the others from a
+    worker. Should that be killed, ``reconcile.check_lanes`` goes on with them.
+    """
+    from sync import tasks
+
     if update_fields is None or "subscriptions" in update_fields:
-        with transaction.atomic():
-            if backfill(instance):
-                wake_after_commit([instance.pk])
+        made, after = _make_lanes(instance, 0)
+        if made:
+            wake_after_commit([instance.pk])
+        if after is not None:
+            transaction.on_commit(lambda: tasks.backfill.delay(instance.pk), robust=True)
 
 
 def backfill(target: Target) -> int:
-    """Make the lanes that a target lacks; returns how many."""
+    """Make the lanes that a target lacks, so many a transaction; returns how many."""
+    made, after = _make_lanes(target, 0)
+    while after is not None:
+        more, after = _make_lanes(target, after)
+        made += more
+    return made
+
+
+@transaction.atomic
+def _make_lanes(target: Target, after: int) -> tuple[int, int | None]:
+    """(how many, the golden id to go on after): None when that was all."""
     if not target.active or not target.subscriptions:
-        return 0
+        return 0, None
+    parameters: dict[str, Any] = {"target": target.pk, "domains": list(target.domains), "after": after, "most": CHUNK}
     with connection.cursor() as cursor:
-        cursor.execute(BACKFILL_SQL, [target.pk, list(target.domains)])
-        return cursor.rowcount
+        cursor.execute(BACKFILL_SQL, parameters)
+        made, last = cursor.fetchone()
+    return made, last
 
 
 def readdress(target: Target, domains: Sequence[str]) -> int:

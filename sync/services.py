@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
+import structlog
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -19,8 +20,10 @@ from mdm.services import change as golden_values
 from mdm.services import work
 from sync import receivers
 from sync.locking import with_lanes
-from sync.models import Attempt, Breaker, Lane, Target
+from sync.models import Attempt, Breaker, Drift, Lane, Reconciliation, Target
 from sync.settle import subject
+
+log = structlog.get_logger(__name__)
 
 CHUNK = 500
 
@@ -85,7 +88,7 @@ def replay(
     _needs(reason)
     lanes = Lane.objects.filter(target=target, letter__isnull=False)
     if records is not None:
-        lanes = lanes.filter(record__in=[record.pk for record in records])
+        lanes = lanes.filter(record__among=[record.pk for record in records])
     if since is not None:
         told = Attempt.objects.filter(target=target, finished_at__gte=since, outcome=Attempt.Outcome.ACKNOWLEDGED)
         lanes = lanes.filter(pk__in=told.values("lane"))
@@ -98,6 +101,26 @@ def full_sync(*, target: Target, actor: User, reason: str = "", domains: Iterabl
     receivers.backfill(target)
     lanes = _in_domains(Lane.objects.filter(target=target, active=True), domains)
     return _again(target, lanes, actor, "delivery.full_sync", reason)
+
+
+def nightly_sync(*, target: Target, actor: User) -> int:
+    """The same, but for the records whose drift waits for an answer, if the target's drift is to be asked about."""
+    require(actor, MANAGE_SYNC)
+    receivers.backfill(target)
+    lanes = Lane.objects.filter(target=target, active=True)
+    asked = unanswered_drift(target) if target.on_drift == Target.OnDrift.ASK else Drift.objects.none()
+    left = set(asked.values_list("record", flat=True))
+    reason = "Nightly full sync"
+    if left:
+        reason += f", but for {len(left)} that wait for an answer to drift"
+        log.warning("drift left for an answer", target=target.code, records=len(left))
+    return _again(target, lanes.exclude(record__in=left), actor, "delivery.full_sync", reason, left=len(left))
+
+
+def unanswered_drift(target: Target) -> QuerySet[Drift]:
+    """What the newest comparison that was finished found, and nobody has answered."""
+    run = Reconciliation.objects.filter(target=target, finished_at__isnull=False, error="").order_by("-pk")[:1]
+    return Drift.objects.filter(reconciliation__in=run.values("pk"), record__isnull=False, resolution="")
 
 
 @transaction.atomic
@@ -153,7 +176,7 @@ def _in_domains(lanes: QuerySet[Lane], domains: Iterable[str]) -> QuerySet[Lane]
     return lanes.filter(record__domain__in=wanted) if wanted else lanes
 
 
-def _again(target: Target, lanes: QuerySet[Lane], actor: User, action: str, reason: str) -> int:
+def _again(target: Target, lanes: QuerySet[Lane], actor: User, action: str, reason: str, **more: int) -> int:
     """Raise the generation of many lanes; one audit row tells of all."""
     raised = 0
 
@@ -164,7 +187,7 @@ def _again(target: Target, lanes: QuerySet[Lane], actor: User, action: str, reas
     ids = list(lanes.order_by("pk").values_list("pk", flat=True))
     for start in range(0, len(ids), CHUNK):
         with_lanes(ids[start : start + CHUNK], raise_generation)
-    Change.begin(actor, action, reason).audit(about=target, after={"lanes": raised})
+    Change.begin(actor, action, reason).audit(about=target, after={"lanes": raised} | more)
     receivers.wake_after_commit([target.pk])
     return raised
 

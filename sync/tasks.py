@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from mdm.models import DomainName, User
 from mdm.services import events, resolve
-from sync import alerting, objectives, outbox, pins, reconcile, services, targets, wakeups, webhooks
+from sync import alerting, objectives, outbox, pins, receivers, reconcile, services, targets, wakeups, webhooks
 from sync.adapters.base import AdapterError
 from sync.alone import alone
 from sync.models import Target
@@ -39,6 +39,14 @@ def deliver(target_id: int) -> None:
         outbox.deliver(target, adapter, seconds=SECONDS)
     if outbox.claimable(target):
         wakeups.wake(target_id)  # time was up, or something came while we were finishing
+
+
+@shared_task(name="sync.backfill", soft_time_limit=1700, time_limit=1800, acks_late=False)
+def backfill(target_id: int) -> None:
+    """The lanes of a new target, where they are many."""
+    target = Target.objects.filter(pk=target_id).first()
+    if target is not None and receivers.backfill(target):
+        wakeups.wake(target_id)
 
 
 @shared_task(name="sync.tick")
@@ -109,6 +117,6 @@ def compare(target_id: int, actor_id: int) -> None:
 
 @shared_task(name="sync.full_sync")
 def full_sync() -> None:
-    """Nightly: send every live record again."""
+    """Nightly: send every live record again, but for those whose drift somebody is to answer."""
     for target in Target.objects.filter(active=True, full_sync=True):
-        services.full_sync(target=target, actor=User.objects.system(), reason="Nightly full sync")
+        services.nightly_sync(target=target, actor=User.objects.system())

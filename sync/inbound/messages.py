@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from mdm import permissions
+from mdm.bulk import batched
 from mdm.changes import Change
 from mdm.exceptions import InvalidValue, NeedsReason, Refused
 from mdm.models import SourceSystem, User
@@ -18,8 +20,9 @@ from sync.inbound import ways
 from sync.inbound.formats import format_of
 from sync.inbound.intake import wake
 from sync.inbound.questions import ask
-from sync.models.inbound import InboundMessage, InboundSource
+from sync.models.inbound import InboundMessage, InboundRecord, InboundSource
 
+MESSAGES = 1_000  # whose outcomes are forgotten in one transaction
 State = InboundMessage.State
 
 
@@ -138,3 +141,25 @@ def prune(*, now: dt.datetime | None = None) -> int:
     before = (now or timezone.now()) - dt.timedelta(days=settings.INBOUND_KEEP_DAYS)
     old = InboundMessage.objects.filter(payload__isnull=False, received_at__lt=before)
     return old.filter(state__in=(State.DONE, State.DISCARDED)).update(payload=None)
+
+
+# The last word of a system on a code stays: it is what says whether another message about it is older.
+PRUNE_OUTCOMES_SQL = """
+DELETE FROM sync_inboundrecord r WHERE r.message_id = ANY(%(messages)s) AND (
+    r.outcome <> ALL(%(heeded)s) OR EXISTS (
+        SELECT FROM sync_inboundrecord n WHERE n.code_system_id = r.code_system_id AND n.code = r.code
+          AND n.message_id > r.message_id AND n.outcome = ANY(%(heeded)s)))
+"""
+
+
+def prune_outcomes(*, now: dt.datetime | None = None) -> int:
+    """Forget what became of the records of old messages, so many messages a transaction. Returns how many records."""
+    before = (now or timezone.now()) - dt.timedelta(days=settings.INBOUND_KEEP_OUTCOMES_DAYS)
+    old = InboundMessage.objects.filter(received_at__lt=before, state__in=(State.DONE, State.DISCARDED))
+    told = old.filter(Exists(InboundRecord.objects.filter(message=OuterRef("pk"))))
+    gone = 0
+    for keys in batched(list(told.order_by("pk").values_list("pk", flat=True)), MESSAGES):
+        with connection.cursor() as cursor:
+            cursor.execute(PRUNE_OUTCOMES_SQL, {"messages": keys, "heeded": list(InboundRecord.HEEDED)})
+            gone += cursor.rowcount
+    return gone

@@ -76,3 +76,4 @@ def prune_messages() -> None:
     from sync.inbound import messages
 
     messages.prune()
+    messages.prune_outcomes()

@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from mdm.canonical import DOMAINS, Kind
 from mdm.models import SourceSystem
+from mdm.models.base import listed
 from sync import sealed
 
 MANY = (Kind.LIST, Kind.CHILDREN)
@@ -32,7 +33,14 @@ def check_subscriptions(value: Any) -> None:
             raise ValidationError(f"A filter asks for plain values; {', '.join(parts)} of {domain} has none.")
 
 
+class OnDrift(models.TextChoices):
+    ASK = "ask", "Leave it until somebody answers"
+    OURS = "ours", "Send ours"
+
+
 class Target(models.Model):
+    OnDrift = OnDrift
+
     code = models.SlugField(max_length=40, unique=True)
     namespace = models.UUIDField(
         default=uuid.uuid4,
@@ -69,6 +77,13 @@ class Target(models.Model):
         default=True, help_text="Records of high criticality overtake the others that wait."
     )
     full_sync = models.BooleanField(default=True, help_text="Every live record is sent again each night.")
+    on_drift = models.CharField(
+        max_length=4,
+        choices=OnDrift.choices,
+        default=OnDrift.ASK,
+        db_default=OnDrift.ASK,
+        help_text="Whether that goes over what was found to differ there before anybody has answered.",
+    )
     collect_at = models.DateTimeField(
         null=True, blank=True, help_text="When late acknowledgements may next be collected."
     )
@@ -78,6 +93,7 @@ class Target(models.Model):
     class Meta:
         ordering = ["code"]
         constraints = [
+            listed("on_drift", OnDrift.values, "target_on_drift_is_known"),
             models.CheckConstraint(condition=Q(per_minute__gte=1), name="target_throttle_lets_something_through"),
             models.CheckConstraint(condition=Q(pace__gt=0), name="target_pace_is_positive"),
             models.CheckConstraint(condition=Q(batch_size__gte=1), name="target_batch_has_records"),

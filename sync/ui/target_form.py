@@ -35,6 +35,12 @@ def _lines(rows: int) -> forms.Textarea:
     return forms.Textarea(attrs={"class": "input input--area mono", "rows": rows, "spellcheck": "false"})
 
 
+# Fields of the form that are a target's own.
+PLAIN = (
+    "name", "per_minute", "critical_first", "full_sync", "on_drift", "batch_size", "lease_seconds", "ack_seconds",
+)  # fmt: skip
+
+
 class Basics(forms.Form):
     """What a target needs before its adapter's settings can be asked for."""
 
@@ -65,6 +71,12 @@ class Settings(forms.Form):
     per_minute = forms.IntegerField(required=False, min_value=1, widget=_number())
     critical_first = forms.BooleanField(required=False)
     full_sync = forms.BooleanField(required=False)
+    on_drift = forms.ChoiceField(
+        required=False,
+        choices=Target.OnDrift.choices,
+        label="What differs there, each night",
+        widget=forms.Select(attrs={"class": "input"}),
+    )
     batch_size = forms.IntegerField(min_value=1, max_value=5000, widget=_number())
     lease_seconds = forms.IntegerField(min_value=1, max_value=3600, widget=_number())
     ack_seconds = forms.IntegerField(min_value=1, max_value=7 * 24 * 3600, widget=_number())
@@ -107,15 +119,17 @@ class Settings(forms.Form):
             self.add_error("new_value", "A secret has a name and a value.")
         return said
 
+    def clean_on_drift(self) -> str:
+        return self.cleaned_data["on_drift"] or self.target.on_drift
+
     @property
     def settings(self) -> dict[str, Any]:
         said = self.cleaned_data
         config = {
             name.removeprefix(CONFIG): v for name, v in said.items() if name.startswith(CONFIG) and v not in (None, "")
         }
-        plain = ("name", "per_minute", "critical_first", "full_sync", "batch_size", "lease_seconds", "ack_seconds")
         schedule = {"every": said["every"], "blackout": said["blackout"]}
-        return {name: said[name] for name in plain} | {
+        return {name: said[name] for name in PLAIN} | {
             "system": self.target.system.code,
             "adapter": self.target.adapter,
             "config": config,
@@ -152,8 +166,7 @@ class Settings(forms.Form):
 
 
 def _initial(target: Target) -> dict[str, Any]:
-    plain = ("name", "per_minute", "critical_first", "full_sync", "batch_size", "lease_seconds", "ack_seconds")
-    found = {name: getattr(target, name) for name in plain}
+    found = {name: getattr(target, name) for name in PLAIN}
     found |= {"every": target.schedule.get("every"), "blackout": blackout_text(target.schedule.get("blackout", ()))}
     wanted = target.objectives
     share = round(wanted["success"] * 100, 6) if "success" in wanted else None

@@ -10,7 +10,7 @@ from django.utils import timezone
 from mdm.exceptions import Forbidden, InvalidValue, NeedsReason, Refused, Stale
 from mdm.models import AuditEntry, ChangeRequest, GoldenRecord, User, WorkItem
 from mdm.services import requests
-from sync import drift, pins, reconcile
+from sync import drift, pins, reconcile, services
 from sync.models import Drift, Letter, LocalException, Reconciliation, Target
 from tests.mdm import kit as core
 from tests.sync import kit
@@ -61,6 +61,38 @@ def test_ours_is_sent_again_as_a_whole(target: Target, peer: Peer, catheter: Gol
     row = Drift.objects.get(reconciliation=run)
     assert (row.resolution, set(row.answers)) == ("pushed", {"brand", "category"})
     assert AuditEntry.objects.get(action="drift.push", golden=catheter).after["answer"] == "pushed"
+
+
+def test_ours_for_all_is_asked_for_chunk_by_chunk(target: Target, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    goldens = kit.create_many("supplier", 5)
+    kit.deliver(target)
+    for golden in goldens:
+        spoil(peer, golden.public_id, name="Other")
+    run = compare(target)
+    monkeypatch.setattr(services, "CHUNK", 2)
+    assert drift.push(run=run, actor=core.steward(), reason="Ours is right") == 5
+    assert AuditEntry.objects.filter(action="delivery.replay").count() == 3
+    assert not run.drifts.filter(resolution="").exists()
+    kit.deliver(target)
+    assert compare(target).drifted == 0
+
+
+@pytest.mark.parametrize(("policy", "sent"), [("ask", 2), ("ours", 3)])
+def test_the_night_leaves_drift_that_waits_for_an_answer_where_the_target_is_to_be_asked_about(
+    target: Target, peer: Peer, policy: str, sent: int
+) -> None:
+    goldens = kit.create_many("supplier", 3)
+    kit.deliver(target)
+    spoil(peer, goldens[0].public_id, name="Theirs")
+    run = compare(target)
+    target.on_drift = policy
+    assert services.nightly_sync(target=target, actor=User.objects.system()) == sent
+    told = AuditEntry.objects.get(action="delivery.full_sync")
+    assert (told.after["left"], "wait for an answer" in told.reason) == (3 - sent, policy == "ask")
+    kit.deliver(target)
+    assert (values_at(peer, goldens[0])["name"] == "Theirs") is (policy == "ask")
+    drift.push(run=run, actor=core.steward(), reason="Ours is right")
+    assert not services.unanswered_drift(target)
 
 
 # -------------------------------------------------------------------------------------------------------------- theirs

@@ -9,7 +9,7 @@ from django.db import transaction
 from mdm.models import GoldenRecord
 from mdm.services.events import announce
 from mdm.signals import GoldenChange, golden_changed
-from sync import configuring, receivers, tasks, wakeups
+from sync import configuring, receivers, reconcile, tasks, wakeups
 from sync.models import Lane, Target
 from tests.sync import kit
 from tests.sync.peers import Peer
@@ -156,3 +156,28 @@ def test_secrets_are_not_readable_in_the_database(target: Target) -> None:
     stored = Target.objects.get(pk=target.pk)
     assert stored.secrets == {"ERP_CLIENT_SECRET": "hunter2"}
     assert b"hunter2" not in bytes(stored.sealed_secrets)
+
+
+def test_a_large_target_gets_its_lanes_chunk_by_chunk_the_first_at_once(
+    transactional_db: None, peers: dict[str, Peer], woken: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kit.create_many("supplier", 5)
+    monkeypatch.setattr(receivers, "CHUNK", 2)
+    asked: list[int] = []
+    monkeypatch.setattr(tasks.backfill, "delay", asked.append)
+    target = kit.make_target()
+    assert (Lane.objects.count(), asked) == (2, [target.pk])
+    tasks.backfill(target.pk)
+    assert Lane.objects.count() == 5
+    assert receivers.backfill(target) == 0
+
+
+def test_a_first_sync_that_was_interrupted_is_gone_on_with(
+    transactional_db: None, peers: dict[str, Peer], woken: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kit.create_many("supplier", 5)
+    monkeypatch.setattr(receivers, "CHUNK", 2)
+    monkeypatch.setattr(tasks.backfill, "delay", lambda target: None)
+    kit.make_target()
+    assert [(f["finding"], f["lanes"]) for f in reconcile.check_lanes()] == [("missing", 3)]
+    assert Lane.objects.count() == 5

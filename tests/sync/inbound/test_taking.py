@@ -218,6 +218,16 @@ def test_payloads_are_forgotten_after_their_time_but_not_those_somebody_must_loo
         messages.process_again(messages=[done], actor=kit.steward())
 
 
+def test_outcomes_are_forgotten_but_for_the_newest_of_each_code(settings):
+    ehr = source()
+    first, second = deliver(ehr, item("1")), deliver(ehr, item("2", description="NEEDLE SPINAL 25GA"))
+    other = deliver(ehr, item("3", code="IT-10"))
+    later = timezone.now() + dt.timedelta(days=settings.INBOUND_KEEP_OUTCOMES_DAYS, minutes=1)
+    assert messages.prune_outcomes() == 0
+    assert messages.prune_outcomes(now=later) == 1
+    assert [message.records.count() for message in (first, second, other)] == [0, 1, 1]
+
+
 def test_the_sweep_finds_messages_whose_wake_up_was_lost(told):
     ehr = source()
     send(ehr, item("1"))
