@@ -282,4 +282,5 @@ COST_CENTER = Domain(
     ),
 )
 
-DOMAINS: dict[str, Domain] = {d.name: d for d in sorted((ITEM, SUPPLIER, LOCATION, COST_CENTER), key=lambda d: d.order)}
+LISTED = (ITEM, SUPPLIER, LOCATION, COST_CENTER)  # in the order in which the screens name them
+DOMAINS: dict[str, Domain] = {d.name: d for d in sorted(LISTED, key=lambda d: d.order)}

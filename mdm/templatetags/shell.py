@@ -7,7 +7,7 @@ from typing import Any
 from django import template
 from django.template.context import RequestContext
 
-from mdm.canonical import DOMAINS
+from mdm.canonical import LISTED
 from mdm.permissions import APPROVE
 from mdm.ui.readers import work
 
@@ -19,9 +19,7 @@ def nav_counts(context: RequestContext) -> dict[str, Any]:
     """Counts beside the navigation: two queries, or one for who can't approve. None counts all that is open."""
     found, user = work.badges(), context["user"]
     return {
-        "domains": sorted(
-            DOMAINS.values(), key=lambda d: ("item", "supplier", "location", "cost_center").index(d.name)
-        ),
+        "domains": LISTED,
         "review": found.reviews,
         "overdue": found.overdue,
         "work": found.others,

@@ -15,8 +15,8 @@ from django.utils.safestring import SafeString
 
 from mdm.canonical import DOMAINS, Domain, Field
 from mdm.filters import Filter
-from mdm.models import SourceRecord, WorkItem
-from mdm.ui import charts, icons, words
+from mdm.models import SourceRecord, User, WorkItem
+from mdm.ui import charts, icons, preferences, words
 from mdm.ui.pages import is_fragment
 from mdm.ui.readers import work
 
@@ -64,6 +64,12 @@ def _used(request: Any) -> dict[str, None]:
 def domain(name: str) -> Domain:
     """The domain's description: ``{{ record.domain|domain }}`` has label, plural and icon."""
     return DOMAINS[name]
+
+
+@register.filter
+def preference(user: User, name: str) -> str:
+    """What the user has chosen, else what is usual."""
+    return str(user.preferences.get(name, preferences.CHOICES[name][0]))
 
 
 @register.filter

@@ -61,7 +61,7 @@ def test_a_first_visit_is_light_and_nothing_moves(screen, browser, hospital):
     context.add_init_script(SHIFTS)
     page = context.new_page()
     loaded = []
-    page.on("response", loaded.append)
+    page.on("response", lambda response: loaded.append(response))
     context.add_cookies([hospital.cookie] if screen.signed_in else [])
     page.goto(screen.url(hospital))
     page.wait_for_load_state("networkidle")

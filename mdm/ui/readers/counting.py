@@ -26,12 +26,21 @@ class Count:
 
 def count(rows: QuerySet[Any], limit: int = EXACT_UP_TO) -> Count:
     """How many rows: counted up to ``limit``, then estimated. Never reads more than ``limit`` rows."""
-    counted = rows.order_by().values("pk")[: limit + 1].count()
+    return _count(rows.order_by().values("pk"), limit)
+
+
+def count_distinct(rows: QuerySet[Any], *fields: str, limit: int = EXACT_UP_TO) -> Count:
+    """How many different values the fields have together."""
+    return _count(rows.order_by().values(*fields).distinct(), limit)
+
+
+def _count(rows: QuerySet[Any, Any], limit: int) -> Count:
+    counted = rows[: limit + 1].count()
     return Count(counted) if counted <= limit else Count(max(_estimate(rows), limit), exact=False)
 
 
-def _estimate(rows: QuerySet[Any]) -> int:
-    plan = json.loads(rows.order_by().values("pk").explain(format="json"))
+def _estimate(rows: QuerySet[Any, Any]) -> int:
+    plan = json.loads(rows.explain(format="json"))
     return int(plan[0]["Plan"]["Plan Rows"])
 
 

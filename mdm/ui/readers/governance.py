@@ -8,7 +8,7 @@ from functools import cached_property
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from mdm.canonical import DOMAINS, Domain, Field, Kind
+from mdm.canonical import DOMAINS, LISTED, Domain, Field, Kind
 from mdm.models import AttributeNote, ChangeRequest, DomainOwnership, QualityMeasure, User, WorkItem
 
 KINDS = {
@@ -51,11 +51,11 @@ def owners() -> list[Owned]:
     return [
         Owned(
             spec,
-            owned.get(name),
-            tuple(owned[name].stewards.all()) if name in owned else (),
-            *counts.get(name, (0, 0)),
+            owned.get(spec.name),
+            tuple(owned[spec.name].stewards.all()) if spec.name in owned else (),
+            *counts.get(spec.name, (0, 0)),
         )
-        for name, spec in sorted(DOMAINS.items(), key=lambda pair: -pair[1].order)
+        for spec in LISTED
     ]
 
 

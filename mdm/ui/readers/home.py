@@ -10,7 +10,7 @@ from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from mdm.canonical import DOMAINS
+from mdm.canonical import LISTED
 from mdm.models import PRIMARY, ApiKey, AuditEntry, CodeSystem, GoldenRecord, Ingest, QualityIssue, User, WorkItem
 from mdm.permissions import APPROVE, IMPORT
 from mdm.ui import charts, words
@@ -181,7 +181,7 @@ def issues_by_domain() -> charts.Heat:
     rules = sorted({rule for _, rule in counted})
     heated = [
         charts.HeatRow(spec.plural, [_count_cell(counted.get((spec.name, rule), 0)) for rule in rules])
-        for spec in sorted(DOMAINS.values(), key=lambda d: -d.order)
+        for spec in LISTED
     ]
     return charts.Heat([words.rule_name(rule) for rule in rules], heated)
 

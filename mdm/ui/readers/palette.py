@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from mdm import search
-from mdm.canonical import DOMAINS
+from mdm.canonical import DOMAINS, LISTED
 from mdm.models import User
 from mdm.permissions import DECIDE, IMPORT, LOOKUP, VIEW_AUDIT
 from mdm.ui import preferences
@@ -44,7 +44,7 @@ def _places(user: User) -> Iterable[Entry]:
     yield Entry("inbox", "Review doubtful records", "G R", reverse("review"))
     yield Entry("list-checks", "Work items", "", reverse("work"))
     yield Entry("stamp", "Approvals", "", reverse("changes"))
-    for domain in sorted(DOMAINS.values(), key=lambda d: -d.order):
+    for domain in LISTED:
         yield Entry(domain.icon, domain.plural, "list", reverse("records", args=[domain.name]))
         for name, said in preferences.views(user, domain.name).items():
             address = f"{reverse('records', args=[domain.name])}?{urlencode(said)}"

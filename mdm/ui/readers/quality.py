@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from django.utils import timezone
 
-from mdm.canonical import DOMAINS, Domain
+from mdm.canonical import LISTED, Domain
 from mdm.models import DomainOwnership, GoldenRecord, QualityIssue, QualityMeasure
 from mdm.services import scorecard
 from mdm.services.scorecard import Dimension, Rule
@@ -126,7 +126,7 @@ class Scorecard:
         counts = {row.rule.domain: row.measure.total for row in self.rules if row.rule.name == "fresh"}
         return [
             (spec, counts.get(spec.name, 0), cells, _mean(cells))
-            for spec in sorted(DOMAINS.values(), key=lambda d: -d.order)
+            for spec in LISTED
             for cells in [[self._cell(spec.name, dimension) for dimension in Dimension]]
         ]
 

@@ -12,7 +12,7 @@ from django.db.models import Count as Number
 from django.db.models import Q, QuerySet
 
 from mdm import filters, search
-from mdm.canonical import DOMAINS, Domain, Field, Kind
+from mdm.canonical import DOMAINS, LISTED, Domain, Field, Kind
 from mdm.filters import Filter
 from mdm.models import GoldenRecord, SourceSystem
 from mdm.ui.readers.counting import EXACT_UP_TO, Count, count
@@ -164,7 +164,7 @@ def exact(query: str) -> GoldenRecord | None:
 def find(query: str, each: int = 8) -> list[Found]:
     """The live records of every domain that match best."""
     found = []
-    for domain in sorted(DOMAINS.values(), key=lambda d: -d.order):
+    for domain in LISTED:
         hits = tuple(search.search(domain.name, query, limit=each + 1, status=("live",)))
         if hits:
             found.append(Found(domain, hits[:each], len(hits) > each))

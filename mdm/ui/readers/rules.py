@@ -9,7 +9,7 @@ from typing import Any
 
 import matching
 from mdm import policies
-from mdm.canonical import DOMAINS, Domain, Field
+from mdm.canonical import DOMAINS, LISTED, Domain, Field
 from mdm.engine import words_of
 from mdm.models import AuditEntry, ChangeRequest, GoldenRecord, Policy, SourceRecord, SourceSystem
 from mdm.ui.readers.weights import Weight, by_field
@@ -42,8 +42,8 @@ def overview() -> list[InForce]:
     words = Policy.Kind.DICTIONARY
     return [
         *(
-            InForce(spec, kind, label, active.get((kind, domain)), proposed.get(f"{kind}:{domain}"))
-            for domain, spec in sorted(DOMAINS.items(), key=lambda pair: -pair[1].order)
+            InForce(spec, kind, label, active.get((kind, spec.name)), proposed.get(f"{kind}:{spec.name}"))
+            for spec in LISTED
             for kind, label in KINDS.items()
         ),
         InForce(None, words, words.label, active.get((words, "")), proposed.get(f"{words}:")),

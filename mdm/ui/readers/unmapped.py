@@ -12,7 +12,7 @@ from mdm import search
 from mdm.canonical import DOMAINS
 from mdm.models import CodeSystem, GoldenRecord, PendingReference
 from mdm.ui.readers.counting import Count as Number
-from mdm.ui.readers.counting import count
+from mdm.ui.readers.counting import count_distinct
 
 PAGE = 50
 WAITING_SHOWN = 10
@@ -53,7 +53,7 @@ def most(number: int) -> list[Unmapped]:
 
 
 def total() -> Number:
-    return count(_grouped().values("code_system", "code"))
+    return count_distinct(PendingReference.objects.all(), "code_system", "code")
 
 
 def page_of(system: str = "", after: str = "") -> Page:

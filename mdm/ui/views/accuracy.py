@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from mdm.canonical import DOMAINS
+from mdm.canonical import DOMAINS, LISTED
 from mdm.models import Check
 from mdm.permissions import DECIDE, VIEW
 from mdm.services import double_review, labels
@@ -22,7 +22,7 @@ PLANNED = (Check.Kind.SAMPLE, Check.Kind.BLIND, Check.Kind.KNOWN)
 def show(request: Request) -> HttpResponse:
     asked = request.GET.get("domain", "item")
     found = Accuracy(asked if asked in DOMAINS else "item")
-    context = {"section": "accuracy", "accuracy": found, "domains": DOMAINS.values(), "kinds": PLANNED}
+    context = {"section": "accuracy", "accuracy": found, "domains": LISTED, "kinds": PLANNED}
     return render(request, "accuracy/accuracy.html", context)
 
 

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from mdm.canonical import DOMAINS
+from mdm.canonical import DOMAINS, LISTED
 from mdm.permissions import DECIDE
 from mdm.services import double_review as service
 from mdm.ui.pages import POST, Request, page, render
@@ -20,7 +20,7 @@ from mdm.ui.readers import blind as reader
 def question(request: Request) -> HttpResponse:
     domain = _domain(request.GET.get("domain", ""))
     asked = service.next_check(actor=request.user, domain=domain)
-    context: dict[str, Any] = {"section": "accuracy", "question": asked, "domain": domain, "domains": DOMAINS.values()}
+    context: dict[str, Any] = {"section": "accuracy", "question": asked, "domain": domain, "domains": LISTED}
     context |= {"left": service.waiting(actor=request.user), "answered": reader.answered_today(request.user)}
     if asked is not None:
         context["rows"] = reader.side_by_side(asked)

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from mdm.canonical import DOMAINS
+from mdm.canonical import DOMAINS, LISTED
 from mdm.models import AttributeNote, User
 from mdm.permissions import ADMINISTER, VIEW
 from mdm.services import governance as service
@@ -49,7 +49,7 @@ def overview(request: Request) -> HttpResponse:
     asked = request.GET.get("domain", "item")
     dictionary = reader.Dictionary(asked if asked in DOMAINS else "item")
     context = {"section": "governance", "owners": reader.owners(), "dictionary": dictionary}
-    context |= {"domains": DOMAINS.values(), "approved": reader.APPROVED, "waiting": reader.waiting()}
+    context |= {"domains": LISTED, "approved": reader.APPROVED, "waiting": reader.waiting()}
     return render(request, "governance/governance.html", context)
 
 

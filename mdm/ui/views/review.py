@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
-from mdm.canonical import DOMAINS
+from mdm.canonical import LISTED
 from mdm.exceptions import ConcordError, Stale
 from mdm.models import Relation, WorkItem
 from mdm.permissions import DECIDE, VIEW
@@ -167,7 +167,7 @@ def _onward(request: Request, item: WorkItem | None) -> HttpResponse:
 def _workplace(
     request: Request, found: queues.Queue, item: WorkItem | None, candidate: str = "", status: int = 200
 ) -> HttpResponse:
-    context: dict[str, Any] = {"section": "review", "queue": found, "item": item, "domains": DOMAINS.values()}
+    context: dict[str, Any] = {"section": "review", "queue": found, "item": item, "domains": LISTED}
     if item is not None:
         context["review"] = reader.Review(item, candidate)
         context["previous"], context["following"] = found.after(item.pk, -1), found.after(item.pk)

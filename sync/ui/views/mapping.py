@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 
-from mdm.canonical import DOMAINS
+from mdm.canonical import DOMAINS, LISTED
 from mdm.exceptions import ConcordError, Refused
 from mdm.models import GoldenRecord
 from mdm.permissions import ADMINISTER, VIEW
@@ -33,7 +33,7 @@ def mapping(request: Request, code: str, domain: str) -> HttpResponse:
         "section": "sync",
         "target": target,
         "domain": DOMAINS[domain],
-        "domains": DOMAINS.values(),
+        "domains": LISTED,
     }
     try:
         rules = mapping_table.rules_of(domain, posted) if posted else rules

@@ -199,6 +199,11 @@ def test_unmapped_codes_are_listed_with_what_waits(steward, waiting):
     assert "Halden Medical Inc" in page
 
 
+def test_a_code_that_many_records_name_is_one_unmapped_code(steward, waiting):
+    kit.feed("erp", {"E2": kit.STAPLER | {"preferred_supplier": "V9"}})
+    assert "1 code that records name" in steward.get("/crosswalk/unmapped/").content.decode()
+
+
 def test_a_mapped_code_mends_what_waited_for_it(steward, waiting):
     supplier = kit.golden("sup", "V1", "supplier")
     form = {"code": "V9", "golden": supplier.public_id, "reason": "Same vendor"}

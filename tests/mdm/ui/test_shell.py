@@ -169,5 +169,13 @@ def test_single_keys_can_be_turned_off(viewer):
     assert User.objects.get(username="viewer").preferences == {"keys": "off"}
 
 
+def test_what_nobody_chose_is_as_usual_whatever_else_was_chosen(viewer):
+    viewer.post("/preferences/theme/", {"theme": "dark"})
+    page = viewer.get("/settings/").content.decode()
+    assert 'data-density="comfortable"' in page
+    assert 'data-keys="on"' in page
+    assert re.findall(r'value="(\w+)" checked', page) == ["dark", "comfortable", "on"]
+
+
 def test_nobody_is_sent_off_the_site_by_a_preference(viewer):
     assert viewer.post("/preferences/theme/", {"theme": "dark", "next": "https://example.org/"})["Location"] == "/"
