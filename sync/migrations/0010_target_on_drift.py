@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("mdm", "0018_jobs"),
-        ("sync", "0008_alerts"),
+        ("sync", "0009_webhook_secrets"),
     ]
 
     operations = [
