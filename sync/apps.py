@@ -11,6 +11,7 @@ class SyncConfig(AppConfig):
     def ready(self) -> None:
         import_module("sync.receivers")
         from mdm import doctor
-        from sync.doctor import check_targets
+        from sync.doctor import check_sources, check_targets
 
         doctor.also(check_targets)
+        doctor.also(check_sources)

@@ -50,6 +50,17 @@ def pull(source: InboundSource) -> Pulled:
         http.close()
 
 
+def check(source: InboundSource) -> str:
+    """Ask for what changes at this moment; a sentence for a person. Raises ``PeerError`` or ``ConfigError``."""
+    config = config_of(source, PullConfig)
+    http = Http(_connection(config), Secrets(source.secrets))
+    try:
+        next(_pages(config, http, timezone.now(), None))
+    finally:
+        http.close()
+    return f"{config.base_url} lets us in and answers with a list of records."
+
+
 class _Pull:
     """``progress`` is the watermark, and of a pull that isn't at its end the next page and the newest time so far.
 

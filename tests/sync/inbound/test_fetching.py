@@ -18,8 +18,10 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DataError
 from django.utils import timezone
 
+from mdm.doctor import State
 from mdm.models import SourceRecord
 from sync.adapters.x12_sftp.sftp import Busy
+from sync.doctor import check_sources
 from sync.inbound import fetching, pull, services, sftp, taking, tasks, x12
 from sync.models import FeedRun, InboundMessage, InboundSource
 from tests.mdm import kit
@@ -441,3 +443,21 @@ def test_sources_are_fetched_from_when_it_is_time(place, monkeypatch):
     assert (system.error, system.fetched_at is not None, system.due_at > timezone.now()) == ("", True, True)
     tasks.fetch_due()
     assert asked == [system.pk]
+
+
+def test_the_doctor_goes_where_records_are_pulled_from_and_moves_nothing(place):
+    system = erp(place)
+    (found,) = check_sources()
+    assert (found.state, found.name) == (State.OK, "source erp")
+    system.refresh_from_db()
+    assert system.progress == {}
+    assert not system.messages.exists()
+
+
+def test_the_doctor_says_what_is_wrong_with_a_source(place):
+    erp("http://127.0.0.1:9")
+    source("lab", "api", "hl7v2")
+    found = {finding.name: finding for finding in check_sources()}
+    assert found["source erp"].state is State.ERROR
+    assert "set_source" in found["source erp"].remedy
+    assert found["source lab"].state is State.OK
