@@ -31,6 +31,7 @@ LEVEL_WORDS = {
     "different": "Different",
     "empty": "One side empty",
 }
+SAID_BY_LEVEL = ("the same", "written alike", "the same, written differently")  # notes that take two lines to say it
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,8 @@ class Comparison:
 
     def _agreement(self, spec: Field, a: Any, b: Any) -> tuple[str, str]:
         level, note = agreement.level(self.domain.name, spec, a, b, names=self._names, evidence=self.evidence)
+        if level in ("exact", "reformatted") and note in SAID_BY_LEVEL:
+            return level, LEVEL_WORDS[level]
         return level, note[:1].upper() + note[1:] or LEVEL_WORDS[level]
 
     def _side(self, spec: Field, value: Any, other: Any, level: str, origin: Origin | None) -> Side:
