@@ -25,6 +25,7 @@ from tests.faults.chaos.world import DOMAIN, HOT, LEASE, TICK, World, patiently
 
 WRITERS = 3
 REST = 90.0  # seconds that the targets have to be in step again after the last harm
+ON_THE_WIRE = 0.1  # seconds without a statement, after which a worker waits for its target
 
 
 @dataclass
@@ -181,15 +182,18 @@ def _worker(world: World) -> Recovery:
 
 
 def _sending() -> str:
-    """The name of the worker that has a lease on a lane of the EHR's and waits for its answer."""
+    """The name of the worker that has a lease on a lane of the EHR's and waits for its answer: one that is only between
+    two statements has sent nothing yet, and the next worker would meet what was meant to hold it up.
+    """
     ehr = Target.objects.get(code="ehr")
     if not Lane.objects.filter(target=ehr, due_at__gt=Now() + dt.timedelta(seconds=LEASE / 2)).exists():
         return ""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid "
-            "WHERE l.locktype = 'advisory' AND l.classid = %s AND l.objid = %s AND a.state = 'idle'",
-            [DELIVERY_LOCKS, ehr.pk],
+            "WHERE l.locktype = 'advisory' AND l.classid = %s AND l.objid = %s AND a.state = 'idle' "
+            "AND a.state_change < clock_timestamp() - %s * interval '1 second'",
+            [DELIVERY_LOCKS, ehr.pk, ON_THE_WIRE],
         )
         row = cursor.fetchone()
         return row[0] if row else ""
