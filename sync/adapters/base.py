@@ -27,6 +27,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+from sync.text import storable
+
 Values = dict[str, Any]
 
 
@@ -95,13 +97,7 @@ class Outcome:
 
     def __post_init__(self) -> None:
         for name in ("receipt", "target_code", "error"):
-            if not (text := getattr(self, name)).isprintable():
-                object.__setattr__(self, name, _storable(text))
-
-
-def _storable(text: str) -> str:
-    """A peer's words without what no column takes: NUL, and halves of characters."""
-    return text.encode("utf-8", "replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")
+            object.__setattr__(self, name, storable(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)

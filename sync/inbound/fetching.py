@@ -15,10 +15,10 @@ from mdm.interrupts import fresh_connection
 from sync.adapters.base import AdapterError
 from sync.adapters.x12_sftp.sftp import Busy
 from sync.inbound import pull, sftp
-from sync.inbound.text import storable
 from sync.inbound.ways import PullConfig, SftpConfig, config_of
 from sync.models.inbound import InboundSource
 from sync.sealed import SealBroken
+from sync.text import storable
 
 log = structlog.get_logger(__name__)
 

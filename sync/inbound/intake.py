@@ -24,8 +24,8 @@ from mdm.models import User
 from sync.inbound import tasks
 from sync.inbound.formats import Identity, UnreadableMessage, format_of
 from sync.inbound.questions import ask
-from sync.inbound.text import storable
 from sync.models.inbound import InboundMessage, InboundSource
+from sync.text import storable
 
 log = structlog.get_logger(__name__)
 

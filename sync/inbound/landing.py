@@ -14,8 +14,8 @@ from mdm.services import ingest as core
 from mdm.services.change import retire_sources
 from mdm.values import CODE_LENGTH, parse_values
 from sync.inbound.formats import FORMATS, Action, Parsed
-from sync.inbound.text import storable, storable_values
 from sync.models.inbound import InboundMessage, InboundRecord
+from sync.text import storable, storable_values
 
 Outcome = InboundRecord.Outcome
 Known = dict[str, SourceRecord]

@@ -23,8 +23,8 @@ from sync.inbound.domains import domain_of
 from sync.inbound.mapping import Plan, pairs, plan
 from sync.inbound.table import Table, TableRow
 from sync.inbound.tabular import open_table
-from sync.inbound.text import storable
 from sync.models.feed import FeedOptions
+from sync.text import storable
 
 BATCH = 1000
 BEAT_ROWS = 20_000
