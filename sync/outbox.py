@@ -42,7 +42,7 @@ _CLAIM = """
 WITH c AS (
     SELECT l.id FROM sync_lane l JOIN sync_target t ON t.id = l.target_id AND t.active AND NOT t.paused
     WHERE l.target_id = %s AND l.due_at <= least(clock_timestamp(), %s){urgent}
-    ORDER BY l.due_at LIMIT %s FOR UPDATE OF l SKIP LOCKED
+    ORDER BY l.due_at, l.id LIMIT %s FOR UPDATE OF l SKIP LOCKED
 )
 UPDATE sync_lane l SET due_at = clock_timestamp() + %s * interval '1 second', fence = l.fence + 1,
     attempts = l.attempts + 1, state = 'open'

@@ -22,7 +22,7 @@ from mdm.permissions import MANAGE_SYNC
 from sync import gates, outbox, reconcile, services, settle, targets
 from sync.adapters.base import ErrorClass, Outcome, Receipt, State, not_sent
 from sync.compose import compose
-from sync.models import Lane, Target
+from sync.models import Breaker, Lane, Target
 from sync.steps import Claim, Shipment
 from sync.verdicts import judge
 from tests.faults.clock import Clock
@@ -78,7 +78,7 @@ class Lanes(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             self.finish()
-            assert self.differences() == []
+            assert not (wrong := self.differences()), "\n".join(wrong)
         finally:
             transaction.set_rollback(True)
             self.around.__exit__(None, None, None)
@@ -121,7 +121,7 @@ class Lanes(RuleBasedStateMachine):
     @precondition(lambda self: outbox.claimable(self.target))
     @rule()
     def claim(self) -> None:
-        claims = outbox.claim(self._target())
+        claims = self._claims()
         fences = {(claim.lane, claim.fence) for claim in claims}
         assert not fences & self.claimed, "a fence was given twice"
         self.claimed |= fences
@@ -281,7 +281,7 @@ class Lanes(RuleBasedStateMachine):
 
     def _deliver(self) -> int:
         delivered = 0
-        while claims := outbox.claim(self._target()):
+        while claims := self._claims():
             worker = Worker(claims)
             self.workers.append(worker)
             while worker in self.workers:
@@ -298,7 +298,13 @@ class Lanes(RuleBasedStateMachine):
 
     def differences(self) -> list[str]:
         """How the target departs from the golden records, at rest."""
-        wrong = [f"lane of {lane.record_id} is not in step" for lane in Lane.objects.all() if not lane.in_step]
+        now = f"at {self.clock.now}, breaker {list(Breaker.objects.values_list('state', 'retry_at'))}"
+        wrong = [
+            f"lane of {lane.record_id} is not in step: {lane.state}, has {lane.acked} of {lane.head}, "
+            f"due {lane.due_at}, waits for {lane.waits_for_id}, {lane.error!r}; {now}"
+            for lane in Lane.objects.all()
+            if not lane.in_step
+        ]
         for golden in GoldenRecord.objects.all():
             held = self.peer.records.get(golden.public_id)
             if golden.status == LIVE:
@@ -309,6 +315,10 @@ class Lanes(RuleBasedStateMachine):
         return wrong
 
     # -------------------------------------------------------------------------------------------------------- helpers
+    def _claims(self) -> list[Claim]:
+        """In one order, as PostgreSQL returns them in any: what Hypothesis repeats must go the same way."""
+        return sorted(outbox.claim(self._target()), key=lambda claim: claim.lane)
+
     def _target(self) -> Target:
         return Target.objects.select_related("system").get(pk=self.target.pk)
 
