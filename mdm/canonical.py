@@ -66,6 +66,11 @@ class Domain:
         return tuple(f for f in self.fields if any(part.kind is Kind.REFERENCE for part in (f, *f.children)))
 
     @cached_property
+    def parents(self) -> tuple[Field, ...]:
+        """Those whose value is a list of children."""
+        return tuple(f for f in self.fields if f.kind is Kind.CHILDREN)
+
+    @cached_property
     def identifiers(self) -> tuple[Field, ...]:
         return tuple(f for f in self.fields if f.kind is Kind.IDENTIFIER)
 

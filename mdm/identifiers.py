@@ -34,16 +34,17 @@ def _why_not_digits(text: str, name: str, lengths: tuple[int, ...]) -> str:
     return "all digits are the same: a filler" if len(set(digits)) == 1 else ""
 
 
+def _why_not_checked(text: str) -> str:
+    digits = _digits(text)
+    return "" if ean.calc_check_digit(digits[:-1]) == digits[-1] else "the check digit is wrong"
+
+
 def _gtin(text: str) -> str:
-    if why := _why_not_digits(text, "a GTIN", (8, 12, 13, 14)):
-        return why
-    return "" if ean.is_valid(_digits(text)) else "the check digit is wrong"
+    return _why_not_digits(text, "a GTIN", (8, 12, 13, 14)) or _why_not_checked(text)
 
 
 def _gln(text: str) -> str:
-    if why := _why_not_digits(text, "a GLN", (13,)):
-        return why
-    return "" if ean.is_valid(_digits(text)) else "the check digit is wrong"
+    return _why_not_digits(text, "a GLN", (13,)) or _why_not_checked(text)
 
 
 def _npi(text: str) -> str:

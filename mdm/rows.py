@@ -84,10 +84,10 @@ def canonical(spec: Field, value: Any) -> Any:
     return decimal_text(Decimal(str(value))) if spec.kind is Kind.DECIMAL else value
 
 
-def columns_of(specs: Iterable[Field], values: Mapping[str, Any]) -> dict[str, Any]:
-    """What is stated, by column; what isn't is a new row's default."""
-    stated = ((spec, values.get(spec.name)) for spec in specs if spec.kind is not Kind.CHILDREN)
-    return {column(spec): to_column(spec, value) for spec, value in stated if value not in (None, "")}
+def columns_of(specs: Mapping[str, Field], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What is stated, by column; what isn't is a new row's default. ``specs`` by name."""
+    stated = ((specs[name], value) for name, value in values.items() if value is not None and value != "")
+    return {column(spec): to_column(spec, value) for spec, value in stated if spec.kind is not Kind.CHILDREN}
 
 
 def fill(row: GoldenAttributes | models.Model, specs: Iterable[Field], values: Mapping[str, Any]) -> None:

@@ -78,15 +78,13 @@ def survive(
     domain: str, sources: Sequence[SourceInput], overrides: Sequence[OverrideInput], policy: Policy
 ) -> Survived:
     """The golden values of one record and, per attribute, their winner, the reason and the losing values."""
-    values: dict[str, Value] = {}
+    values: dict[str, Value] = dict.fromkeys(DOMAINS[domain].by_name)
     provenance: dict[str, dict[str, Any]] = {}
     beneath: dict[str, tuple[Value, dict[str, Any]]] = {}
     stewards, holds = _latest(overrides, hold=False), _latest(overrides, hold=True)
     stated = {*stewards, *holds}.union(*(source.values for source in sources))
-    for spec in DOMAINS[domain].fields:
-        if spec.name not in stated:
-            values[spec.name] = None
-            continue
+    specs = [spec for name, spec in DOMAINS[domain].by_name.items() if name in stated]
+    for spec in specs:
         survived = _children(spec, sources, policy) if spec.kind is Kind.CHILDREN else _one(spec, sources, policy)
         if spec.name in stewards:
             survived = overridden(*survived, stewards[spec.name])
@@ -97,8 +95,8 @@ def survive(
         if why:
             provenance[spec.name] = why
     _override_children(DOMAINS[domain], values, provenance, stewards.values())
-    for spec in DOMAINS[domain].fields:
-        if spec.kind is Kind.CHILDREN and values[spec.name]:
+    for spec in DOMAINS[domain].parents:
+        if values[spec.name]:
             values[spec.name] = in_order(spec, values[spec.name])
     return Survived(values, provenance, beneath)
 

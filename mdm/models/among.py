@@ -11,6 +11,8 @@ from typing import Any
 
 from django.db.models import Field, ForeignObject, Lookup
 
+from mdm.arrays import numbers, texts
+
 
 @Field.register_lookup
 @ForeignObject.register_lookup  # which doesn't inherit the lookups of a field
@@ -20,8 +22,9 @@ class Among(Lookup):
     lookup_name = "among"
     rhs: Iterable[Any]
 
-    def get_prep_lookup(self) -> list[Any]:
-        return list(self.rhs)
+    def get_prep_lookup(self) -> str:
+        values = list(self.rhs)
+        return texts(values) if values and isinstance(values[0], str) else numbers(values)
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         column, parameters = self.process_lhs(compiler, connection)

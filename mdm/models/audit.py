@@ -15,10 +15,19 @@ class AuditEntry(models.Model):
 
     at = models.DateTimeField()
     # The database doesn't check whom and what the log names: neither can be deleted, and it is most of what is written.
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    # Their indexes: audit_entry_by_actor, audit_entry_by_golden.
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
     action = models.CharField(max_length=40)
     golden = models.ForeignKey(
-        GoldenRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="audit", db_constraint=False
+        GoldenRecord,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="audit",
+        db_constraint=False,
+        db_index=False,
     )
     version = models.PositiveIntegerField(null=True, blank=True)
     object_type = models.CharField(max_length=40, blank=True)

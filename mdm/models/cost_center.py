@@ -24,7 +24,7 @@ class CostCenter(GoldenAttributes):
     effective_from = models.DateField(null=True, blank=True)
     effective_to = models.DateField(null=True, blank=True)
 
-    history = HistoricalRecords(user_db_constraint=False)
+    history = HistoricalRecords(user_db_constraint=False, no_db_index=["parent", "location"])
 
 
 class GLAccount(models.Model):
@@ -45,7 +45,7 @@ class GLAccount(models.Model):
     effective_from = models.DateField(null=True, blank=True)
     effective_to = models.DateField(null=True, blank=True)
 
-    history = HistoricalRecords(user_db_constraint=False)
+    history = HistoricalRecords(user_db_constraint=False, no_db_index=["system", "parent"])
 
     class Meta:
         ordering = ["system", "code"]

@@ -22,7 +22,9 @@ class Crosswalk(models.Model):
     So Concord knew from ``known_from`` until ``known_to``. A trigger lets rows only be closed (``known_to`` set).
     """
 
-    code_system = models.ForeignKey(CodeSystem, on_delete=models.PROTECT, related_name="entries")
+    code_system = models.ForeignKey(  # its index: crosswalk_lookup
+        CodeSystem, on_delete=models.PROTECT, related_name="entries", db_index=False
+    )
     code = models.CharField(max_length=120, help_text="Normalised by its code system.")
     golden = models.ForeignKey(  # its index: crosswalk_of_golden
         GoldenRecord, on_delete=models.PROTECT, related_name="codes", db_index=False

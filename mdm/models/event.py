@@ -26,6 +26,7 @@ class ChangeEvent(models.Model):
         on_delete=models.PROTECT,
         related_name="events",
         db_constraint=False,  # golden records are never deleted, and events are written by the million
+        db_index=False,  # change_event_one_per_version is one
     )
     version = models.PositiveIntegerField()
     kind = models.CharField(max_length=10, choices=Kind.choices)

@@ -28,7 +28,7 @@ class GoldenRecord(models.Model):
         NORMAL = "normal", "Normal"
         HIGH = "high", "High"
 
-    public_id = models.CharField(max_length=20, unique=True)
+    public_id = models.CharField(max_length=20)
     domain = models.CharField(max_length=12, choices=DomainName.choices)
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.DRAFT)
     criticality = models.CharField(max_length=8, choices=Criticality.choices, default=Criticality.NORMAL)
@@ -51,11 +51,12 @@ class GoldenRecord(models.Model):
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
-    history = HistoricalRecords(user_db_constraint=False)
+    history = HistoricalRecords(user_db_constraint=False, no_db_index=["public_id", "merged_into"])
 
     class Meta:
         ordering = ["id"]
         constraints = [
+            models.UniqueConstraint(fields=["public_id"], name="golden_record_one_per_public_id"),
             listed("status", ("draft", "live", "retired", "merged"), "golden_record_status_is_known"),
             listed("domain", DomainName.values, "golden_record_domain_is_known"),
             models.CheckConstraint(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 from simple_history.models import HistoricalRecords
 
 from mdm.canonical import ITEM
@@ -45,13 +47,13 @@ class Item(GoldenAttributes):
         GoldenRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
 
-    history = HistoricalRecords(user_db_constraint=False)
+    history = HistoricalRecords(user_db_constraint=False, no_db_index=["preferred_supplier"])
 
     class Meta:
         indexes = [
-            models.Index(fields=["catalogue_number"], name="item_catalogue_number"),
-            models.Index(fields=["gtin"], name="item_gtin"),
-            models.Index(fields=["manufacturer"], name="item_manufacturer"),
+            # FHIR searches both by how they begin
+            models.Index(OpClass(Upper("catalogue_number"), name="text_pattern_ops"), name="item_catalogue_number"),
+            models.Index(OpClass(Upper("manufacturer"), name="text_pattern_ops"), name="item_manufacturer"),
             # facets of the list; what is not stated is most of them, and found by walking the list
             models.Index(fields=["latex"], name="item_latex", condition=~Q(latex="")),
             models.Index(fields=["lifecycle"], name="item_lifecycle", condition=~Q(lifecycle="")),
@@ -99,7 +101,7 @@ class SupplierPart(models.Model):
     contract = models.CharField(max_length=60, blank=True)
     tier = models.CharField(max_length=20, blank=True)
 
-    history = HistoricalRecords(user_db_constraint=False)
+    history = HistoricalRecords(user_db_constraint=False, no_db_index=["supplier"])
 
     class Meta:
         ordering = ["item", "supplier", "number", "uom"]

@@ -28,7 +28,7 @@ class Location(GoldenAttributes):
     active_from = models.DateField(null=True, blank=True)
     active_to = models.DateField(null=True, blank=True)
 
-    history = HistoricalRecords(user_db_constraint=False)
+    history = HistoricalRecords(user_db_constraint=False, no_db_index=["parent", "cost_center"])
 
     class Meta:
         indexes = [  # a facet of the list

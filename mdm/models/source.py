@@ -54,7 +54,9 @@ class SourceRecord(models.Model):
         AUTO = "auto", "Matched automatically"
         STEWARD = "steward", "Decided by a steward"
 
-    code_system = models.ForeignKey(CodeSystem, on_delete=models.PROTECT, related_name="records")
+    code_system = models.ForeignKey(  # its index: source_record_one_per_code
+        CodeSystem, on_delete=models.PROTECT, related_name="records", db_index=False
+    )
     code = models.CharField(max_length=120)
     domain = models.CharField(max_length=12, choices=DomainName.choices)
     uom = models.CharField(

@@ -27,7 +27,7 @@ class Supplier(GoldenAttributes):
     website = models.CharField(max_length=200, blank=True)
     payment_terms = models.CharField(max_length=40, blank=True)
 
-    history = HistoricalRecords(user_db_constraint=False)
+    history = HistoricalRecords(user_db_constraint=False, no_db_index=["parent"])
 
     class Meta:
         indexes = [  # a facet of the list

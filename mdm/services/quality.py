@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from matching.standardise import items, sizes
 from mdm.bulk import insert
-from mdm.canonical import DOMAINS, Kind
 from mdm.changes import Change
 from mdm.models import PendingReference, QualityIssue
 
@@ -19,9 +18,9 @@ if TYPE_CHECKING:
 Issue = tuple[int, str, str]  # golden id, rule, path
 
 
-def refresh(domain: str, built: Sequence[Rebuilt]) -> None:
+def refresh(built: Sequence[Rebuilt]) -> None:
     """Make the open issues of these records be exactly those that hold now."""
-    wanted = {(r.golden.pk, rule, path): text for r in built for rule, path, text in _found(domain, r)}
+    wanted = {(r.golden.pk, rule, path): text for r in built for rule, path, text in _found(r)}
     ids = [r.golden.pk for r in built]
     for golden, path, code in PendingReference.objects.filter(golden__among=ids).values_list("golden", "path", "code"):
         wanted[golden, "unknown_reference", path] = f"{code} is in no feed yet; send the record it names"
@@ -50,15 +49,13 @@ def _close(ids: Sequence[int]) -> None:
         QualityIssue.objects.filter(pk__in=ids).update(closed_at=timezone.now())
 
 
-def _found(domain: str, record: Rebuilt) -> Iterable[tuple[str, str, str]]:
+def _found(record: Rebuilt) -> Iterable[tuple[str, str, str]]:
     for path, why in record.survived.provenance.items():
         if why.get("invalid"):
             yield "invalid_identifier", path, f"{why['value']}: {why['invalid']}"
         if why.get("refused"):
             yield "cycle", path, why["refused"]
-    for spec in DOMAINS[domain].fields:
-        if spec.kind is Kind.CHILDREN and spec.name == "packaging":
-            yield from _ladder(record.survived.values.get("packaging") or [])
+    yield from _ladder(record.survived.values.get("packaging") or [])
 
 
 def _ladder(levels: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, str, str]]:

@@ -16,6 +16,7 @@ from django.db.models import Exists
 from matching import Comparison
 from mdm import candidates as pool
 from mdm import permissions, policies
+from mdm.arrays import numbers, texts
 from mdm.changes import Change
 from mdm.engine import Engine, engine_for
 from mdm.exceptions import Forbidden
@@ -160,10 +161,10 @@ def _write_links(change: Change, engine: Engine, links: _Links) -> None:
             [
                 engine.policy_version,
                 change.at,
-                [source.pk for source, *_ in links.rows],
-                [golden for _, golden, *_ in links.rows],
-                [str(reason) for _, _, reason, _ in links.rows],
-                [score for *_, score in links.rows],
+                numbers(source.pk for source, *_ in links.rows),
+                numbers(golden for _, golden, *_ in links.rows),
+                texts(str(reason) for _, _, reason, _ in links.rows),
+                numbers(score for *_, score in links.rows),
             ],
         )
     for source, golden, _, _ in links.rows:

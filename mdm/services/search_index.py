@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 
 from matching import recipe_for
+from mdm.arrays import numbers, texts
 from mdm.bulk import copy_rows, update
 from mdm.candidates import Candidate, standardised
 from mdm.locks import lock_name
@@ -84,8 +85,8 @@ def _document(domain: str, spoken: Spoken, stds: Mapping[int, Mapping[str, Any]]
     said = [(stds[source.pk], source.values) for source in sources]
     if has_own_say(golden, sources):
         said.insert(0, (recipe_for(domain).standardise(values), values))
-    numbers = [part["number"] for _, stated in said for part in _parts(stated)]
-    found, own = terms(domain, [std for std, _ in said], numbers)
+    parts = [part["number"] for _, stated in said for part in _parts(stated)]
+    found, own = terms(domain, [std for std, _ in said], parts)
     return golden.pk, str(golden.status), own, found
 
 
@@ -98,7 +99,7 @@ def _write(domain: str, documents: Sequence[Document], fresh: set[int]) -> int:
     standing = SearchDocument.objects.in_bulk([pk for pk, *_ in documents if pk not in fresh])
     new = [row for row in documents if row[0] not in standing]
     changed = [row for row in documents if row[0] in standing and row != _as_it_stands(standing[row[0]])]
-    rows = ((pk, domain, status, own, _array(said)) for pk, status, own, said in new)
+    rows = ((pk, domain, status, own, texts(said)) for pk, status, own, said in new)
     copy_rows("mdm_searchdocument", ("golden_id", "domain", "status", "own", "terms"), rows)
     update(
         [
@@ -117,18 +118,10 @@ def _as_it_stands(document: SearchDocument) -> Document:
 def add_words(domain: str, counts: Mapping[str, int]) -> None:
     """Add the words that are new. One that another worker has not committed yet is written twice, not waited for."""
     with connection.cursor() as cursor:
-        cursor.execute(MISSING_SQL, [_array(counts), domain])
+        cursor.execute(MISSING_SQL, [texts(counts), domain])
         missing = [word for (word,) in cursor.fetchall()]
-    rows = ((domain, word, counts[word], _array(map(str, slips(word)))) for word in missing)
+    rows = ((domain, word, counts[word], numbers(slips(word))) for word in missing)
     copy_rows("mdm_searchword", ("domain", "word", "records", "slips"), rows)
-
-
-def _array(parts: Iterable[str]) -> str:
-    """An array as PostgreSQL reads it; the driver's own way takes four times as long."""
-    whole = "\0".join(parts)  # which no text in PostgreSQL contains
-    if '"' in whole or "\\" in whole:
-        whole = whole.replace("\\", "\\\\").replace('"', '\\"')
-    return '{"' + whole.replace("\0", '","') + '"}' if whole else "{}"
 
 
 @transaction.atomic

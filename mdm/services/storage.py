@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from django.db import models
+from django.db import connection, models
+from psycopg import sql
 
-from mdm.bulk import copy_rows, give_ids, insert, maker, next_values, preparer, update
+from mdm import arrays
+from mdm.bulk import give_ids, insert, maker, next_values, update
 from mdm.canonical import DOMAINS
 from mdm.changes import Change
 from mdm.models import ATTRIBUTES, GoldenRecord
@@ -35,17 +37,30 @@ def write(change: Change, rows: Sequence[models.Model], *, created: Collection[i
     add_history(change, standing, "~")
 
 
+REMEMBER = """
+INSERT INTO {history} ({columns}, history_date, history_user_id, history_change_reason, history_type)
+SELECT {columns}, %s, %s, %s, %s FROM {table} WHERE {key} = ANY(%s) ORDER BY {key}
+"""
+
+
 def add_history(change: Change, rows: Sequence[models.Model], kind: str) -> None:
-    """One history row each: "+" created, "~" changed, "-" gone. Rows of one change share its time, for as-of views."""
+    """One history row each, of what stands in the table now: "+" created, "~" changed, "-" about to go. Rows of one
+    change share its time, for as-of views.
+    """
     if not rows:
         return
-    history: Any = type(rows[0]).history.model  # type: ignore[attr-defined]
-    fields = tuple(history.tracked_fields)
-    columns = [f.column for f in fields]
-    columns += ["history_date", "history_user_id", "history_change_reason", "history_type"]
-    about = [change.at, change.actor.pk, str(change.id), kind]
-    prepared = preparer(fields)
-    copy_rows(history._meta.db_table, columns, (prepared(row) + about for row in rows))
+    model: Any = type(rows[0])
+    meta, history = model._meta, model.history.model._meta
+    columns = [field.column for field in history.model.tracked_fields]
+    statement = sql.SQL(REMEMBER).format(
+        history=sql.Identifier(history.db_table),
+        table=sql.Identifier(meta.db_table),
+        key=sql.Identifier(meta.pk.column),
+        columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+    )
+    about = change.at, change.actor.pk, str(change.id), kind
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*about, arrays.numbers(row.pk for row in rows)])
 
 
 def write_attributes(
@@ -58,7 +73,7 @@ def write_attributes(
 ) -> None:
     """Write the attribute rows and children of golden records from canonical values (references as ids)."""
     made = maker(ATTRIBUTES[domain])
-    specs = DOMAINS[domain].fields
+    specs = DOMAINS[domain].by_name
     rows = [made(golden_id=pk, **columns_of(specs, stated), **extra.get(pk, {})) for pk, stated in values.items()]
     write(change, rows, created=created)
     for table in CHILD_TABLES[domain]:

@@ -89,7 +89,7 @@ def recompute(
     _write(change, domain, written)
     _refresh_provenance([b for b in built if not b.kind])
     _index(domain, built, existing, fresh)
-    quality.refresh(domain, built)
+    quality.refresh(built)
     return announce(change, [(r.golden, r.kind, r.changed) for r in written])
 
 
@@ -247,9 +247,8 @@ def _follow_merges(overrides: Iterable[Override]) -> None:
 
 def _canonical(domain: str, survived: Survived) -> None:
     """Write values the way they will be read back, so that equal values compare equal."""
-    for spec in DOMAINS[domain].fields:
-        if (value := survived.values[spec.name]) is not None:
-            survived.values[spec.name] = canonical(spec, value)
+    specs, values = DOMAINS[domain].by_name, survived.values
+    values.update({name: canonical(specs[name], value) for name, value in values.items() if value is not None})
 
 
 def _decide(record: Rebuilt, needed: tuple[str, ...], *, touched: bool, silenced: bool) -> None:
