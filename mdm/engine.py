@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import orjson
 from django.db import transaction
 
@@ -17,6 +20,7 @@ from matching import blocking, standardise
 from matching.calibration import Calibration
 from matching.standardise import dictionaries
 from mdm import arrays, candidates
+from mdm.arrays import Array
 from mdm.known import Known
 from mdm.locks import lock_name
 from mdm.models import DictionaryEntry, Frequencies, Policy, SourceRecord
@@ -44,12 +48,27 @@ class Engine:
         return dict(self.recipe.standardise(values))
 
     def keys(self, standardised: Mapping[str, Any]) -> list[int]:
-        return sorted({hashed(self.domain, key) for key in self.recipe.keys(standardised)})
+        found: list[int] = self.keys_of([standardised])[0].tolist()
+        return found
+
+    def keys_of(self, records: Sequence[Mapping[str, Any]]) -> tuple[Array, Array]:
+        """The numbers that ``MatchKey`` stores of many standardised records: (keys, each one's place in ``records``),
+        by key, none twice of one record.
+        """
+        owned = [self.recipe.keys(record) for record in records]
+        keys = blocking.numbered([*chain.from_iterable(owned)]) ^ _own_number(self.domain)
+        places = np.repeat(np.arange(len(owned)), [len(own) for own in owned])
+        order = np.lexsort((places, keys))
+        keys, places = keys[order], places[order]
+        first = np.ones(len(keys), dtype=np.bool_)
+        first[1:] = (keys[1:] != keys[:-1]) | (places[1:] != places[:-1])
+        return keys[first], places[first]
 
 
-def hashed(domain: str, key: str) -> int:
-    """A blocking key of a domain as the number that ``MatchKey`` stores."""
-    return blocking.hashed(f"{domain}|{key}")
+@cache
+def _own_number(domain: str) -> int:
+    """What makes the keys of a domain others than those of the same text in another one."""
+    return int(blocking.numbered([domain])[0])
 
 
 _cache: dict[str, Engine] = {}

@@ -14,7 +14,7 @@ import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any
 
 from matching import recipe_for
@@ -88,7 +88,7 @@ def terms(domain: str, stds: Iterable[Mapping[str, Any]], numbers: Iterable[obje
 
 
 def _columns(stds: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
-    return unique(token for name in names for std in stds for token in std.get(name, ()))
+    return unique(chain.from_iterable([std[name] for name in names for std in stds if name in std]))
 
 
 def _bare(term: str) -> tuple[str, ...]:

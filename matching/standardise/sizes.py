@@ -123,6 +123,7 @@ def split(quantity: str) -> tuple[str, str]:
     return number, quantity[len(number) :]
 
 
+@lru_cache(maxsize=65_536)
 def as_bare(quantity: str) -> tuple[str, ...]:
     """The bare numbers that ``quantity`` may be written as, without its unit: "170mm" → "170", "17" (centimetres)."""
     number, unit = split(quantity)

@@ -89,6 +89,8 @@ def _beginnings() -> frozenset[str]:
 
 def alnum(value: object) -> str:
     """Upper-case letters and digits only, as codes are best compared."""
+    if isinstance(value, str) and value.isascii() and value.isalnum():
+        return value.upper()
     text = fold(value).upper()
     return text if text.isalnum() else _ALNUM.sub("", text)
 

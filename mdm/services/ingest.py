@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -268,11 +267,9 @@ def write_keys(engine: Engine, records: Sequence[SourceRecord], *, replaced: Seq
             cursor.execute("DELETE FROM mdm_matchkey WHERE source_id = ANY(%s)", [list(replaced)])
     if not records:
         return
-    owned = [engine.keys(record.standardised) for record in records]
-    keys = np.fromiter(chain.from_iterable(owned), dtype=np.int64)
-    sources = np.repeat(np.array([record.pk for record in records], dtype=np.int64), [len(own) for own in owned])
-    order = np.argsort(keys)  # as in the index, so that neighbours go to one page
-    arrays.write("mdm_matchkey", {"key": keys[order], "source_id": sources[order]})
+    keys, places = engine.keys_of([record.standardised for record in records])  # in the index's order: page by page
+    sources = np.array([record.pk for record in records], dtype=np.int64)
+    arrays.write("mdm_matchkey", {"key": keys, "source_id": sources[places]})
 
 
 @transaction.atomic

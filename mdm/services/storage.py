@@ -30,7 +30,10 @@ def new_goldens(domain: str, count: int, change: Change) -> list[GoldenRecord]:
 
 def write(change: Change, rows: Sequence[models.Model], *, created: Collection[int] = ()) -> None:
     """Write rows by primary key, and one history row each. ``created``: primary keys that are new."""
-    fresh, standing = [r for r in rows if r.pk in created], [r for r in rows if r.pk not in created]
+    fresh: list[models.Model] = []
+    standing: list[models.Model] = []
+    for row in rows:
+        (fresh if row.pk in created else standing).append(row)
     insert(fresh)
     update(standing)
     add_history(change, fresh, "+")

@@ -9,7 +9,7 @@ from importlib import import_module
 import pytest
 
 from matching import standardise
-from matching.standardise import codes, dictionaries, items, text
+from matching.standardise import codes, dictionaries, items, sizes, text
 from matching.standardise.items import describe
 from matching.standardise.organisations import organisation
 from matching.standardise.places import place
@@ -49,7 +49,15 @@ def test_new_own_words_take_the_place_of_the_old_ones() -> None:
 
 def test_nothing_that_reads_a_dictionary_remembers_old_words() -> None:
     """Every cached function of the package forgets, but for those that read no dictionary."""
-    pure = {text.spell, text.skeleton, codes.looks_like_code, codes._shape, items._trimmed, dictionaries.shipped}
+    pure = {
+        text.spell,
+        text.skeleton,
+        codes.looks_like_code,
+        codes._shape,
+        items._trimmed,
+        sizes.as_bare,
+        dictionaries.shipped,
+    }
     modules = [
         import_module(f"{standardise.__name__}.{info.name}") for info in pkgutil.iter_modules(standardise.__path__)
     ]
