@@ -6,7 +6,7 @@ offsets of each record (CSR). A pair is two row numbers. Nothing here knows what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -47,6 +47,16 @@ class Vocabulary:
         return Column(offsets, self.intern([*chain.from_iterable(lists)]))
 
 
+def by_column(records: Sequence[Std], names: Iterable[str]) -> dict[str, list[Sequence[str]]]:
+    """What standardised records say, column by column: the tokens of every record, none where it has no such column."""
+    said: dict[str, list[Sequence[str]]] = {name: [()] * len(records) for name in names}
+    for place, record in enumerate(records):
+        for name, tokens in record.items():
+            if name in said:
+                said[name][place] = tokens
+    return said
+
+
 Weigh = Callable[[str, Sequence[str]], Floats]
 """Space, tokens → the rarity of each in bits."""
 Resemblance = Callable[[Sequence[str], Sequence[str]], list[tuple[int, int, float]]]
@@ -85,13 +95,11 @@ class Tables:
         vocabularies = {space: Vocabulary() for space in spaces.values()}
         columns: dict[str, tuple[Column, Column]] = {}
         records = left if left is right else [*left, *right]
-        for space, vocabulary in vocabularies.items():
-            names = [name for name, other in spaces.items() if other == space]
-            whole = vocabulary.column([record.get(name, ()) for name in names for record in records])
-            for place, name in enumerate(names):
-                start = place * len(records)
-                one = whole.part(start, start + len(left))
-                columns[name] = one, one if left is right else whole.part(start + len(left), start + len(records))
+        said = by_column(records, spaces)
+        for name, space in spaces.items():
+            whole = vocabularies[space].column(said[name])
+            one = whole.part(0, len(left))
+            columns[name] = one, one if left is right else whole.part(len(left), len(records))
         return cls(columns, vocabularies, spaces, weigh, prior)
 
     @property

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .blocking import numbered
-from .columns import Bools, Column, Ints, Vocabulary
+from .columns import Bools, Column, Ints, Vocabulary, by_column
 from .parallel import processes, spread
 from .recipe import Recipe
 from .records import Std, Values
@@ -62,9 +62,10 @@ def pack(recipe: Recipe, stds: Sequence[Std], keys: Keys | None = None) -> Packe
     """Standardised records as columns. ``keys``: theirs, where they are known; counts per record and hashed keys."""
     local: Vocabularies = {}
     columns = {}
+    said = by_column(stds, recipe.spaces)
     for name, space in recipe.spaces.items():
         vocabulary = local.setdefault(space, Vocabulary())
-        column = vocabulary.column([std.get(name, ()) for std in stds])
+        column = vocabulary.column(said[name])
         columns[name] = column.counts.astype(np.int32), column.ids.astype(np.int32)
     tokens = {space: vocabulary.tokens for space, vocabulary in local.items()}
     return Packed(tokens, columns, keys or _keys(recipe, stds), len(stds))

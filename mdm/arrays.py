@@ -74,10 +74,11 @@ def numbers(values: Iterable[float | None]) -> str:
 
 def texts(values: Iterable[str]) -> str:
     """An array of texts as PostgreSQL reads it: '{"a","b"}'."""
+    values = list(values)
     whole = "\0".join(values)  # which no text in PostgreSQL contains
     if '"' in whole or "\\" in whole:
         whole = whole.replace("\\", "\\\\").replace('"', '\\"')
-    return '{"' + whole.replace("\0", '","') + '"}' if whole else "{}"
+    return '{"' + whole.replace("\0", '","') + '"}' if values else "{}"
 
 
 def packed(**arrays: Array) -> bytes:

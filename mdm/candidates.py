@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from types import MappingProxyType
@@ -77,7 +77,7 @@ class Candidate:
 def keys(sources: Sequence[int]) -> dict[int, list[int]]:
     """The blocking keys that source records were stored with."""
     found: dict[int, list[int]] = {source: [] for source in sources}
-    return found | dict(statements.rows(KEYS_SQL, [list(sources)]))
+    return found | dict(statements.rows(KEYS_SQL, [arrays.numbers(sources)]))
 
 
 def find(keys: Mapping[int, Sequence[int]], common: Mapping[int, int] = NONE) -> tuple[Ints, Ints]:
@@ -93,9 +93,9 @@ def find(keys: Mapping[int, Sequence[int]], common: Mapping[int, int] = NONE) ->
                 owners[key].append(source)
         for two in _refined([key for key in own if key in common], common):
             pairs[two].append(source)
-    found = [(owners[key], sources) for key, sources in _sharing(FIND_SQL, [list(owners)])]
+    found = [(owners[key], sources) for key, sources in _sharing(FIND_SQL, [owners])]
     if pairs:
-        both = [list(side) for side in zip(*pairs, strict=True)]
+        both = zip(*pairs, strict=True)
         found += [(pairs[one, two], sources) for one, two, sources in _sharing(BOTH_SQL, both)]
     left, right, weights = [], [], []
     for mine, sources in found:
@@ -126,8 +126,8 @@ def _refined(keys: list[int], common: Mapping[int, int]) -> Iterator[tuple[int, 
         yield one, two
 
 
-def _sharing(query: str, parameters: list[list[int]]) -> list[tuple[Any, ...]]:
-    return statements.rows(query, [*parameters, KEY_CAP + 1])
+def _sharing(query: str, keys: Iterable[Iterable[int]]) -> list[tuple[Any, ...]]:
+    return statements.rows(query, [*map(arrays.numbers, keys), KEY_CAP + 1])
 
 
 def _best(left: Ints, right: Ints, weights: NDArray[np.float64]) -> tuple[Ints, Ints]:
@@ -147,13 +147,13 @@ def _best(left: Ints, right: Ints, weights: NDArray[np.float64]) -> tuple[Ints, 
 
 def rows(sources: Sequence[int]) -> dict[int, Candidate]:
     """Links and states of source records, as they are now."""
-    return {row[0]: Candidate(*row) for row in statements.rows(ROWS_SQL, [list(sources)])}
+    return {row[0]: Candidate(*row) for row in statements.rows(ROWS_SQL, [arrays.numbers(sources)])}
 
 
 def members(goldens: Sequence[int]) -> dict[int, Candidate]:
     """The live source records of these golden records, by source id."""
     query = ROWS_SQL.replace("s.id = ANY", "s.state <> 'retired' AND s.golden_id = ANY")
-    return {row[0]: Candidate(*row) for row in statements.rows(query, [list(goldens)])}
+    return {row[0]: Candidate(*row) for row in statements.rows(query, [arrays.numbers(goldens)])}
 
 
 GIVEN_SQL = """
@@ -166,7 +166,7 @@ WHERE s.id = ANY(%s) AND s.golden_id IS NULL AND x.source_id IS NULL AND x.known
 def by_given_code(sources: Sequence[int]) -> dict[int, int]:
     """Source → golden record, where the system itself gave this code to its copy of that record (a receipt said so)."""
     with connection.cursor() as cursor:
-        cursor.execute(GIVEN_SQL, [list(sources)])
+        cursor.execute(GIVEN_SQL, [arrays.numbers(sources)])
         return dict(cursor.fetchall())
 
 
@@ -182,7 +182,7 @@ ORDER BY j.id
 def judgements(sources: list[int]) -> list[tuple[int, int, str, int | None, int | None]]:
     """What people decided about these source records and others: the two, the verdict, their golden records now."""
     with connection.cursor() as cursor:
-        cursor.execute(JUDGEMENTS_SQL, [sources, sources])
+        cursor.execute(JUDGEMENTS_SQL, [arrays.numbers(sources)] * 2)
         return list(cursor.fetchall())
 
 
@@ -198,15 +198,17 @@ class StandardisedCache:
 
     def load(self, wanted: Sequence[Candidate]) -> list[Mapping[str, Any]]:
         """The standardised form of each candidate, in order; those not kept come with one query."""
+        contents = [candidate.content for candidate in wanted]
         with self._lock:
-            found = {c.content: kept for c in wanted if (kept := self._kept.get(c.content)) is not None}
-            found |= {c.content: c.given for c in wanted if c.given is not None}
-        missing = {c.source: c.content for c in wanted if c.content not in found}
+            found = {content: kept for content in contents if (kept := self._kept.get(content)) is not None}
+        found |= {c.content: c.given for c in wanted if c.given is not None}
+        missing = {content[0]: content for content in contents if content not in found}
         if missing:
-            fresh = {missing[pk]: orjson.loads(text) for pk, text in statements.rows(SAID_SQL, [list(missing)])}
+            said = statements.rows(SAID_SQL, [arrays.numbers(missing)])
+            fresh = {missing[pk]: orjson.loads(text) for pk, text in said}
             found |= fresh
             self._keep(fresh)
-        return [found[c.content] for c in wanted]
+        return [found[content] for content in contents]
 
     def _keep(self, fresh: Mapping[Content, Mapping[str, Any]]) -> None:
         with self._lock:

@@ -125,6 +125,11 @@ def _find(domain: str, parts: Sequence[Part], limit: int, status: Sequence[str])
     wanted = [_terms(part, alone=len(telling) == 1) for part in telling]
     if not wanted:
         return []
+    literal = [part.sure if part.is_common else terms for part, terms in zip(telling, wanted, strict=True)]
+    if sum(map(len, literal)) < sum(map(len, wanted)):
+        found = _run(domain, [literal], status[:1])
+        if len(found) == CAP:
+            return found  # none that has a common word misspelt could be better
     found = _run(domain, [wanted], status[:1])
     if len(found) < limit and len(status) > 1:
         found += _run(domain, [wanted], status[1:])

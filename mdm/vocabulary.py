@@ -16,6 +16,7 @@ WIDEST = 24  # words that one unfinished word may stand for
 NEAR = 2_000  # words among which a slip in an unfinished word is looked for
 BACKGROUND = 1_000  # records that are assumed to be there before any is, as the engine does
 CONTEXT = 0.8  # what a word is worth that stands elsewhere than in the record's own name
+COMMON = 2_000  # records that have a word, from which on it is looked for as it is first
 LEAST = 0.1  # bits of a word that all records have
 SLIP, TWO_SLIPS, ANOTHER_WAY = 0.8, 0.65, 0.85  # what a term is worth that is nearly the one asked for
 
@@ -48,6 +49,11 @@ class Part:
     def sure(self) -> list[str]:
         """The terms that are no slip away, if there are any."""
         return [term for term, worth in self.worth.items() if worth > SLIP] or list(self.worth)
+
+    @property
+    def is_common(self) -> bool:
+        """Many records have it in so many words; looking for its misspellings, too, would take longest here."""
+        return sum(self.counts[term] for term in self.sure) >= COMMON
 
     def best(self, terms: Collection[str], own: Collection[str]) -> tuple[float, str]:
         """What a record's terms are worth here, and the best of them. Its name counts for more than what else it has;

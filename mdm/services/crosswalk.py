@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
-from mdm import identifiers
+from mdm import arrays, identifiers
 from mdm.bulk import insert, insert_new, maker
 from mdm.canonical import DOMAINS
 from mdm.changes import Change
@@ -239,7 +239,7 @@ def prefer(change: Change, golden_ids: Sequence[int]) -> set[int]:
     if not golden_ids:
         return set()
     with connection.cursor() as cursor:
-        cursor.execute(LEADERLESS_SQL, [list(golden_ids)])
+        cursor.execute(LEADERLESS_SQL, [arrays.numbers(golden_ids)])
         ids = [row[0] for row in cursor.fetchall()]
     if not ids:
         return set()

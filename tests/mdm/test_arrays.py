@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,3 +42,18 @@ def test_arrays_come_out_of_their_package_as_they_went_in(whole: list[int], part
     put = {"whole": np.array(whole, dtype=np.int64), "parts": np.array(parts, dtype=np.float64)}
     out = arrays.unpacked(arrays.packed(**put))
     assert {name: values.tolist() for name, values in out.items()} == {"whole": whole, "parts": parts}
+
+
+@pytest.mark.parametrize("values", [[], [""], ["a", 'say "x"', "back\\slash", "{,}", " ", "NULL", "é\n"]])
+def test_texts_come_back_as_they_went(db: None, values: list[str]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s::text[]", [arrays.texts(values)])
+        assert cursor.fetchone()[0] == values
+
+
+@pytest.mark.parametrize("values", [[], [1], [-(2**63), 2**63 - 1], [0.1, None, -1e-300]])
+def test_numbers_come_back_as_they_went(db: None, values: list[float | None]) -> None:
+    kind = "float8" if None in values else "bigint"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT %s::{kind}[]", [arrays.numbers(values)])
+        assert cursor.fetchone()[0] == values

@@ -148,3 +148,17 @@ def test_a_filter_needs_every_word_and_takes_slips_only_where_nothing_fits(shelf
     assert names("foley umbrella") == set()
     assert names("nitrle") == {GLOVE["description"]}
     assert names("E2") == {kit.STAPLER["description"]}
+
+
+def test_misspellings_of_a_common_word_are_looked_at_where_records_that_have_it_are_few(db, monkeypatch):
+    kit.feed("erp", {f"E{n}": {"description": f"NEEDLE SPINAL TYPE {word}"} for n, word in enumerate(("ONE", "TWO"))})
+    kit.feed("erp", {"E9": {"description": "NEDLE SPINAL TYPE NINE"}})
+    search_index.recount("item", force=True)
+    monkeypatch.setattr("mdm.vocabulary.COMMON", 2)
+    assert len(found("needle spinal")) == 3
+    monkeypatch.setattr("mdm.search.CAP", 2)
+    with CaptureQueriesContext(connection) as queries:
+        assert set(found("needle spinal")) == {"NEEDLE SPINAL TYPE ONE", "NEEDLE SPINAL TYPE TWO"}
+    looked = [query["sql"] for query in queries if "found AS" in query["sql"]]
+    assert len(looked) == 1
+    assert "'nedle'" not in looked[0]
