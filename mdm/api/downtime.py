@@ -55,7 +55,7 @@ class PackShape(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     site = serializers.CharField(allow_null=True, help_text="Public id of the location; null: the whole network.")
     serial = serializers.IntegerField(help_text="Counts the packs of a site.")
-    state = serializers.CharField(help_text="waiting, running, done or failed.")
+    state = serializers.ChoiceField(choices=DowntimePack.State.choices)
     requested_at = serializers.DateTimeField()
     made_at = serializers.DateTimeField(allow_null=True, help_text="As of when everything in it is.")
     expires_at = serializers.DateTimeField(allow_null=True)
