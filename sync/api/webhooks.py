@@ -14,7 +14,7 @@ from mdm import permissions
 from mdm.api.base import Nothing, Strict, View, actor
 from mdm.api.fields import Topics
 from mdm.exceptions import InvalidValue, NotFound
-from sync import webhooks
+from sync import overlap, webhooks
 from sync.api import examples
 from sync.models import Webhook
 
@@ -70,9 +70,9 @@ class WebhookShape(serializers.Serializer[Any]):
 class Rotation(Strict):
     hours = serializers.IntegerField(
         min_value=0,
-        max_value=webhooks.MOST_OVERLAP,
+        max_value=overlap.MOST_OVERLAP,
         required=False,
-        default=webhooks.OVERLAP,
+        default=overlap.OVERLAP,
         help_text="That messages are signed with the secret of now as well; 0 where it has leaked.",
     )
 
