@@ -244,6 +244,8 @@ API_RATE = env.number("API_RATE", 60_000)
 API_RATE_SHARES = env.number("CONCORD_WEB_PROCESSES", 1)
 # Where webhooks may go besides everywhere but this machine, link-local networks and metadata services of clouds.
 WEBHOOK_NETWORKS = env.networks("WEBHOOK_NETWORKS")
+# Minutes for which whoever asks for a downtime pack of a site is given the last one.
+DOWNTIME_PACK_MINUTES = env.number("DOWNTIME_PACK_MINUTES", 5)
 # Days for which messages that came in are kept as they were received.
 INBOUND_KEEP_DAYS = env.number("INBOUND_KEEP_DAYS", 90)
 # Days for which it is kept what became of each record of them.
