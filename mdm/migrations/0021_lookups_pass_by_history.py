@@ -7,8 +7,8 @@ import django.db.models.deletion
 from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.db import migrations, models
 
-# Of a history table, which simple-history makes: (key, instant) in place of the key by itself.
-HISTORIES = {"goldenrecord": "id", "item": "golden_id", "packaginglevel": "item_id"}
+# History tables are made by simple-history; these two are asked what a record was at an instant.
+HISTORIES = {"goldenrecord": "id", "item": "golden_id"}
 
 
 def of_history(table, key):
