@@ -134,7 +134,7 @@ def resolve_many(
         else:
             outcomes.append(_refusal(system, code))
     if unknown:
-        _say_who_knows(outcomes, codes)
+        _say_who_knows(system, outcomes, codes)
     return outcomes
 
 
@@ -263,8 +263,8 @@ def _chosen(rows: Sequence[Any], code: str, answer: _Answer) -> Outcome:
     return answer(code, rows[0], [found[key] for key in sorted(found)])
 
 
-def _say_who_knows(outcomes: Sequence[Outcome], codes: Sequence[str]) -> None:
-    """Tell each unknown code which systems do have it: most often it was asked of the wrong one."""
+def _say_who_knows(system: CodeSystem, outcomes: Sequence[Outcome], codes: Sequence[str]) -> None:
+    """Tell each unknown code which systems do have it: most often it was asked of the wrong one, or of a wrong time."""
     unknown = [(code, e) for code, e in zip(codes, outcomes, strict=True) if isinstance(e, UnknownCode)]
     if not unknown:
         return
@@ -272,7 +272,11 @@ def _say_who_knows(outcomes: Sequence[Outcome], codes: Sequence[str]) -> None:
     for code, error in unknown:
         if systems := sorted(known[code]):
             error.details["known_in"] = systems
-            error.message += f" {' and '.join(systems)} {'has' if len(systems) == 1 else 'have'} it."
+            others = [slug for slug in systems if slug != system.slug]
+            if len(others) < len(systems):
+                error.message += " It has it at another time: ask of another as_of or known_at, or of none."
+            if others:
+                error.message += f" {' and '.join(others)} {'has' if len(others) == 1 else 'have'} it."
 
 
 def _who_knows(codes: Collection[str]) -> dict[str, set[str]]:

@@ -95,7 +95,8 @@ _BY = {
 }
 _EFFECTIVE = "{0}.valid_from <= %(as_of)s AND ({0}.valid_to IS NULL OR {0}.valid_to > %(as_of)s)"
 _KNOWN_NOW = "{0}.known_to IS NULL"
-_KNOWN_THEN = "{0}.known_from <= %(known_at)s AND ({0}.known_to IS NULL OR {0}.known_to > %(known_at)s)"
+# not "IS NULL OR", which would be looked up twice and then in the table
+_KNOWN_THEN = "{0}.known_from <= %(known_at)s AND coalesce({0}.known_to, 'infinity') > %(known_at)s"
 
 
 @cache

@@ -244,6 +244,8 @@ API_RATE = env.number("API_RATE", 60_000)
 API_RATE_SHARES = env.number("CONCORD_WEB_PROCESSES", 1)
 # Where webhooks may go besides everywhere but this machine, link-local networks and metadata services of clouds.
 WEBHOOK_NETWORKS = env.networks("WEBHOOK_NETWORKS")
+# Minutes for which whoever asks for a downtime pack of a site is given the last one.
+DOWNTIME_PACK_MINUTES = env.number("DOWNTIME_PACK_MINUTES", 5)
 # Days for which messages that came in are kept as they were received.
 INBOUND_KEEP_DAYS = env.number("INBOUND_KEEP_DAYS", 90)
 # Days for which it is kept what became of each record of them.
@@ -252,7 +254,6 @@ INBOUND_KEEP_OUTCOMES_DAYS = env.number("INBOUND_KEEP_OUTCOMES_DAYS", 400)
 TARGET_NETWORKS = env.networks("TARGET_NETWORKS")
 SPECTACULAR_SETTINGS = {
     "TITLE": "Concord API",
-    "DESCRIPTION": "Golden records of a hospital network, and any system's code for them. Guide: docs/api.md.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SCHEMA_PATH_PREFIX": "/api/v1",
@@ -260,19 +261,26 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["mdm.auth.MayOpen"],
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_SUFFIX": "",
     "ENUM_NAME_OVERRIDES": {
         "Agreement": ["exact", "reformatted", "similar", "different", "empty"],
+        "ChangeRequestKind": "mdm.models.ChangeRequest.Kind",
         "ChangeRequestState": "mdm.models.ChangeRequest.State",
+        "Decision": ["link", "review", "none"],
         "Domain": "mdm.models.base.DomainName",
+        "EnteredOutcome": ["created", "linked", "review", "pending"],
         "EventKind": "mdm.models.ChangeEvent.Kind",
         "ExportFormat": "mdm.models.DomainExport.Format",
+        "JobState": "mdm.models.DomainExport.State",
+        "MatchDecision": ["link", "review", "new"],
         "MessageState": ["received", "done", "partly", "quarantined", "discarded"],
         "NeededChange": ["the same", "not stated"],
         "PublishedStatus": ["live", "retired", "merged"],
         "RecordOutcome": ["new", "changed", "unchanged", "retired", "superseded", "refused"],
         "RelationKind": "mdm.models.Relation.Kind",
-        "Status": ["live", "draft", "retired", "merged"],
+        "Status": "mdm.models.GoldenRecord.Status",
         "SubmissionOutcome": ["created", "linked", "updated", "unchanged", "review", "pending", "refused"],
+        "UnmappedState": ["unmapped", "review", "pending"],
         "WebhookKind": ["created", "updated", "published", "retired", "merged", "unmerged", "unmapped"],
         "WorkItemKind": "mdm.models.WorkItem.Kind",
         "WorkItemState": "mdm.models.WorkItem.State",
@@ -281,6 +289,8 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "mdm.api.schema.problems_everywhere",
         "mdm.api.schema.enums_by_name",
+        "mdm.api.schema.nothing_by_its_type",
+        "mdm.api.about.whole",
         "mdm.api.schema.addresses_with_examples",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.utils import timezone
 
-from sync import calling, webhooks
+from sync import calling, overlap, webhooks
 from sync.backoff import delay
 from sync.models import Alert
 from sync.sealed import SealBroken
@@ -22,7 +22,6 @@ from sync.sealed import SealBroken
 log = structlog.get_logger(__name__)
 
 TYPE = "org.concord.target.{kind}"
-SECRET = "alert_webhook"  # noqa: S105 - the name of the target's secret that calls are signed with
 LEASE = dt.timedelta(seconds=60)
 ATTEMPTS = 20  # then an address is given up; the console shows why
 SEVERAL = 100  # at a time
@@ -102,8 +101,8 @@ def _call(alert: Alert, url: str) -> str:
     name = f"alert-{alert.pk}-{alert.state}"
     headers = {"content-type": "application/cloudevents+json", "webhook-id": name, "webhook-timestamp": str(stamp)}
     try:
-        if secret := alert.target.secrets.get(SECRET):
-            headers["webhook-signature"] = webhooks.sign(_key(secret), name, stamp, body)
+        if keys := [_key(secret) for secret in overlap.standing(alert.target.secrets, overlap.ALERTS)]:
+            headers["webhook-signature"] = webhooks.signatures(keys, name, stamp, body)
         with calling.Caller() as caller:
             status, _ = caller.post(url, body=body, headers=headers)
     except (*calling.ERRORS, SealBroken, ValueError) as error:

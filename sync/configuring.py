@@ -13,6 +13,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Model, Q
+from django.utils import timezone
 
 from mdm.canonical import DOMAINS
 from mdm.changes import Change
@@ -20,7 +21,7 @@ from mdm.exceptions import InvalidValue, Refused, Stale
 from mdm.models import ATTRIBUTES, SourceSystem, User
 from mdm.permissions import ADMINISTER, require
 from mdm.rows import column, to_column
-from sync import fieldmap, objectives, receivers, schedule
+from sync import fieldmap, objectives, overlap, receivers, schedule
 from sync.adapters import registry
 from sync.adapters.base import AdapterError
 from sync.models import Lane, Target, TargetVersion
@@ -48,17 +49,23 @@ def settings_of(target: Target) -> dict[str, Any]:
 
 def secret_names(target: Target) -> list[str]:
     try:
-        return sorted(target.secrets)
+        return overlap.names(target.secrets)
     except SealBroken:
         return []  # they have to be entered again
 
 
-def draft(*, code: str, settings: Mapping[str, Any], secrets: Mapping[str, str] | None = None) -> Target:
+def draft(
+    *,
+    code: str,
+    settings: Mapping[str, Any],
+    secrets: Mapping[str, str] | None = None,
+    hours: int = overlap.OVERLAP,
+) -> Target:
     """The target as it would be, checked but neither saved nor reached for. Raises InvalidValue."""
     target = Target.objects.select_related("system").filter(code=code).first() or Target(code=code)
     _fill(target, settings)
     if given := {name: value for name, value in (secrets or {}).items() if value}:
-        target.secrets = _known(target) | given
+        target.secrets = _with_secrets(_known(target), given, hours)
     try:
         target.full_clean(exclude=["namespace"])
         schedule.check(target.schedule)
@@ -70,6 +77,14 @@ def draft(*, code: str, settings: Mapping[str, Any], secrets: Mapping[str, str] 
     except (AdapterError, SealBroken, TypeError) as error:
         raise InvalidValue(str(error)) from None
     return target
+
+
+def _with_secrets(box: Mapping[str, str], given: Mapping[str, str], hours: int) -> dict[str, str]:
+    """Secrets are taken at once, but that of alerts, which their receiver takes when it can."""
+    alerts, now = given.get(overlap.ALERTS), timezone.now()
+    if alerts and alerts != box.get(overlap.ALERTS):
+        box = overlap.turn(box, overlap.ALERTS, alerts, hours=hours, now=now)
+    return {**box, **given}
 
 
 def _known(target: Target) -> dict[str, str]:
@@ -124,10 +139,12 @@ def configure(
     actor: User,
     reason: str = "",
     secrets: Mapping[str, str] | None = None,
+    hours: int = overlap.OVERLAP,
     expected_version: int | None = None,
 ) -> Configured:
     """Make or change a target. A new one gets every live record; where a filter changed, records are told again or told
-    to go. New secrets are used from the next batch on; what is under way is not touched.
+    to go. New secrets are used from the next batch on; what is under way is not touched. For so many ``hours`` alerts
+    are signed with the secret before a new one as well.
     """
     require(actor, ADMINISTER)
     # no_key: lanes and attempts that others write meanwhile refer to it
@@ -135,7 +152,7 @@ def configure(
     before = locked.filter(code=code).first()
     if before is not None and expected_version not in (None, before.version):
         raise Stale(f"{before.name} was changed meanwhile: its settings are at version {before.version}. Look again.")
-    target = draft(code=code, settings=settings, secrets=secrets)
+    target = draft(code=code, settings=settings, secrets=secrets, hours=hours)
     changed = _differing(before, target)
     if before is not None and not changed and not secrets:
         return Configured(before, 0)

@@ -31,7 +31,7 @@ from mdm.code_systems import code_systems
 from mdm.exceptions import InvalidValue
 from mdm.models import ChangeEvent, GoldenRecord, User
 from mdm.services import publish
-from sync import calling
+from sync import calling, overlap
 from sync.backoff import delay
 from sync.models import Webhook
 
@@ -44,7 +44,6 @@ BATCH = 100
 LEASE = dt.timedelta(seconds=60)
 SECONDS, TOGETHER = 20.0, 50.0  # that one webhook is served at a time, and all of them
 GONE = 410
-OVERLAP, MOST_OVERLAP = 24, 168  # hours that the secret before the current one goes on signing
 
 
 @transaction.atomic
@@ -76,7 +75,7 @@ def subscribe(
         codes_in=code_systems.get(codes_in) if codes_in else None,
         position=last if after is None else after,
     )
-    made.give_secret(secret)
+    made.give_secret(secret, now=timezone.now())
     made.full_clean(exclude=["sealed_secret"])
     made.save(force_insert=True)
     Change.begin(actor, "webhook.subscribed").audit(about=made, after={"topics": made.topics, "kinds": made.kinds})
@@ -94,18 +93,16 @@ def within_reach(user: User) -> QuerySet[Webhook]:
 
 
 @transaction.atomic
-def rotate(*, webhook: Webhook, actor: User, hours: int = OVERLAP) -> tuple[Webhook, str]:
+def rotate(*, webhook: Webhook, actor: User, hours: int = overlap.OVERLAP) -> tuple[Webhook, str]:
     """A new secret, told once. For so many hours messages carry a signature of the one before as well, so that a
     receiver takes the new one when it can; 0, where a secret has leaked: not for a moment.
     """
     permissions.require(actor, permissions.SUBSCRIBE)
-    if not 0 <= hours <= MOST_OVERLAP:
-        raise InvalidValue(f"The old secret may go on signing for 0 to {MOST_OVERLAP} hours.")
+    overlap.check(hours)
     row = Webhook.objects.select_for_update(of=("self",)).get(pk=webhook.pk)
     change, secret = Change.begin(actor, "webhook.rotated"), secrets.token_bytes(32)
-    row.give_secret(secret, old=row.secrets[0] if hours else None)
-    row.old_secret_until = change.at + dt.timedelta(hours=hours) if hours else None
-    row.save(update_fields=["sealed_secret", "old_secret_until"])
+    row.give_secret(secret, now=change.at, hours=hours)
+    row.save(update_fields=["sealed_secret"])
     change.audit(about=row, after={"old_secret_until": row.old_secret_until and row.old_secret_until.isoformat()})
     return row, _shown(secret)
 
@@ -150,9 +147,14 @@ def resume(*, webhook: Webhook, actor: User) -> Webhook:
 
 
 def sign(secret: bytes, name: str, timestamp: int, body: bytes) -> str:
-    """The ``webhook-signature`` of a message."""
+    """The signature of a message by one secret."""
     digest = hmac.new(secret, f"{name}.{timestamp}.".encode() + body, hashlib.sha256).digest()
     return "v1," + base64.b64encode(digest).decode()
+
+
+def signatures(secrets: Sequence[bytes], name: str, timestamp: int, body: bytes) -> str:
+    """The header of a message that several secrets sign."""
+    return " ".join(sign(secret, name, timestamp, body) for secret in secrets)
 
 
 # ------------------------------------------------------------------------------------------------------- delivering
@@ -258,7 +260,7 @@ def _send(webhook: Webhook, caller: calling.Caller, message: Mapping[str, Any]) 
         "content-type": "application/cloudevents+json",
         "webhook-id": message["id"],
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": " ".join(sign(secret, message["id"], timestamp, body) for secret in webhook.secrets),
+        "webhook-signature": signatures(webhook.secrets, message["id"], timestamp, body),
     }
     try:
         status, retry_after = caller.post(webhook.url, body=body, headers=headers)

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from mdm import permissions
 from mdm.api import changes, examples
-from mdm.api.base import Strict, View, actor, expected_etag, reason_field
+from mdm.api.base import Nothing, Strict, View, actor, expected_etag, reason_field
 from mdm.api.fields import AttributeValues
 from mdm.api.golden import find_record, reads
 from mdm.api.shapes import SHAPES
@@ -36,7 +36,10 @@ class Entering(Strict):
 
 
 class Entered(serializers.Serializer[Any]):
-    outcome = serializers.CharField(help_text="created, linked, review (a steward decides) or pending.")
+    outcome = serializers.ChoiceField(
+        choices=["created", "linked", "review", "pending"],
+        help_text="review: a steward decides. pending: it is resolved in a moment.",
+    )
     golden = serializers.CharField(allow_null=True, help_text="Public id of the golden record.")
     code_system = serializers.CharField()
     code = serializers.CharField(help_text="Names the record that was entered.")
@@ -69,7 +72,8 @@ class RecordAction(View):
     """Base: find the record, hold it to If-Match, call the service, show what became of it."""
 
     domain: ClassVar[Domain]
-    body: ClassVar[type[Strict]] = Strict
+    conditional: ClassVar[bool] = True
+    body: ClassVar[type[Strict]] = Nothing
     body_example: ClassVar[dict[str, Any]] = {}
 
     def act(self, record: GoldenRecord, given: dict[str, Any], request: Request) -> GoldenRecord | ChangeRequest | None:

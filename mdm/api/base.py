@@ -124,6 +124,10 @@ class Strict(serializers.Serializer[Any]):
         return values
 
 
+class Nothing(Strict):
+    """The body of an action that needs no more words: an empty object, or none."""
+
+
 def actor(request: Request) -> User:
     """Who acts; ``AccessControl`` has seen to it that somebody does."""
     user: User = request.user  # type: ignore[assignment]  # never anonymous here

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from mdm import permissions
 from mdm.api import examples, paging
-from mdm.api.base import Strict, View, actor
+from mdm.api.base import Nothing, Strict, View, actor
 from mdm.api.fields import Difference
 from mdm.exceptions import NotFound
 from mdm.models import ChangeRequest, User
@@ -20,13 +20,13 @@ from mdm.services import requests
 
 
 class RequestQuery(paging.PageQuery):
-    state = serializers.ChoiceField(choices=ChangeRequest.State.choices, default="open")
+    state = serializers.ChoiceField(choices=ChangeRequest.State.choices, default="open", help_text="Left out: open.")
 
 
 class ChangeRequestShape(serializers.Serializer[Any]):
     id = serializers.IntegerField()
-    kind = serializers.CharField(help_text="merge, retire, guarded_value, policy, substitute or target_value.")
-    state = serializers.CharField()
+    kind = serializers.ChoiceField(choices=ChangeRequest.Kind.choices)
+    state = serializers.ChoiceField(choices=ChangeRequest.State.choices)
     subject = serializers.CharField(allow_null=True, help_text="The golden record it is about.")
     other = serializers.CharField(allow_null=True)
     path = serializers.CharField()
@@ -81,7 +81,7 @@ class DecideRequest(View):
     """Base of the three answers to a change request."""
 
     tag = "Change requests"
-    body: ClassVar[type[Strict]] = Strict
+    body: ClassVar[type[Strict]] = Nothing
     body_example: ClassVar[dict[str, Any]] = {"reason": "Checked with the supplier."}
     answer, answer_example = ChangeRequestShape, examples.CHANGE_REQUEST
 

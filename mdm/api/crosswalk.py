@@ -22,8 +22,10 @@ from mdm.api.base import DirectView, once
 from mdm.api.fields import ProblemField
 from mdm.api.json import MEDIA_TYPE, loads
 from mdm.api.refusals import WrongMediaType
+from mdm.api.shapes import PUBLISHED
 from mdm.freshness import Remembered, fresh
 from mdm.lookup import Resolution, today
+from mdm.models import DomainName
 
 MAX_BATCH = 10_000
 
@@ -73,8 +75,8 @@ class Lookup(serializers.Serializer[Any]):
     valid_from = serializers.DateField(allow_null=True, help_text="Null: always.")
     valid_to = serializers.DateField(allow_null=True, help_text="Exclusive. Null: until further notice.")
     id = serializers.CharField(help_text="Golden record; the survivor where it was merged.")
-    domain = serializers.CharField()
-    status = serializers.CharField()
+    domain = serializers.ChoiceField(choices=DomainName.choices)
+    status = serializers.ChoiceField(choices=PUBLISHED)
     name = serializers.CharField()
     redirected_from = serializers.CharField(allow_null=True, help_text="The merged record that the code named.")
     to = serializers.CharField(allow_null=True)

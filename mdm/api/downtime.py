@@ -28,6 +28,7 @@ EXAMPLE = {
     "state": "done",
     "requested_at": "2026-05-03T14:00:00Z",
     "made_at": "2026-05-03T14:00:05Z",
+    "fresh_until": "2026-05-03T14:05:05Z",
     "expires_at": "2026-05-06T14:00:05Z",
     "records": 48211,
     "codes": 131072,
@@ -55,9 +56,12 @@ class PackShape(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     site = serializers.CharField(allow_null=True, help_text="Public id of the location; null: the whole network.")
     serial = serializers.IntegerField(help_text="Counts the packs of a site.")
-    state = serializers.CharField(help_text="waiting, running, done or failed.")
+    state = serializers.ChoiceField(choices=DowntimePack.State.choices)
     requested_at = serializers.DateTimeField()
     made_at = serializers.DateTimeField(allow_null=True, help_text="As of when everything in it is.")
+    fresh_until = serializers.DateTimeField(
+        allow_null=True, help_text="Until then whoever asks for a pack of the site gets this one."
+    )
     expires_at = serializers.DateTimeField(allow_null=True)
     records = serializers.IntegerField()
     codes = serializers.IntegerField()
@@ -123,11 +127,13 @@ class Packs(View):
 
 
 class AskForPack(View):
-    """Have a pack of a site made now. An administrator has set up that the site gets packs. `Location` tells of it."""
+    """Have a pack of a site made now (202; `Location` tells of it), or get the one of some minutes ago (200): until its
+    `fresh_until` no other is made. An administrator has set up that the site gets packs.
+    """
 
     permission = permissions.VIEW
-    tag, operation, status = "Downtime", "downtime_ask", 202
-    body, answer, answer_example = PackBody, PackShape, EXAMPLE
+    tag, operation = "Downtime", "downtime_ask"
+    body, answer, proposal, answer_example = PackBody, PackShape, PackShape, EXAMPLE
     body_example: ClassVar = {"site": "MDM-LO-000001"}
 
     def post(self, request: Request) -> Response:
@@ -137,6 +143,8 @@ class AskForPack(View):
             raise NotFound("No packs are made of that. An administrator sets it up under Downtime packs.")
         made = downtime.ask(plan=plan, actor=actor(request))
         where = reverse("api:v1:downtime-pack", args=[made.pk])
+        if made.state == DowntimePack.State.DONE:
+            return Response(_show(made, usable=True), headers={"Location": where})
         return Response(_show(made), status=202, headers={"Location": where, "Retry-After": "5"})
 
 
@@ -204,6 +212,7 @@ def _show(pack: DowntimePack, *, usable: bool = False) -> dict[str, Any]:
     plain = ("id", "serial", "state", "requested_at", "made_at", "expires_at", "records", "codes", "size", "sha256")
     return {name: getattr(pack, name) for name in (*plain, "error")} | {
         "site": pack.plan.site.public_id if pack.plan.site else None,
+        "fresh_until": downtime.fresh_until(pack),
         "key": pack.key.name if pack.key else None,
         "file": reverse("api:v1:downtime-pack-file", args=[pack.pk]) if usable else None,
     }

@@ -28,9 +28,11 @@ class ExportBody(Strict):
 
 class ExportShape(serializers.Serializer[Any]):
     id = serializers.UUIDField()
-    domain = serializers.CharField()
-    format = serializers.CharField()
-    state = serializers.CharField(help_text="waiting, running, done or failed.")
+    domain = serializers.ChoiceField(choices=DomainName.choices)
+    format = serializers.ChoiceField(choices=DomainExport.Format.choices)
+    state = serializers.ChoiceField(
+        choices=DomainExport.State.choices, help_text="expired: it was done; its file is deleted by now."
+    )
     requested_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
     records = serializers.IntegerField()

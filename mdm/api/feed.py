@@ -16,7 +16,7 @@ from mdm import feed, permissions
 from mdm.api import examples
 from mdm.api.base import DirectView, Strict, View, once
 from mdm.api.json import dumps
-from mdm.models import DomainName
+from mdm.models import ChangeEvent, DomainName
 
 LAST = 2**63 - 1
 LONGEST = 25  # seconds that a request may wait: proxies give up after 30
@@ -27,8 +27,8 @@ class FeedQuery(Strict):
     after = serializers.IntegerField(
         min_value=0, max_value=2**63 - 1, default=0, help_text="The position you have read."
     )
-    limit = serializers.IntegerField(min_value=1, max_value=1000, default=200)
-    domain = serializers.ChoiceField(choices=DomainName.choices, required=False)
+    limit = serializers.IntegerField(min_value=1, max_value=1000, default=200, help_text="Changes in an answer.")
+    domain = serializers.ChoiceField(choices=DomainName.choices, required=False, help_text="Left out: all.")
     wait = serializers.IntegerField(
         min_value=0, max_value=LONGEST, default=0, help_text="Seconds to wait for changes where there are none."
     )
@@ -41,9 +41,9 @@ class ChangeShape(serializers.Serializer[Any]):
         child=serializers.CharField(),
         help_text="All records that it is about: of a merge, both sides and whatever led there.",
     )
-    domain = serializers.CharField()
+    domain = serializers.ChoiceField(choices=DomainName.choices)
     version = serializers.IntegerField()
-    kind = serializers.CharField(help_text="created, updated, published, retired, merged or unmerged.")
+    kind = serializers.ChoiceField(choices=ChangeEvent.Kind.choices)
     changed = serializers.ListField(child=serializers.CharField())
     merged_into = serializers.CharField(allow_null=True, help_text="The survivor, as of now.")
     change_id = serializers.UUIDField(help_text="Shared by everything that one action changed.")
@@ -80,7 +80,7 @@ class StreamQuery(Strict):
         default=0,
         help_text="The position you have read; `Last-Event-ID` goes before.",
     )
-    domain = serializers.ChoiceField(choices=DomainName.choices, required=False)
+    domain = serializers.ChoiceField(choices=DomainName.choices, required=False, help_text="Left out: all.")
 
 
 class ChangeStream(DirectView):

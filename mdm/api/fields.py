@@ -1,24 +1,33 @@
-"""Fields whose shape REST framework can't tell: they say it to the API's description."""
+"""Fields whose shape REST framework can't tell: they say it to the API's description.
+
+Values are described without recursion, which few generators of clients can read, and go no deeper than that.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-VALUE = {
-    "description": "A value as the canonical model has it: text, number, yes or no, null (not stated), or a list of "
-    "texts or of children, each an object.",
-    "type": ["string", "number", "boolean", "null", "array", "object"],
-    "items": {"$ref": "#/components/schemas/Value"},
-    "additionalProperties": {"$ref": "#/components/schemas/Value"},
-}
+Schema = dict[str, Any]
+
+_SCALARS: list[Schema] = [{"type": "string"}, {"type": "number"}, {"type": "boolean"}, {"type": "null"}]
+_CHILD = {"$ref": "#/components/schemas/Child"}
 _VALUE = {"$ref": "#/components/schemas/Value"}
-_VALUES = {"type": "array", "items": _VALUE}
-_BEFORE_AND_AFTER = {
-    "type": "object",
-    "properties": {"before": _VALUE, "after": _VALUE},
-    "additionalProperties": _VALUE,
+COMPONENTS: dict[str, Schema] = {
+    "Child": {
+        "description": "A packaging level, an address or a supplier's part: its values by their names.",
+        "type": "object",
+        "additionalProperties": {"anyOf": _SCALARS},
+    },
+    "Value": {
+        "description": "A value as the canonical model has it: text, number, yes or no, null (not stated), or a list "
+        "of texts or of children.",
+        "anyOf": [*_SCALARS, _CHILD, {"type": "array", "items": {"anyOf": [{"type": "string"}, _CHILD]}}],
+    },
 }
+_VALUES = {"type": "array", "items": _VALUE}
 
 
 @extend_schema_field(_VALUE)
@@ -31,9 +40,9 @@ class AttributeValues(serializers.DictField):
     """Values by the name or path of their attribute."""
 
 
-@extend_schema_field({"type": "object", "additionalProperties": {"anyOf": [_BEFORE_AND_AFTER, _VALUE]}})
+@extend_schema_field({"type": "object", "additionalProperties": {"anyOf": [_VALUE, {"type": "object"}]}})
 class Difference(serializers.DictField):
-    """What a change request changes: before and after by path, and what else its kind says."""
+    """What a change request changes: {before, after} by path, and what else its kind says, rules in their own form."""
 
 
 @extend_schema_field({"$ref": "#/components/schemas/Problem"})

@@ -13,7 +13,7 @@ from mdm import past, permissions
 from mdm.api import examples, paging
 from mdm.api.base import Strict, View
 from mdm.api.fields import Value
-from mdm.api.shapes import SHAPES
+from mdm.api.shapes import PUBLISHED, SHAPES
 from mdm.canonical import Domain
 from mdm.exceptions import NotFound
 from mdm.lookup import code_systems
@@ -26,7 +26,7 @@ FIELDS = serializers.CharField(
 
 
 class GoldenQuery(paging.PageQuery):
-    status = serializers.ChoiceField(choices=["live", "retired", "merged"], default="live")
+    status = serializers.ChoiceField(choices=PUBLISHED, default="live", help_text="Left out: live.")
     name = serializers.CharField(required=False, help_text="Records whose name holds every one of these words.")
     code_system = serializers.CharField(required=False, help_text="Together with `code`.")
     code = serializers.CharField(required=False, help_text="Records that have this code in `code_system` now.")

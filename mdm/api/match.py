@@ -20,7 +20,7 @@ from mdm.api.work import SourceName
 from mdm.canonical import DOMAINS, Domain
 from mdm.exceptions import InvalidValue
 from mdm.lookup import code_systems
-from mdm.models import SourceRecord
+from mdm.models import GoldenRecord, SourceRecord
 from mdm.services import explain, match, scoring
 from mdm.services.explain import Explanation, Side
 from mdm.services.match import Found, Match
@@ -47,10 +47,10 @@ class Thresholds(serializers.Serializer[Any]):
 class MatchShape(serializers.Serializer[Any]):
     id = serializers.CharField(help_text="Public id of the golden record.")
     name = serializers.CharField()
-    status = serializers.CharField()
+    status = serializers.ChoiceField(choices=GoldenRecord.Status.choices)
     score = serializers.FloatField(help_text="Bits; the sum of the evidence.")
     probability = serializers.FloatField()
-    decision = serializers.CharField(help_text="link, review or none, as the resolver would decide.")
+    decision = serializers.ChoiceField(choices=["link", "review", "none"], help_text="As the resolver would decide.")
     margin = serializers.FloatField(allow_null=True, help_text="Bits ahead of the best other candidate.")
     vetoes = serializers.ListField(child=serializers.CharField(), help_text="What forbids an automatic link.")
     source = SourceName(  # type: ignore[assignment]  # also an attribute of fields
@@ -60,7 +60,7 @@ class MatchShape(serializers.Serializer[Any]):
 
 
 class MatchAnswer(serializers.Serializer[Any]):
-    decision = serializers.CharField(help_text="What submitting it would do: link, review or new.")
+    decision = serializers.ChoiceField(choices=["link", "review", "new"], help_text="What submitting it would do.")
     reason = serializers.CharField()
     thresholds = Thresholds()
     candidates = MatchShape(many=True, help_text="Best first.")
@@ -94,8 +94,8 @@ class ExplainAnswer(serializers.Serializer[Any]):
     together = serializers.BooleanField(help_text="They are one golden record.")
     score = serializers.FloatField()
     probability = serializers.FloatField()
-    decision = serializers.CharField(help_text="What score and vetoes alone say: link, review or none.")
-    verdict = serializers.CharField()
+    decision = serializers.ChoiceField(choices=["link", "review", "none"], help_text="What score and vetoes alone say.")
+    verdict = serializers.CharField(help_text="The same in a sentence.")
     vetoes = serializers.ListField(child=serializers.CharField())
     obstacles = serializers.ListField(
         child=serializers.CharField(), help_text="What is decided or known besides, whatever the score."

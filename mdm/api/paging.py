@@ -16,7 +16,7 @@ MAX_LIMIT = 200
 
 
 class PageQuery(Strict):
-    limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=50)
+    limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=50, help_text="Results in a page.")
     cursor = serializers.CharField(required=False, help_text="`next` of the page before; with the same filters.")
 
 

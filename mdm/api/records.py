@@ -16,8 +16,9 @@ from mdm import permissions, reverse
 from mdm.api import changes, examples, paging
 from mdm.api.base import Strict, View, actor, reason_field
 from mdm.api.crosswalk import LookupQuery, SubstituteShape
+from mdm.api.shapes import PUBLISHED
 from mdm.exceptions import NotFound
-from mdm.models import GoldenRecord, Substitution
+from mdm.models import DomainName, GoldenRecord, Substitution
 from mdm.services import substitution
 
 
@@ -38,8 +39,8 @@ class OwnCode(serializers.Serializer[Any]):
 
 class CodesAnswer(serializers.Serializer[Any]):
     id = serializers.CharField()
-    domain = serializers.CharField()
-    status = serializers.CharField()
+    domain = serializers.ChoiceField(choices=DomainName.choices)
+    status = serializers.ChoiceField(choices=PUBLISHED)
     name = serializers.CharField()
     redirected_from = serializers.CharField(allow_null=True)
     codes = OwnCode(many=True, help_text="By code system, preferred ones first.")

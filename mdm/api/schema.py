@@ -9,10 +9,12 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import deep_import_string
 from drf_spectacular.settings import spectacular_settings
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
+from mdm import access
 from mdm.api.base import Strict
-from mdm.api.fields import VALUE
+from mdm.api.fields import COMPONENTS
+from mdm.api.idempotency import SAFE
 from mdm.api.json import PROBLEM_TYPE
 
 PROBLEM = {
@@ -24,6 +26,30 @@ PROBLEM = {
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "What is wrong and what to do about it."},
         "request_id": {"type": "string", "description": "Quote it when you report the problem."},
+        "candidates": {
+            "type": "array",
+            "description": "The records that it may be: public ids, with name and score where records were compared.",
+            "items": {
+                "anyOf": [
+                    {"type": "string"},
+                    {
+                        "type": "object",
+                        "properties": {
+                            "id": {"type": "string"},
+                            "name": {"type": "string"},
+                            "score": {"type": "number"},
+                        },
+                        "required": ["id"],
+                    },
+                ]
+            },
+        },
+        "known_in": {
+            "type": "array",
+            "description": "Code systems that have the code which isn't known where it was asked.",
+            "items": {"type": "string"},
+        },
+        "permission": {"type": "string", "description": "What is missing; a key names it as a scope."},
         "errors": {
             "type": "array",
             "description": "Which values of the body or query don't fit.",
@@ -38,11 +64,25 @@ PROBLEM = {
     "additionalProperties": True,
 }
 
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": 128},
+    OpenApiParameter.HEADER,
+    description="A UUID that you choose. Sent again with it within a day, the request is carried out once.",
+)
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The record's ETag: change only what you saw, else 412.",
+)
+
 
 class Schema(AutoSchema):
     """Reads what a view declares about itself.
 
-    ``tag`` and ``operation``; ``query`` and ``body``, the serializers of its input; ``answer``, the serializer of its
+    ``tag`` and ``operation``; ``query`` and ``body``, the serializers of its input; ``conditional``: it heeds If-Match;
+    ``answer``, the serializer of its
     output with ``status``, or ``media`` of what isn't JSON; ``proposal``, that of its output where a second person
     must approve; ``body_example`` and ``answer_example``; ``description`` where the docstring doesn't serve.
     """
@@ -61,7 +101,13 @@ class Schema(AutoSchema):
         return self.declared("description") or super().get_description()
 
     def get_override_parameters(self) -> list[Any]:
-        return [query] if (query := self.declared("query")) else []
+        """The query, and the headers that a client made from this must be able to send."""
+        query, headers = self.declared("query"), []
+        if self.method not in SAFE and self.declared("permission") != access.PUBLIC:
+            headers.append(IDEMPOTENCY_KEY)
+        if self.declared("conditional"):
+            headers.append(IF_MATCH)
+        return [query, *headers] if query else headers
 
     def get_request_serializer(self) -> Any:
         return self.declared("body")
@@ -71,7 +117,8 @@ class Schema(AutoSchema):
         if self.declared("status") == 204:
             return {204: None}
         if shape is None:  # a stream or a file
-            return {(200, self.declared("media")): OpenApiTypes.STR}
+            media = self.declared("media")
+            return {(200, media): OpenApiTypes.BINARY if media == "application/zip" else OpenApiTypes.STR}
         proposed = {202: self.declared("proposal")} if self.declared("proposal") else {}
         return {self.declared("status") or 200: shape} | proposed
 
@@ -88,6 +135,14 @@ class Schema(AutoSchema):
     def _answered(self, example: Any) -> OpenApiExample:
         status = str(self.declared("status") or 200)
         return OpenApiExample("Answer", example, response_only=True, status_codes=[status])
+
+    def map_parsers(self) -> Any:
+        """What takes anything takes bytes; ``*/*`` is a type that no client sends."""
+        return ["application/octet-stream" if media == "*/*" else media for media in super().map_parsers()]
+
+    def get_serializer_name(self, serializer: Any, direction: Any) -> str:
+        """Generated clients name their classes so: WorkItem, not WorkItemShape."""
+        return str(super().get_serializer_name(serializer, direction)).removesuffix("Shape")
 
     def _map_basic_serializer(self, serializer: Any, direction: str) -> Any:
         """Input that refuses names it doesn't know says so."""
@@ -117,7 +172,7 @@ class RequestUserScheme(OpenApiAuthenticationExtension):
 
 def problems_everywhere(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Post-processing: any operation may answer with problem details."""
-    result["components"]["schemas"] |= {"Problem": PROBLEM, "Value": VALUE}
+    result["components"]["schemas"] |= {"Problem": PROBLEM, **COMPONENTS}
     reference = {"schema": {"$ref": "#/components/schemas/Problem"}}
     answer = {"description": "Anything but success.", "content": {PROBLEM_TYPE: reference}}
     for operations in result["paths"].values():
@@ -165,6 +220,26 @@ def enums_by_name(result: dict[str, Any], **_: Any) -> dict[str, Any]:
                     default = {"default": schema["default"]} if schema.get("default") is not None else {}
                     parameter["schema"] = {"$ref": f"#/components/schemas/{name}"} | default
     return result
+
+
+NOTHING: dict[str, dict[str, Any]] = {"Null": {"type": "null"}, "Blank": {"type": "string", "maxLength": 0}}
+
+
+def nothing_by_its_type(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Post-processing: null beside choices is a type, not a choice of its own, which clients would name a class for."""
+    for name in NOTHING:
+        result["components"]["schemas"].pop(name, None)
+    references = {f"#/components/schemas/{name}": shape for name, shape in NOTHING.items()}
+    found: dict[str, Any] = _replaced(result, references)
+    return found
+
+
+def _replaced(node: Any, references: dict[str, dict[str, Any]]) -> Any:
+    if isinstance(node, dict):
+        if (reference := node.get("$ref")) in references:
+            return references[reference]
+        return {name: _replaced(inner, references) for name, inner in node.items()}
+    return [_replaced(inner, references) for inner in node] if isinstance(node, list) else node
 
 
 def _named_enums() -> dict[str, list[str]]:

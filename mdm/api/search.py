@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from mdm import permissions
 from mdm.api import examples
 from mdm.api.base import Strict, View
-from mdm.models import DomainName
+from mdm.models import DomainName, GoldenRecord
 from mdm.search import LENGTH, STATUSES, Hit, search
 
 MAX_LIMIT = 50
@@ -25,18 +25,24 @@ class SearchQuery(Strict):
         trim_whitespace=False,
         help_text="What was typed so far. The last word may be unfinished, unless a blank follows it.",
     )
-    domain = serializers.ChoiceField(choices=DomainName.choices, required=False, default=None, allow_null=True)
-    status = serializers.ChoiceField(
-        choices=[*STATUSES, "merged"], required=False, default=None, allow_null=True, help_text="Left out: not merged."
+    domain = serializers.ChoiceField(
+        choices=DomainName.choices, required=False, default=None, allow_null=True, help_text="Left out: all."
     )
-    limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=20)
+    status = serializers.ChoiceField(
+        choices=GoldenRecord.Status.choices,
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="Left out: not merged.",
+    )
+    limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=20, help_text="Results at most.")
 
 
 class HitShape(serializers.Serializer[Any]):
     id = serializers.CharField(help_text="Public id. A merged record answers as its survivor.")
-    domain = serializers.CharField()
+    domain = serializers.ChoiceField(choices=DomainName.choices)
     name = serializers.CharField()
-    status = serializers.CharField(help_text="draft, live, retired or merged.")
+    status = serializers.ChoiceField(choices=GoldenRecord.Status.choices)
     score = serializers.FloatField(help_text="How much of the text it covers, 0 to 1.")
     why = serializers.CharField(help_text="What of the text was found.")
 

@@ -7,8 +7,11 @@ from typing import Any
 from rest_framework import serializers
 
 from mdm.canonical import DOMAINS, Domain, Field, Kind
+from mdm.models import DomainName
 
 Shape = type[serializers.Serializer[Any]]
+
+PUBLISHED = ["live", "retired", "merged"]  # what a published record may be; drafts are not shown
 
 
 class Reference(serializers.Serializer[Any]):
@@ -54,8 +57,7 @@ def _field(spec: Field, owner: str) -> Any:
     if spec.kind is Kind.DECIMAL:
         return serializers.CharField(help_text='Decimal text, e.g. "12.50".', **options)
     if spec.kind is Kind.CHOICE:
-        values = ", ".join(value for value, _ in spec.choices)
-        return serializers.CharField(help_text=f"One of: {values}.", **options)
+        return serializers.ChoiceField(choices=spec.choices, **options)
     return _SIMPLE.get(spec.kind, serializers.CharField)(**options)
 
 
@@ -72,9 +74,9 @@ def golden(domain: Domain) -> Shape:
     name = _camel(domain.name)
     fields = {
         "id": serializers.CharField(help_text="Public id. For ever."),
-        "domain": serializers.CharField(),
+        "domain": serializers.ChoiceField(choices=DomainName.choices),
         "version": serializers.IntegerField(),
-        "status": serializers.CharField(help_text="live, retired or merged."),
+        "status": serializers.ChoiceField(choices=PUBLISHED),
         "merged_into": serializers.CharField(allow_null=True),
         "codes": Code(many=True),
         "attributes": _shape(f"{name}Attributes", domain.fields)(),

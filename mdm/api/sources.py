@@ -45,7 +45,7 @@ class SubmissionShape(serializers.Serializer[Any]):
     records = RecordInput(many=True, help_text=f"1 to {MAX_RECORDS}.")
 
 
-class ProblemShape(serializers.Serializer[Any]):
+class ValueProblem(serializers.Serializer[Any]):
     path = serializers.CharField()
     value = serializers.CharField()
     message = serializers.CharField()
@@ -58,7 +58,7 @@ class OutcomeShape(serializers.Serializer[Any]):
         help_text="created: a new golden record. review: a steward decides. pending: it is resolved in a moment.",
     )
     golden = serializers.CharField(allow_null=True, help_text="Public id of the golden record it belongs to.")
-    problems = ProblemShape(many=True, help_text="Why it was refused.")
+    problems = ValueProblem(many=True, help_text="Why it was refused.")
     invalid = serializers.DictField(
         child=serializers.CharField(),
         help_text="Identifiers that were kept although they are invalid, and why they are.",

@@ -14,18 +14,20 @@ from mdm.api import examples, paging
 from mdm.api.base import Strict, View, actor, reason_field
 from mdm.exceptions import NotFound
 from mdm.lookup import code_systems
-from mdm.models import CodeSystem, GoldenRecord
+from mdm.models import CodeSystem, DomainName, GoldenRecord
 from mdm.services import periods, unit_words
 from mdm.units import UNITS
+
+NORMALISERS = CodeSystem._meta.get_field("normaliser").choices or ()
 
 
 class CodeSystemShape(serializers.Serializer[Any]):
     code_system = serializers.CharField(help_text="Its name in lookups.")
     system = serializers.CharField()
-    domain = serializers.CharField()
+    domain = serializers.ChoiceField(choices=DomainName.choices)
     kind = serializers.CharField(help_text="primary, or the kind of identifier: gtin, npi …")
     unique = serializers.BooleanField(help_text="A code means one record; else it may be shared: 409.")
-    normaliser = serializers.CharField(help_text="How codes are compared: trim, upper, alnum, digits, gtin.")
+    normaliser = serializers.ChoiceField(choices=NORMALISERS, help_text="How codes are compared.")
     units = serializers.DictField(child=serializers.CharField(), help_text="Its own words for units.")
 
 
@@ -82,7 +84,10 @@ class UnmappedShape(serializers.Serializer[Any]):
     uom = serializers.CharField()
     id = serializers.CharField(allow_null=True, help_text="Golden record; null: a steward has yet to decide.")
     name = serializers.CharField()
-    state = serializers.CharField(help_text="unmapped: no code there; review or pending: not resolved yet.")
+    state = serializers.ChoiceField(
+        choices=["unmapped", "review", "pending"],
+        help_text="unmapped: no code there; review or pending: not resolved yet.",
+    )
 
 
 class Unmapped(View):

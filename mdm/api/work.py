@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from mdm import permissions
 from mdm.api import examples, paging
-from mdm.api.base import Strict, View, actor
+from mdm.api.base import Nothing, Strict, View, actor
 from mdm.api.fields import AttributeValues
 from mdm.api.shapes import EvidenceShape
 from mdm.exceptions import NotFound
@@ -24,9 +24,9 @@ TAG = "Work items"
 
 
 class WorkQuery(paging.PageQuery):
-    state = serializers.ChoiceField(choices=WorkItem.State.choices, default="open")
-    kind = serializers.ChoiceField(choices=WorkItem.Kind.choices, required=False)
-    domain = serializers.ChoiceField(choices=DomainName.choices, required=False)
+    state = serializers.ChoiceField(choices=WorkItem.State.choices, default="open", help_text="Left out: open.")
+    kind = serializers.ChoiceField(choices=WorkItem.Kind.choices, required=False, help_text="Left out: all.")
+    domain = serializers.ChoiceField(choices=DomainName.choices, required=False, help_text="Left out: all.")
     assignee = serializers.CharField(required=False, help_text="A user name, or `me`.")
 
 
@@ -37,9 +37,11 @@ class SourceName(serializers.Serializer[Any]):
 
 class WorkItemShape(serializers.Serializer[Any]):
     id = serializers.IntegerField()
-    kind = serializers.CharField()
-    domain = serializers.CharField()
-    state = serializers.CharField()
+    kind = serializers.ChoiceField(choices=WorkItem.Kind.choices)
+    domain = serializers.ChoiceField(
+        choices=DomainName.choices, allow_blank=True, help_text="Empty: none in particular."
+    )
+    state = serializers.ChoiceField(choices=WorkItem.State.choices)
     priority = serializers.IntegerField(help_text="1 low, 2 normal, 3 high.")
     title = serializers.CharField()
     reason = serializers.CharField(help_text="Why a person is asked.")
@@ -218,7 +220,7 @@ class CommentItem(Decide):
 class UndoItem(Decide):
     """Take the last decision on the item back."""
 
-    operation, body = "work_items_undo", Strict
+    operation, body = "work_items_undo", Nothing
     body_example: ClassVar[dict[str, Any]] = {}
 
     def decide(self, item: WorkItem, given: dict[str, Any], who: User) -> None:

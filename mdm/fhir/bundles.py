@@ -10,12 +10,12 @@ from django.utils.http import urlencode
 Json = dict[str, Any]
 
 
-def searchset(resources: Sequence[Json], **page: Any) -> Json:
-    """The page of a search. ``page`` as ``_bundle`` has it."""
-    base = page["base"]
+def searchset(resources: Sequence[Json], *, included: Sequence[Json] = (), **page: Any) -> Json:
+    """The page of a search, and what comes along. ``page`` as ``_bundle`` has it."""
     entries = [
-        {"fullUrl": _address(base, resource), "resource": resource, "search": {"mode": "match"}}
-        for resource in resources
+        {"fullUrl": _address(page["base"], resource), "resource": resource, "search": {"mode": mode}}
+        for mode, some in (("match", resources), ("include", included))
+        for resource in some
     ]
     return _bundle("searchset", entries, **page)
 

@@ -6,12 +6,13 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from mdm.fhir import resources, search
+from mdm.fhir import includes, resources, search
 from mdm.fhir.outcomes import MEDIA_TYPE
 
 Json = dict[str, Any]
 DATE = dt.date(2026, 11, 27)  # when this statement last changed
 VERSIONS = {resources.R4: "4.0.1", resources.R5: "5.0.0"}
+INTERACTIONS = ("read", "vread", "history-instance", "history-type", "search-type")
 OPERATION = "http://hl7.org/fhir/OperationDefinition/"
 
 
@@ -57,11 +58,12 @@ def _records(fhir: str) -> list[Json]:
     return [
         {
             "type": name,
-            "interaction": [{"code": one} for one in ("read", "vread", "history-instance", "search-type")],
+            "interaction": [{"code": one} for one in INTERACTIONS],
             "versioning": "versioned",
             "readHistory": True,
             "conditionalRead": "not-match",
             "searchParam": search.described(name),
+            **({"searchInclude": along, "searchRevInclude": along} if (along := includes.known(name)) else {}),
         }
         for name in resources.TYPES[fhir]
     ]

@@ -27,6 +27,8 @@ TYPES: dict[str, dict[str, tuple[str, ...]]] = {  # FHIR version → resource ty
 
 def of_records(records: Collection[GoldenRecord], fhir: str) -> list[Resource]:
     """In the order given. A handful of queries, whatever their number."""
+    if not records:
+        return []
     payloads = publish.payloads([record.pk for record in records])
     return [of_payload(payloads[record.pk], record.updated_at, fhir) for record in records]
 

@@ -18,7 +18,7 @@ from rest_framework.exceptions import ValidationError
 
 from mdm.code_systems import code_systems
 from mdm.exceptions import NotFound
-from mdm.fhir import names, uris
+from mdm.fhir import includes, names, uris
 from mdm.fhir.mapping import LOCATION_TYPE, SUPPLIER_TYPE, UNSPSC
 from mdm.models import Crosswalk, GoldenRecord
 
@@ -46,6 +46,7 @@ class Query:
     total: bool
     cursor: str
     filters: tuple[tuple[str, str], ...]
+    includes: tuple[includes.Include, ...]
     order: Order
 
 
@@ -226,10 +227,15 @@ def parse(resource: str, domains: Domains, given: QueryDict, *, lenient: bool) -
     Raises ``ValidationError``.
     """
     condition, filters = Q(domain__in=domains, status__in=SHOWN, approved_version__gt=0), []
+    along: list[includes.Include] = []
     for name, values in given.lists():
         if name in RESULT:
             continue
         base, _, modifier = name.partition(":")
+        if base in includes.NAMES and (includes.known(resource) or not lenient):
+            along += includes.parse(resource, name, values)
+            filters += [(name, value) for value in values]
+            continue
         if (parameter := PARAMETERS[resource].get(base)) is None:
             if lenient:
                 continue
@@ -250,6 +256,7 @@ def parse(resource: str, domains: Domains, given: QueryDict, *, lenient: bool) -
         total=one["_total"] == "accurate",
         cursor=one["_cursor"],
         filters=tuple(filters),
+        includes=tuple(along),
         order=order,
     )
 

@@ -16,6 +16,7 @@ def _records(fhir: str) -> list[URLPattern]:
         routes += [
             path(resource, views.Records.as_view(**own), name=f"{name}-search"),
             path(f"{resource}/_search", views.SearchRecords.as_view(**own), name=f"{name}-search-form"),
+            path(f"{resource}/_history", views.TypeHistory.as_view(**own), name=f"{name}-history-type"),
             path(f"{resource}/<str:pk>/_history", views.RecordHistory.as_view(**own), name=f"{name}-history"),
             path(f"{resource}/<str:pk>/_history/<str:vid>", views.RecordVersion.as_view(**own), name=f"{name}-vread"),
             path(f"{resource}/<str:pk>", views.Record.as_view(**own), name=f"{name}-read"),

@@ -6,6 +6,8 @@ new version gave it another id meanwhile, which is known as long as it is the on
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import QuerySet
 from django.http import QueryDict
 from rest_framework.exceptions import ValidationError
@@ -21,8 +23,8 @@ RESULT = {"_count", "_cursor", "_format", "_pretty"}
 LARGEST = 2**31 - 1
 
 
-def of(record: GoldenRecord, event: ChangeEvent, fhir: str) -> Resource:
-    return resources.of_payload(past.payload(record, event.recorded_at), event.recorded_at, fhir)
+def of(event: ChangeEvent, fhir: str) -> Resource:
+    return resources.of_payload(past.payload(event.record, event.recorded_at), event.recorded_at, fhir)
 
 
 def read(record: GoldenRecord, vid: str, fhir: str) -> Resource:
@@ -33,23 +35,25 @@ def read(record: GoldenRecord, vid: str, fhir: str) -> Resource:
         (now,) = resources.of_records([record], fhir)
         if now["meta"]["versionId"] == vid:
             return now
-    event = _published(record).filter(version=min(version, LARGEST)).first()
+    event = published(record=record).filter(version=min(version, LARGEST)).first()
     if event is not None:
-        then = of(record, event, fhir)
+        then = of(event, fhir)
         if then["meta"]["versionId"] == vid:
             return then
     raise NotFound(f"{record.public_id} has no version {vid[:64]}. Its _history lists those that it has.")
 
 
-def parse(record: GoldenRecord, given: QueryDict) -> tuple[list[tuple[str, str]], QuerySet[ChangeEvent]]:
-    """The filters that were used, and the versions that fit them, the newest first. Raises ``ValidationError``."""
+def parse(told: QuerySet[ChangeEvent], given: QueryDict) -> tuple[list[tuple[str, str]], QuerySet[ChangeEvent]]:
+    """The filters that were used, and the versions that fit them. Raises ``ValidationError``."""
     if unknown := sorted(set(given) - RESULT - {"_since"}):
         raise ValidationError({name[:80]: "Unknown. Known are: _since, _count." for name in unknown})
-    found = _published(record).order_by("-version")
     if since := given.get("_since"):
-        return [("_since", since)], found.filter(recorded_at__gte=search.period(since)[0])
-    return [], found
+        begin = search.period(since)[0]
+        # of records that changed since, for which there is an index
+        return [("_since", since)], told.filter(recorded_at__gte=begin, record__updated_at__gte=begin)
+    return [], told
 
 
-def _published(record: GoldenRecord) -> QuerySet[ChangeEvent]:
-    return ChangeEvent.objects.filter(record=record, published=True)
+def published(**of: Any) -> QuerySet[ChangeEvent]:
+    """What targets and readers were told."""
+    return ChangeEvent.objects.filter(published=True, **of).select_related("record__merged_into")

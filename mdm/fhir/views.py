@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import ValidationError
@@ -18,6 +19,7 @@ from mdm.fhir import (
     bundles,
     capability,
     concepts,
+    includes,
     parameters,
     resources,
     search,
@@ -27,7 +29,7 @@ from mdm.fhir import (
     versions,
 )
 from mdm.fhir.base import FhirView, answer, remembered
-from mdm.models import GoldenRecord
+from mdm.models import ChangeEvent, GoldenRecord
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -112,26 +114,42 @@ class RecordVersion(RecordView):
         return answer(request, shown, resources.etag(shown))
 
 
-class RecordHistory(RecordView):
-    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
-        record = self.find(pk)
-        filters, events = versions.parse(record, request.GET)
+class History(RecordView):
+    """Of one record by version, of a whole type by the place in the change feed; the newest first."""
+
+    def shown(
+        self, request: HttpRequest, told: QuerySet[ChangeEvent], by: str, at: str, *, counted: bool
+    ) -> HttpResponse:
+        filters, events = versions.parse(told, request.GET)
         count = min(search.count_of(request.GET.get("_count", "")), versions.MOST)
-        scope = f"fhir:{record.public_id}"
-        asked = {"cursor": request.GET.get("_cursor"), "limit": count, "filters": filters}
+        scope, asked = f"fhir:{at}", {"cursor": request.GET.get("_cursor"), "limit": count, "filters": filters}
         below = paging.after(asked, scope)
-        rows = list((events.filter(version__lt=below[0]) if below else events)[: count + 1]) if count else []
-        page, cursor = paging.page(rows, asked, scope, lambda event: [event.version]) if count else ([], None)
+        older = events.filter(**{f"{by}__lt": below[0]}) if below else events
+        rows = list(older.order_by(f"-{by}")[: count + 1]) if count else []
+        page, cursor = paging.page(rows, asked, scope, lambda event: [getattr(event, by)]) if count else ([], None)
         bundle = bundles.history(
-            [versions.of(record, event, self.fhir) for event in page],
+            [versions.of(event, self.fhir) for event in page],
             base=_base(request, self.fhir),
-            path=f"{self.resource}/{record.public_id}/_history",
+            path=f"{at}/_history",
             filters=filters,
             count=count,
             cursor=cursor,
-            total=events.count(),
+            total=events.count() if counted else None,
         )
         return answer(request, bundle)
+
+
+class RecordHistory(History):
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        record = self.find(pk)
+        told = versions.published(record=record)
+        return self.shown(request, told, "version", f"{self.resource}/{record.public_id}", counted=True)
+
+
+class TypeHistory(History):
+    def get(self, request: HttpRequest) -> HttpResponse:
+        told = versions.published(record__domain__in=self.domains, position__isnull=False)
+        return self.shown(request, told, "position", self.resource, counted=False)
 
 
 class Records(RecordView):
@@ -144,6 +162,7 @@ class Records(RecordView):
         page, cursor = paging.page(found, asked, scope, search.key_in(query.order))
         bundle = bundles.searchset(
             resources.of_records(page, self.fhir),
+            included=resources.of_records(includes.found(query.includes, page, self.domains), self.fhir),
             base=_base(request, self.fhir),
             path=self.resource,
             filters=query.filters,

@@ -22,11 +22,11 @@ class Crosswalk(models.Model):
     So Concord knew from ``known_from`` until ``known_to``. A trigger lets rows only be closed (``known_to`` set).
     """
 
-    code_system = models.ForeignKey(  # its index: crosswalk_lookup
+    code_system = models.ForeignKey(  # its index: crosswalk_of_code
         CodeSystem, on_delete=models.PROTECT, related_name="entries", db_index=False
     )
     code = models.CharField(max_length=120, help_text="Normalised by its code system.")
-    golden = models.ForeignKey(  # its index: crosswalk_of_golden
+    golden = models.ForeignKey(  # its index: crosswalk_of_record
         GoldenRecord, on_delete=models.PROTECT, related_name="codes", db_index=False
     )
     source = models.ForeignKey(SourceRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="codes")
@@ -66,17 +66,18 @@ class Crosswalk(models.Model):
             ),
         ]
         indexes = [
-            # the lookup: covering, so that it needs no heap access
+            # the lookup: covering, so that it needs no heap access; what is known now is found without reading what was
+            # corrected
             models.Index(
-                fields=["code_system", "code"],
-                include=["golden", "uom", "preferred", "valid_from", "valid_to", "known_from", "known_to"],
-                name="crosswalk_lookup",
+                fields=["code_system", "code", "known_to"],
+                include=["golden", "uom", "preferred", "valid_from", "valid_to", "known_from"],
+                name="crosswalk_of_code",
             ),
-            # a record's codes in the target system: covering, too
+            # a record's codes in the target system: the same
             models.Index(
-                fields=["golden", "code_system"],
-                include=["code", "uom", "preferred", "valid_from", "valid_to", "known_from", "known_to"],
-                name="crosswalk_of_golden",
+                fields=["golden", "code_system", "known_to"],
+                include=["code", "uom", "preferred", "valid_from", "valid_to", "known_from"],
+                name="crosswalk_of_record",
             ),
         ]
 

@@ -51,7 +51,8 @@ class GoldenRecord(models.Model):
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
-    history = HistoricalRecords(user_db_constraint=False, no_db_index=["public_id", "merged_into"])
+    # goldenrecord_history_of_record, of migration 0021, is the history's index
+    history = HistoricalRecords(user_db_constraint=False, no_db_index=["id", "public_id", "merged_into"])
 
     class Meta:
         ordering = ["id"]

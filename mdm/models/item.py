@@ -47,7 +47,8 @@ class Item(GoldenAttributes):
         GoldenRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
 
-    history = HistoricalRecords(user_db_constraint=False, no_db_index=["preferred_supplier"])
+    # item_history_of_record, of migration 0021, is the history's index
+    history = HistoricalRecords(user_db_constraint=False, no_db_index=["golden", "preferred_supplier"])
 
     class Meta:
         indexes = [

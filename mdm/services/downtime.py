@@ -88,14 +88,18 @@ def stop(*, plan: DowntimePlan, actor: User) -> None:
 
 
 @transaction.atomic
-def ask(*, plan: DowntimePlan, actor: User) -> DowntimePack:
-    """Have a pack made now. One that is being made already is that one."""
+def ask(*, plan: DowntimePlan, actor: User, anew: bool = False) -> DowntimePack:
+    """Have a pack made now. One that is being made already is that one, and so, unless it must be made ``anew``, is one
+    that is fresh.
+    """
     permissions.require(actor, permissions.VIEW)
     plan = DowntimePlan.objects.select_for_update(of=("self",)).get(pk=plan.pk)
     if not plan.active:
         raise Refused("No packs are made of this plan any more.")
     if standing := plan.packs.filter(state__in=(State.WAITING, State.RUNNING)).first():
         return standing
+    if not anew and (fresh := _fresh(plan)) is not None:
+        return fresh
     plan.serial += 1
     plan.save(update_fields=["serial"])
     made = DowntimePack.objects.create(plan=plan, serial=plan.serial, requester=actor)
@@ -104,12 +108,25 @@ def ask(*, plan: DowntimePlan, actor: User) -> DowntimePack:
     return made
 
 
+def fresh_until(pack: DowntimePack) -> dt.datetime | None:
+    """Until when whoever asks for a pack is given this one."""
+    return pack.made_at + dt.timedelta(minutes=settings.DOWNTIME_PACK_MINUTES) if pack.made_at else None
+
+
+def _fresh(plan: DowntimePlan) -> DowntimePack | None:
+    """The plan's last pack, if it came about a moment ago and is signed with the key that signs now."""
+    last = plan.packs.first()
+    usable = in_date().filter(pk=last.pk, key__retired_at=None).first() if last else None
+    until = fresh_until(usable) if usable else None
+    return usable if usable and until and timezone.now() < until and place(usable).exists() else None
+
+
 def ask_for_due(*, now: dt.datetime) -> int:
     """Ask for the packs whose time has come; returns how many."""
     plans = DowntimePlan.objects.filter(active=True).annotate(last=Max("packs__requested_at"))
     due = [one for one in plans if one.last is None or one.last + dt.timedelta(hours=one.every_hours) <= now]
     for one in due:
-        ask(plan=one, actor=User.objects.system())
+        ask(plan=one, actor=User.objects.system(), anew=True)
     return len(due)
 
 

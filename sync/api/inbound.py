@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from mdm import access, permissions
 from mdm.api.base import Strict, View, actor
 from mdm.exceptions import ConcordError, InvalidValue, NotFound
-from mdm.models import User
+from mdm.models import DomainName, User
 from sync.api import examples
 from sync.inbound import intake, signatures
 from sync.inbound.formats import FORMATS
@@ -60,7 +60,7 @@ class MessageShape(serializers.Serializer[Any]):
 
 class RecordShape(serializers.Serializer[Any]):
     position = serializers.IntegerField()
-    domain = serializers.CharField()
+    domain = serializers.ChoiceField(choices=DomainName.choices)
     code = serializers.CharField()
     outcome = serializers.ChoiceField(choices=InboundRecord.Outcome.values)
     golden = serializers.CharField(allow_null=True, help_text="Public id of the golden record that it belongs to now.")
@@ -74,7 +74,9 @@ class MessageDetailShape(MessageShape):
 
 
 class PageOf(Strict):
-    after = serializers.IntegerField(min_value=0, max_value=2**31 - 1, required=False, default=0)
+    after = serializers.IntegerField(
+        min_value=0, max_value=2**31 - 1, required=False, default=0, help_text="Position of the last record you have."
+    )
 
 
 class SendMessage(View):

@@ -11,10 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mdm import permissions
-from mdm.api.base import Strict, View, actor
+from mdm.api.base import Nothing, Strict, View, actor
 from mdm.api.fields import Topics
 from mdm.exceptions import InvalidValue, NotFound
-from sync import webhooks
+from sync import overlap, webhooks
 from sync.api import examples
 from sync.models import Webhook
 
@@ -49,7 +49,7 @@ class WebhookShape(serializers.Serializer[Any]):
     owner = serializers.CharField(help_text="While they are locked out or may not subscribe, nothing is sent.")
     url = serializers.CharField()
     topics = Topics()
-    kinds = serializers.ListField(child=serializers.CharField())
+    kinds = serializers.ListField(child=serializers.ChoiceField(choices=webhooks.KINDS), help_text="Empty: all.")
     codes_of = serializers.CharField(allow_null=True)
     codes_in = serializers.CharField(allow_null=True)
     active = serializers.BooleanField(help_text="False after the receiver answered 410.")
@@ -70,9 +70,9 @@ class WebhookShape(serializers.Serializer[Any]):
 class Rotation(Strict):
     hours = serializers.IntegerField(
         min_value=0,
-        max_value=webhooks.MOST_OVERLAP,
+        max_value=overlap.MOST_OVERLAP,
         required=False,
-        default=webhooks.OVERLAP,
+        default=overlap.OVERLAP,
         help_text="That messages are signed with the secret of now as well; 0 where it has leaked.",
     )
 
@@ -139,12 +139,12 @@ class ResumeWebhook(View):
 
     permission = permissions.SUBSCRIBE
     tag, operation = "Webhooks", "webhooks_resume"
-    body = Strict
+    body = Nothing
     body_example: ClassVar[dict[str, Any]] = {}
     answer, answer_example = WebhookShape, examples.WEBHOOK
 
     def post(self, request: Request, pk: UUID) -> Response:
-        Strict.checked(request.data)
+        Nothing.checked(request.data)
         return Response(_show(webhooks.resume(webhook=_find(request, pk), actor=actor(request))))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from mdm.models import CodeSystem
-from sync import sealed
+from sync import overlap, sealed
 from sync.models.target import check_subscriptions
 
 
@@ -23,9 +24,6 @@ class Webhook(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="webhooks")
     url = models.CharField(max_length=500)
     sealed_secret = models.BinaryField(editable=False)
-    old_secret_until = models.DateTimeField(
-        null=True, blank=True, help_text="Messages are signed with the secret before the current one, too, until then."
-    )
     topics = models.JSONField(
         default=dict, validators=[check_subscriptions], help_text="Domains, each limited to the values given."
     )
@@ -59,20 +57,31 @@ class Webhook(models.Model):
         return f"webhook {self.pk}"
 
     @property
-    def is_turning(self) -> bool:
-        """Whether the secret before the current one signs as well."""
-        return self.old_secret_until is not None and timezone.now() < self.old_secret_until
+    def _box(self) -> dict[str, str]:
+        return sealed.open_box(bytes(self.sealed_secret))
+
+    @property
+    def old_secret_until(self) -> dt.datetime | None:
+        """Until when the secret before the current one signs as well, or did."""
+        try:
+            return overlap.ends(self._box, "secret")
+        except sealed.SealBroken:
+            return None  # nothing is signed any more, until it gets a new one
 
     @property
     def secrets(self) -> list[bytes]:
         """Those that sign what is sent now: the current one first."""
-        box = sealed.open_box(bytes(self.sealed_secret))
-        old = [box["old"]] if self.is_turning else []
-        return [bytes.fromhex(secret) for secret in (box["secret"], *old)]
+        return [bytes.fromhex(secret) for secret in overlap.standing(self._box, "secret")]
 
-    def give_secret(self, value: bytes, *, old: bytes | None = None) -> None:
-        """Sign with this one; with the ``old`` one as well until ``old_secret_until``."""
-        self.sealed_secret = sealed.close_box({"secret": value.hex()} | ({"old": old.hex()} if old else {}))
+    @property
+    def is_turning(self) -> bool:
+        """Whether the secret before the current one signs as well."""
+        return (until := self.old_secret_until) is not None and timezone.now() < until
+
+    def give_secret(self, value: bytes, *, now: dt.datetime, hours: int = 0) -> None:
+        """Sign with this one; for so many hours with the one before as well."""
+        before = self._box if hours else {}
+        self.sealed_secret = sealed.close_box(overlap.turn(before, "secret", value.hex(), hours=hours, now=now))
 
     def wants(self, domain: str, attributes: Mapping[str, Any]) -> bool:
         wanted: Mapping[str, list[Any]] | None = self.topics.get(domain)

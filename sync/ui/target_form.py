@@ -14,6 +14,7 @@ from mdm.canonical import DOMAINS, Kind
 from mdm.exceptions import InvalidValue
 from mdm.models import SourceSystem
 from mdm.services.change import checked
+from sync import overlap
 from sync.adapters import registry
 from sync.configuring import secret_names
 from sync.models import Target
@@ -89,6 +90,10 @@ class Settings(forms.Form):
         required=False, strip=False, max_length=20_000,
         widget=forms.PasswordInput(attrs={"class": "input", "autocomplete": "new-password"}),
     )  # fmt: skip
+    hours = forms.IntegerField(
+        required=False, min_value=0, max_value=overlap.MOST_OVERLAP, initial=overlap.OVERLAP, widget=_number(),
+        label="The old alert_webhook signs beside a new one for"
+    )  # fmt: skip
     reason = forms.CharField(max_length=500, widget=_text())
 
     def __init__(self, data: Any, target: Target) -> None:
@@ -151,6 +156,16 @@ class Settings(forms.Form):
         said = self.cleaned_data
         given = {name: said[SECRET + name] for name in self.known_secrets if said.get(SECRET + name)}
         return given | ({said["new_secret"]: said["new_value"]} if said["new_secret"] else {})
+
+    @property
+    def hours_of_overlap(self) -> int:
+        said: int | None = self.cleaned_data["hours"]
+        return overlap.OVERLAP if said is None else said
+
+    @property
+    def turns(self) -> bool:
+        """Whether a new secret may take the place of one that signs."""
+        return overlap.ALERTS in self.known_secrets
 
     @property
     def config_fields(self) -> list[forms.BoundField]:

@@ -12,7 +12,8 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from sync import alerting, calling, objectives, services, webhooks
+from mdm.models import User
+from sync import alerting, calling, configuring, objectives, overlap, services, webhooks
 from sync.adapters.base import Outcome, State
 from sync.models import Alert, Attempt, Breaker, Target
 from tests.sync import kit
@@ -132,6 +133,39 @@ def test_an_alert_begins_once_is_told_once_each_way_and_ends_by_itself(
     assert alerting.tell_due() == 0
     assert mail.outbox[1].subject.endswith("is over")
     assert calls[1][0]["data"]["state"] == "ended"
+
+
+def test_a_new_secret_of_alerts_signs_at_once_and_the_one_before_beside_it_for_a_day(
+    watched: Target, peer: Peer, calls: list[Any]
+) -> None:
+    admin = User.objects.system()
+    for secret in ("first", "second", "third"):
+        configuring.configure(code=watched.code, settings={}, actor=admin, secrets={"alert_webhook": secret})
+    watched.refresh_from_db()
+    assert configuring.secret_names(watched) == ["alert_webhook"]
+    assert signed_by(watched, peer, calls) == ["third", "second"]
+    yesterday = timezone.now() - dt.timedelta(hours=25)
+    late = overlap.turn(watched.secrets, overlap.ALERTS, "late", hours=24, now=yesterday)
+    assert overlap.standing(late, overlap.ALERTS) == ["late"]
+    leaked = {"alert_webhook": "fourth"}
+    configuring.configure(code=watched.code, settings={}, actor=admin, secrets=leaked, hours=0)
+    watched.refresh_from_db()
+    assert watched.secrets == leaked
+
+
+def signed_by(watched: Target, peer: Peer, calls: list[Any]) -> list[str]:
+    """Which secrets an alert is signed with."""
+    kit.create()
+    peer.down = True
+    kit.deliver(watched)
+    objectives.watch(in_an_hour())
+    Alert.objects.update(due_at=timezone.now())
+    alerting.tell_due()
+    event, headers = calls[0]
+    body, stamp = json.dumps(event, separators=(",", ":")).encode(), int(headers["webhook-timestamp"])
+    names = ("first", "second", "third")
+    by = {webhooks.sign(name.encode(), headers["webhook-id"], stamp, body): name for name in names}
+    return [by[signature] for signature in headers["webhook-signature"].split()]
 
 
 def test_what_could_not_be_told_is_told_later_and_says_why(

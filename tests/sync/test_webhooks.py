@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
 import hmac
 import json
@@ -121,7 +122,10 @@ def test_a_rotated_secret_signs_beside_the_new_one_until_its_time_is_over(interf
     _, second = webhooks.rotate(webhook=hook, actor=interface, hours=2)
     webhooks.deliver_due()
     assert [is_signed_by(secret, receiver.got[0]) for secret in (first, second)] == [True, True]
-    Webhook.objects.update(old_secret_until=timezone.now(), position=0)
+    hook.refresh_from_db()
+    hook.give_secret(hook.secrets[0], now=timezone.now() - dt.timedelta(hours=2), hours=2)
+    hook.position = 0
+    hook.save()
     webhooks.deliver_due()
     assert [is_signed_by(secret, receiver.got[-1]) for secret in (first, second)] == [False, True]
     entry = AuditEntry.objects.get(action="webhook.rotated")

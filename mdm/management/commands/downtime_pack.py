@@ -57,7 +57,7 @@ class Command(BaseCommand):
     def _pack(self, options: dict[str, Any]) -> None:
         system = User.objects.system()
         plan = _planned(_site(options["site"]), options, system)
-        pack = downtime.ask(plan=plan, actor=system)
+        pack = downtime.ask(plan=plan, actor=system, anew=True)
         downtime.make(pack.pk)
         pack = DowntimePack.objects.get(pk=pack.pk)
         if pack.state != DowntimePack.State.DONE:

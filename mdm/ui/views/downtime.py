@@ -10,11 +10,13 @@ from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 
 from mdm.exceptions import ConcordError
-from mdm.models import CodeSystem, DowntimePlan, GoldenRecord
+from mdm.models import CodeSystem, DowntimePack, DowntimePlan, GoldenRecord
 from mdm.permissions import ADMINISTER, LOOKUP, VIEW
 from mdm.services import downtime, downtime_keys
 from mdm.ui.pages import POST, Request, not_found, page, render
 from mdm.ui.readers import downtime as reader
+
+State = DowntimePack.State
 
 
 class Plan(forms.Form):
@@ -59,7 +61,7 @@ def plan(request: Request) -> HttpResponse:
     if form.is_valid():
         try:
             made = downtime.plan(actor=request.user, **form.cleaned_data)
-            downtime.ask(plan=made, actor=request.user)
+            downtime.ask(plan=made, actor=request.user, anew=True)  # by what it says now
             messages.success(request, "Saved. The first pack is being made.")
             return redirect("downtime")
         except ConcordError as error:
@@ -76,8 +78,11 @@ def stop(request: Request, pk: int) -> HttpResponse:
 
 @page(VIEW, POST)
 def make(request: Request, pk: int) -> HttpResponse:
-    downtime.ask(plan=get_object_or_404(DowntimePlan, pk=pk), actor=request.user)
-    messages.success(request, "The pack is being made; it appears here.")
+    pack = downtime.ask(plan=get_object_or_404(DowntimePlan, pk=pk), actor=request.user)
+    if pack.made_at and pack.state == State.DONE:
+        messages.info(request, f"The pack of {pack.made_at:%H:%M} UTC is fresh; ask again in some minutes.")
+    else:
+        messages.success(request, "The pack is being made; it appears here.")
     return redirect("downtime")
 
 

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from mdm.canonical import DOMAINS
 from mdm.exceptions import ConcordError
 from mdm.models import User
-from sync import configuring
+from sync import configuring, overlap
 from sync.adapters import registry
 from sync.models import Target
 
@@ -36,6 +36,10 @@ class Command(BaseCommand):
             "--config", type=FileType("r"), default=sys.stdin, help="JSON file (default: standard input)"
         )
         parser.add_argument("--secret", action="append", default=[], metavar="NAME=VARIABLE")
+        parser.add_argument(
+            "--overlap", type=int, default=overlap.OVERLAP, metavar="HOURS",
+            help="alerts are signed with the alert_webhook before a new one as well for so long; 0 if it has leaked",
+        )  # fmt: skip
         parser.add_argument("--subscribe", nargs="+", default=list(DOMAINS), choices=list(DOMAINS), metavar="DOMAIN")
         parser.add_argument("--no-check", action="store_true", help="don't try to reach it first")
 
@@ -46,7 +50,8 @@ class Command(BaseCommand):
         settings["subscriptions"] = {domain: filters.get(domain, {}) for domain in options["subscribe"]}
         if options["name"]:
             settings["name"] = options["name"]
-        self.stdout.write(set_up(code, settings, options["secret"], check=not options["no_check"]))
+        check, hours = not options["no_check"], options["overlap"]
+        self.stdout.write(set_up(code, settings, options["secret"], check=check, hours=hours))
 
     def _config(self, file: Any) -> dict[str, Any]:
         try:
@@ -58,14 +63,17 @@ class Command(BaseCommand):
         return config
 
 
-def set_up(code: str, settings: Mapping[str, Any], secrets: Iterable[str], *, check: bool) -> str:
+def set_up(
+    code: str, settings: Mapping[str, Any], secrets: Iterable[str], *, check: bool, hours: int = overlap.OVERLAP
+) -> str:
     """Reach for the target, then store it; what a person is told. ``secrets``: NAME=VARIABLE of the environment."""
     given, said = dict(secret(pair) for pair in secrets), ""
     try:
-        target = configuring.draft(code=code, settings=settings, secrets=given)
+        target = configuring.draft(code=code, settings=settings, secrets=given, hours=hours)
         if check:
             said = f"{configuring.reach(target)}\n"
-        done = configuring.configure(code=code, settings=settings, secrets=given, actor=User.objects.system())
+        system = User.objects.system()
+        done = configuring.configure(code=code, settings=settings, secrets=given, actor=system, hours=hours)
     except ConcordError as error:
         hint = " (--no-check sets it up all the same)" if "can't be reached" in error.message else ""
         raise CommandError(f"{error.message}{hint}") from None

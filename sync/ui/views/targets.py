@@ -66,6 +66,7 @@ def _save(request: Request, target: Target, form: Settings) -> HttpResponse:
         code=target.code,
         settings=form.settings,
         secrets=form.secrets,
+        hours=form.hours_of_overlap,
         actor=request.user,
         reason=form.cleaned_data["reason"],
         expected_version=int(version) if version.isdecimal() else 0,

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from mdm.exceptions import InvalidValue
 from mdm.permissions import SUBSCRIBE
 from mdm.ui.pages import POST, Request, not_found, page, render
-from sync import webhooks
+from sync import overlap, webhooks
 from sync.models import Webhook
 
 
@@ -49,7 +49,7 @@ def end(request: Request, pk: UUID) -> HttpResponse:
 
 def _show(request: Request, *, turned: Webhook | None = None, secret: str = "") -> HttpResponse:
     context = {"section": "sync", "webhooks": webhooks.within_reach(request.user), "turned": turned, "secret": secret}
-    return render(request, "sync/webhooks.html", context | {"hours": webhooks.OVERLAP, "most": webhooks.MOST_OVERLAP})
+    return render(request, "sync/webhooks.html", context | {"hours": overlap.OVERLAP, "most": overlap.MOST_OVERLAP})
 
 
 def _find(request: Request, pk: UUID) -> Webhook:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from mdm import permissions
 from mdm.downtime import signing
-from mdm.models import DowntimePack
+from mdm.models import DowntimePack, DowntimePlan
 from mdm.services import downtime, downtime_keys
 from tests.mdm import kit
 from tests.mdm.api import world
@@ -23,6 +23,7 @@ PACKS, FILE, KEYS = "/api/v1/downtime/packs", "/api/v1/downtime/file", "/api/v1/
 @pytest.fixture(autouse=True)
 def own_files(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path
+    settings.DOWNTIME_PACK_MINUTES = 0  # each is made anew
 
 
 @pytest.fixture
@@ -86,6 +87,37 @@ def test_the_public_keys_are_a_key_set_that_the_verifier_reads(api):
     assert b"sealed" not in answer.content
     downtime_keys.rotate(actor=kit.person("boss", "administrator"), reason="yearly")
     assert api.get(KEYS).json()["keys"][0]["kid"] != key["kid"]
+
+
+def test_who_asks_again_is_given_the_pack_of_a_moment_ago(api, site, settings):
+    settings.DOWNTIME_PACK_MINUTES = 5
+    made = asked(api, site)
+    again = api.post(PACKS, {"site": site}, content_type="application/json")
+    assert again.status_code == 200
+    assert again.json() == made
+    assert made["fresh_until"] > made["made_at"]
+    settings.DOWNTIME_PACK_MINUTES = 0
+    assert asked(api, site)["serial"] == 2
+
+
+@pytest.mark.parametrize("spoilt", ["file", "key"])
+def test_a_pack_that_cannot_be_used_is_not_given_again(api, site, spoilt, settings):
+    settings.DOWNTIME_PACK_MINUTES = 5
+    made = asked(api, site)
+    if spoilt == "file":
+        downtime.place(DowntimePack.objects.get()).unlink()
+    else:
+        downtime_keys.rotate(actor=kit.person("eve", "administrator"), reason="yearly")
+    assert asked(api, site)["serial"] == made["serial"] + 1
+
+
+def test_a_changed_plan_gets_a_new_pack_at_once(site, settings):
+    settings.DOWNTIME_PACK_MINUTES = 5
+    boss = kit.person("eve", "administrator")
+    plan = DowntimePlan.objects.get()
+    downtime.make(downtime.ask(plan=plan, actor=boss).pk)
+    assert downtime.ask(plan=plan, actor=boss).state == "done"
+    assert downtime.ask(plan=plan, actor=boss, anew=True).state == "waiting"
 
 
 def test_looking_codes_up_is_enough_to_fetch_but_not_to_ask(viewer, site):

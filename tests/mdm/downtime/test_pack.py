@@ -75,7 +75,7 @@ def packed(site=None, **options) -> Path:
     """The pack, as a file."""
     boss = kit.person("boss", "administrator")
     plan = downtime.plan(site=site, actor=boss, **({"every_hours": 6, "valid_hours": 72} | options))
-    pack = downtime.ask(plan=plan, actor=boss)
+    pack = downtime.ask(plan=plan, actor=boss, anew=True)
     assert downtime.make(pack.pk)
     pack.refresh_from_db()
     assert pack.state == "done", pack.error
@@ -277,7 +277,7 @@ def test_a_key_that_cannot_be_opened_says_what_to_do(hospital, settings):
     packed()
     settings.SECRET_KEY = "another"
     plan = DowntimePlan.objects.get()
-    pack = downtime.ask(plan=plan, actor=User.objects.system())
+    pack = downtime.ask(plan=plan, actor=User.objects.system(), anew=True)
     downtime.make(pack.pk)
     pack.refresh_from_db()
     assert (pack.state, pack.error[:24]) == ("failed", "The key that signs downt")

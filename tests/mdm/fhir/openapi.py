@@ -13,7 +13,7 @@ ROOTS = {R4: "/fhir", R5: "/fhir/r5"}
 SENSIBLE = [
     "erp-item", "urn:concord:id", "urn:concord:code-system:erp-item", "urn:concord:code-system:erp-item|E1", "E1", "D1",
     "2026-05-03", "ge2026-02-30", "2026-05-03T14:00:00Z", "urn:concord:concept-map:erp-item:scm-item", "true", "0", "2",
-    "|", ",", "-name,_id", "MDM-IT-000001", "accurate", "count", "terminology", "json",
+    "|", ",", "Location:partof", "*", "-name,_id", "MDM-IT-000001", "accurate", "count", "terminology", "json",
 ]  # fmt: skip
 TEXT: Json = {"anyOf": [{"type": "string", "enum": SENSIBLE}, {"type": "string"}]}
 REFUSED = ("400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "429")
@@ -45,13 +45,14 @@ def _paths() -> Json:
 
 
 def _record(at: str, resource: str) -> Json:
-    own = [*search.PARAMETERS[resource], "name:contains", "_id:exact", *RESULT]
+    own = [*search.PARAMETERS[resource], "_include", "_revinclude:iterate", "name:contains", "_id:exact", *RESULT]
     form = {"type": "object", "properties": dict.fromkeys(own, TEXT)}
     content = {"application/x-www-form-urlencoded": {"schema": form}}
     of_version = (*sorted(versions.RESULT), "_since")
     return {
         at: {"get": _get(*own, kinds=["Bundle"])},
         f"{at}/_search": {"post": {"requestBody": {"content": content}, "responses": _responses(["Bundle"])}},
+        f"{at}/_history": {"get": _get(*of_version, kinds=["Bundle"])},
         f"{at}/{{id}}": {"get": _get("_format", kinds=[resource], inside=("id",))},
         f"{at}/{{id}}/_history": {"get": _get(*of_version, kinds=["Bundle"], inside=("id",))},
         f"{at}/{{id}}/_history/{{vid}}": {"get": _get("_format", kinds=[resource], inside=("id", "vid"))},

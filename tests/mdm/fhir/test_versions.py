@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.test import Client
 from fhir.resources.R4B import get_fhir_model_class
 from fhir.resources.terminologycapabilities import TerminologyCapabilities
 
 from mdm.fhir import versions
+from mdm.models import ChangeEvent
 from mdm.services import change, crosswalk
 from tests.mdm import kit
 from tests.mdm.api import world
@@ -136,6 +138,20 @@ def test_a_page_of_history_is_short(api, supplier, monkeypatch):
     monkeypatch.setattr(versions, "MOST", 1)
     body = parsed(api.get(f"/fhir/Organization/{supplier.public_id}/_history", {"_count": "50"}))
     assert len(body["entry"]) == 1
+
+
+def test_the_history_of_a_type_has_every_version_of_its_records_the_newest_first(api, supplier):
+    kit.feed("sup", {"V2": {"name": "Brown Surgical"}}, "supplier")
+    kit.feed("loc", {"L1": {"name": "North Hospital"}}, "location")
+    ChangeEvent.objects.update(position=F("id"))  # what the sequencer does once all is committed
+    versions = walk(api, "/fhir/Organization/_history", _count="1")
+    assert [one["name"] for one in versions] == ["Brown Surgical", "Halden Ltd", "Halden Medical Inc"]
+    assert versions[1] == parsed(api.get(f"/fhir/Organization/{supplier.public_id}"))
+    since = versions[1]["meta"]["lastUpdated"]
+    recent = walk(api, "/fhir/Organization/_history", _since=since)
+    assert [one["name"] for one in recent] == ["Brown Surgical", "Halden Ltd"]
+    assert parsed(api.get("/fhir/Organization/_history"))["type"] == "history"
+    assert api.get("/fhir/Organization/_history", {"_at": "2026"}).status_code == 400
 
 
 # ---------------------------------------------------------------------------------------------------------- terminology

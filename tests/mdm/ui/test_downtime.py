@@ -57,7 +57,16 @@ def test_a_new_key_signs_and_what_a_lost_one_signed_is_gone(administrator):
     assert administrator.get(f"/downtime/packs/{DowntimePack.objects.get().pk}/").status_code == 404
 
 
-def test_a_viewer_has_one_made_but_plans_nothing(administrator, viewer):
+def test_who_asks_at_once_again_is_told_which_pack_is_fresh(administrator, viewer):
+    administrator.post("/downtime/plan/", PLAN)
+    downtime.make(DowntimePack.objects.get().pk)
+    page = viewer.post(f"/downtime/{DowntimePlan.objects.get().pk}/make/", follow=True)
+    assert "UTC is fresh" in page.content.decode()
+    assert DowntimePack.objects.count() == 1
+
+
+def test_a_viewer_has_one_made_but_plans_nothing(administrator, viewer, settings):
+    settings.DOWNTIME_PACK_MINUTES = 0
     administrator.post("/downtime/plan/", PLAN)
     plan = DowntimePlan.objects.get()
     downtime.make(DowntimePack.objects.get().pk)
