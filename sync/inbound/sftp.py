@@ -27,9 +27,10 @@ from sync.adapters.base import AdapterError
 from sync.adapters.options import Secrets
 from sync.adapters.x12_sftp.config import X12Config
 from sync.adapters.x12_sftp.sftp import Busy, Entry, Sftp, TooLarge
-from sync.inbound import intake, services, x12
+from sync.inbound import hl7_intake, intake, services, x12
 from sync.inbound.feeds import UNFINISHED, feed_for
 from sync.inbound.formats import UnreadableMessage
+from sync.inbound.hl7_intake import Terms
 from sync.inbound.ways import SftpConfig, config_of
 from sync.inbound.x12_acks import KINDS, acknowledge
 from sync.models.inbound import InboundMessage, InboundSource, PickedUp
@@ -145,9 +146,20 @@ class _PickUp:
     def _taken(self, name: str, stamped: str, body: bytes) -> bool:
         if name.lower().endswith(TABLES):
             return self._import(name, stamped, body)
+        if self.source.format == "hl7v2":
+            return self._keep_hl7(name, stamped, body)
         received = intake.receive(source=self.source, body=body, actor=self.actor)
         self._answer(received.message, body)
         return received.message.state != InboundMessage.State.QUARANTINED
+
+    def _keep_hl7(self, name: str, stamped: str, body: bytes) -> bool:
+        """Keep a message, or each of a batch, and leave what their sender is answered."""
+        kept = hl7_intake.each(body, Terms(), lambda message: hl7_intake.store(self.source, message, Terms()))
+        if not kept.sound:
+            self.picked.problems.append(f"{name[:80]}: some of it was put aside, see its messages.")
+        if self.config.acks and kept.reply:
+            self._leave(f"ACK_{stamped}", kept.reply)
+        return kept.sound
 
     @transaction.atomic
     def _import(self, name: str, stamped: str, body: bytes) -> bool:
@@ -170,9 +182,12 @@ class _PickUp:
             message.reply = _acknowledged(self.source, message, body)
             message.save(update_fields=["reply"])
         if message.reply:
-            self.server.make_folder(self._path(self.config.acks))
             kind = self.source.profile.get("answer", KINDS[0])
-            self.server.put(self._path(f"{self.config.acks}/{kind}_{message.pk}.x12"), message.reply.encode())
+            self._leave(f"{kind}_{message.pk}.x12", message.reply.encode())
+
+    def _leave(self, name: str, reply: bytes) -> None:
+        self.server.make_folder(self._path(self.config.acks))
+        self.server.put(self._path(f"{self.config.acks}/{name}"), reply)
 
     def _path(self, name: str) -> str:
         return str(PurePosixPath(self.config.folder) / name)

@@ -63,7 +63,7 @@ class SftpConfig:
     working: str = "working"  # below the folder, made where it is missing; files that are just being taken
     done: str = "done"
     failed: str = "failed"
-    acks: str = "acks"  # 997 and 999; empty: none are written
+    acks: str = "acks"  # 997, 999 and HL7 ACKs; empty: none are written
     every: int = 60  # seconds between looks
     quiet: int = 10  # seconds for which a file must have kept its size
     timeout: float = 60.0
