@@ -149,7 +149,7 @@ def configure(
     told = {"version": target.version, "changed": changed, "secrets": sorted(secrets or ())}
     change.audit(about=target, before=before and {"version": before.version}, after=told)
     receivers.wake_after_commit([target.pk])
-    return Configured(target, _due(target) - waiting)
+    return Configured(target, _due(target) - waiting + receivers.unweighed(target))
 
 
 def _differing(before: Target | None, after: Target) -> list[str]:
@@ -164,7 +164,7 @@ def _follow(before: Target, after: Target) -> None:
     """Records of the domains whose filter changed are weighed anew."""
     old, new = before.subscriptions, after.subscriptions
     if weighed := [domain for domain in old if old[domain] != new.get(domain)]:
-        receivers.readdress(after, weighed)
+        receivers.weigh_anew(after, weighed)
 
 
 def _keep(change: Change, target: Target) -> None:
