@@ -158,7 +158,7 @@ def _readdress(target: Target, domain: str) -> int:
     weighing = Weighing.objects.select_for_update().filter(target=target, domain=domain).first()
     if weighing is None:
         return 0
-    parameters = {"target": target.pk, "domain": domain, "after": weighing.after, "most": CHUNK}
+    parameters: dict[str, Any] = {"target": target.pk, "domain": domain, "after": weighing.after, "most": CHUNK}
     with connection.cursor() as cursor:
         cursor.execute(READDRESS_SQL, parameters)
         weighed, last = cursor.fetchone()
