@@ -60,16 +60,29 @@ def draft(*, code: str, settings: Mapping[str, Any], secrets: Mapping[str, str] 
     if given := {name: value for name, value in (secrets or {}).items() if value}:
         target.secrets = _known(target) | given
     try:
+        _subscribe(target, settings)
         target.full_clean(exclude=["namespace"])
         schedule.check(target.schedule)
         fieldmap.check(target.mapping)
         objectives.check(target.objectives)
-        registry.build(target.adapter, target.config, target.secrets).close()
     except ValidationError as error:
         raise InvalidValue(" ".join(error.messages)) from None
     except (AdapterError, SealBroken, TypeError) as error:
         raise InvalidValue(str(error)) from None
     return target
+
+
+def _subscribe(target: Target, settings: Mapping[str, Any]) -> None:
+    """A new target gets what its adapter carries unless it is said; none gets what its adapter doesn't."""
+    adapter = registry.build(target.adapter, target.config, target.secrets)
+    adapter.close()
+    if target._state.adding and "subscriptions" not in settings:
+        target.subscriptions = {domain: {} for domain in DOMAINS if domain in adapter.domains}
+    if isinstance(target.subscriptions, dict) and (
+        more := sorted(set(target.subscriptions) & set(DOMAINS) - set(adapter.domains))
+    ):
+        carried = ", ".join(domain for domain in DOMAINS if domain in adapter.domains)
+        raise InvalidValue(f"The adapter carries {carried} as it is configured: subscribe it to no {', '.join(more)}.")
 
 
 def _known(target: Target) -> dict[str, str]:
