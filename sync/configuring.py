@@ -113,7 +113,7 @@ def _belong(target: Target, system: str | None) -> None:
     if found is None:
         known = ", ".join(SourceSystem.objects.values_list("code", flat=True)) or "none yet"
         raise InvalidValue(
-            f"There is no system {system or ''} (known: {known}). import_file --create-system makes one."
+            f"There is no system {system or ''} (known: {known}). create_system makes one."
         )
     target.system = found
 
