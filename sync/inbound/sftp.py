@@ -29,7 +29,8 @@ from sync.adapters.x12_sftp.config import X12Config
 from sync.adapters.x12_sftp.sftp import Busy, Entry, Sftp, TooLarge
 from sync.inbound import hl7_intake, intake, services, x12
 from sync.inbound.feeds import UNFINISHED, feed_for
-from sync.inbound.formats import UnreadableMessage
+from sync.inbound.formats import UnreadableMessage, format_of
+from sync.inbound.hl7_batches import is_batch
 from sync.inbound.hl7_intake import Terms
 from sync.inbound.ways import SftpConfig, config_of
 from sync.inbound.x12_acks import KINDS, acknowledge
@@ -144,13 +145,24 @@ class _PickUp:
         self.picked.problems.append(f"{name[:80]}: {str(error) or type(error).__name__}")
 
     def _taken(self, name: str, stamped: str, body: bytes) -> bool:
-        if name.lower().endswith(TABLES):
+        if name.lower().endswith(TABLES) and not self._is_message(name, body):
             return self._import(name, stamped, body)
         if self.source.format == "hl7v2":
             return self._keep_hl7(name, stamped, body)
         received = intake.receive(source=self.source, body=body, actor=self.actor)
         self._answer(received.message, body)
         return received.message.state != InboundMessage.State.QUARANTINED
+
+    def _is_message(self, name: str, body: bytes) -> bool:
+        """Whether a file that only says it is text is what the source's messages look like."""
+        if not name.lower().endswith(".txt"):
+            return False
+        if self.source.format == "hl7v2" and is_batch(body):
+            return True
+        try:
+            return bool(format_of(self.source.format).identify(body, profile=self.source.profile))
+        except UnreadableMessage:
+            return False
 
     def _keep_hl7(self, name: str, stamped: str, body: bytes) -> bool:
         """Keep a message, or each of a batch, and leave what their sender is answered."""

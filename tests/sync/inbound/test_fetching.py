@@ -113,6 +113,22 @@ def test_a_batch_of_hl7_messages_is_picked_up_message_by_message_and_answered(se
     assert b"BTS|2|It has no BTS." in answers[1][1]
 
 
+@pytest.mark.parametrize(
+    ("format", "body", "count"),
+    [("hl7v2", item("1"), 1), ("hl7v2", item("1") + item("2"), 2), ("x12", catalogue(), 1)],
+    ids=["a message", "a batch", "a catalogue"],
+)
+def test_a_text_file_is_what_its_content_says(server, folder, format, body, count):
+    stated = server["config"] | {"folder": f"/{folder.name}"}
+    sender = source("erp", way="sftp", format=format, config=stated, secrets={"private_key": server["key"]})
+    (folder / "data.TXT").write_bytes(body)
+    (folder / "table.txt").write_bytes(csv_bytes())
+    picked = sftp.pick_up(sender)
+    assert (picked.done, picked.failed) == (["data.TXT"], ["table.txt"])
+    assert "No saved feed's code begins the name table.txt" in picked.problems[0]
+    assert InboundMessage.objects.filter(state="received").count() == count
+
+
 def crash_before_done(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are read, and then the worker dies."""
     move = sftp.Sftp.move
