@@ -87,7 +87,8 @@ def receive(
         return Received(known, repeated=True)
     first = alike.first()
     if first is not None:
-        reason = f"Message {first.pk} has the same id, but says something else. Process this one if it is right."
+        same = f"Message {first.pk} has the same id, but says something else. Process this one if it is right."
+        reason = f"{doubt} {same}".strip()
     message = InboundMessage.objects.create(
         source=source,
         message_id=name,
