@@ -67,11 +67,11 @@ def draft(
     if given := {name: value for name, value in (secrets or {}).items() if value}:
         target.secrets = _with_secrets(_known(target), given, hours)
     try:
+        _subscribe(target, settings)
         target.full_clean(exclude=["namespace"])
         schedule.check(target.schedule)
         fieldmap.check(target.mapping)
         objectives.check(target.objectives)
-        registry.build(target.adapter, target.config, target.secrets).close()
     except ValidationError as error:
         raise InvalidValue(" ".join(error.messages)) from None
     except (AdapterError, SealBroken, TypeError) as error:
@@ -85,6 +85,19 @@ def _with_secrets(box: Mapping[str, str], given: Mapping[str, str], hours: int) 
     if alerts and alerts != box.get(overlap.ALERTS):
         box = overlap.turn(box, overlap.ALERTS, alerts, hours=hours, now=now)
     return {**box, **given}
+
+
+def _subscribe(target: Target, settings: Mapping[str, Any]) -> None:
+    """A new target gets what its adapter carries unless it is said; none gets what its adapter doesn't."""
+    adapter = registry.build(target.adapter, target.config, target.secrets)
+    adapter.close()
+    if target._state.adding and "subscriptions" not in settings:
+        target.subscriptions = {domain: {} for domain in DOMAINS if domain in adapter.domains}
+    if isinstance(target.subscriptions, dict) and (
+        more := sorted(set(target.subscriptions) & set(DOMAINS) - set(adapter.domains))
+    ):
+        carried = ", ".join(domain for domain in DOMAINS if domain in adapter.domains)
+        raise InvalidValue(f"The adapter carries {carried} as it is configured: subscribe it to no {', '.join(more)}.")
 
 
 def _known(target: Target) -> dict[str, str]:
@@ -114,9 +127,7 @@ def _belong(target: Target, system: str | None) -> None:
     found = SourceSystem.objects.filter(code=system or "").first()
     if found is None:
         known = ", ".join(SourceSystem.objects.values_list("code", flat=True)) or "none yet"
-        raise InvalidValue(
-            f"There is no system {system or ''} (known: {known}). import_file --create-system makes one."
-        )
+        raise InvalidValue(f"There is no system {system or ''} (known: {known}). create_system makes one.")
     target.system = found
 
 
@@ -166,7 +177,7 @@ def configure(
     told = {"version": target.version, "changed": changed, "secrets": sorted(secrets or ())}
     change.audit(about=target, before=before and {"version": before.version}, after=told)
     receivers.wake_after_commit([target.pk])
-    return Configured(target, _due(target) - waiting)
+    return Configured(target, _due(target) - waiting + receivers.unweighed(target))
 
 
 def _differing(before: Target | None, after: Target) -> list[str]:
@@ -181,7 +192,7 @@ def _follow(before: Target, after: Target) -> None:
     """Records of the domains whose filter changed are weighed anew."""
     old, new = before.subscriptions, after.subscriptions
     if weighed := [domain for domain in old if old[domain] != new.get(domain)]:
-        receivers.readdress(after, weighed)
+        receivers.weigh_anew(after, weighed)
 
 
 def _keep(change: Change, target: Target) -> None:

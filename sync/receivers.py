@@ -13,7 +13,7 @@ from django.dispatch import receiver
 from mdm.models import GoldenRecord
 from mdm.signals import GoldenChange, golden_changed
 from sync import wakeups
-from sync.models import Target
+from sync.models import Lane, Target, Weighing
 
 HIGH = GoldenRecord.Criticality.HIGH
 
@@ -54,12 +54,15 @@ SELECT (SELECT count(*) FROM made), CASE WHEN count(*) = %(most)s THEN max(id) E
 # The filter changed: each record is told again, or told to go, according to the new one. In record order, as writers.
 READDRESS_SQL = """
 WITH weighed AS (
-    SELECT l.id FROM sync_lane l JOIN mdm_goldenrecord g ON g.id = l.record_id
-    WHERE l.target_id = %s AND g.domain = ANY(%s) ORDER BY l.record_id FOR UPDATE OF l
+    SELECT l.id, l.record_id FROM sync_lane l JOIN mdm_goldenrecord g ON g.id = l.record_id
+    WHERE l.target_id = %(target)s AND l.record_id > %(after)s AND g.domain = %(domain)s
+    ORDER BY l.record_id LIMIT %(most)s FOR UPDATE OF l
+), asked AS (
+    UPDATE sync_lane l SET generation = l.generation + 1, due_at = coalesce(l.due_at, clock_timestamp()),
+        waits_for_id = NULL, state = CASE WHEN l.state IN ('held', 'dead') THEN 'open' ELSE l.state END
+    FROM weighed WHERE l.id = weighed.id RETURNING 1
 )
-UPDATE sync_lane l SET generation = l.generation + 1, due_at = coalesce(l.due_at, clock_timestamp()),
-    waits_for_id = NULL, state = CASE WHEN l.state IN ('held', 'dead') THEN 'open' ELSE l.state END
-FROM weighed WHERE l.id = weighed.id
+SELECT (SELECT count(*) FROM asked), CASE WHEN count(*) = %(most)s THEN max(record_id) END FROM weighed
 """
 
 
@@ -125,8 +128,50 @@ def _make_lanes(target: Target, after: int) -> tuple[int, int | None]:
     return made, last
 
 
-def readdress(target: Target, domains: Sequence[str]) -> int:
-    """Weigh every record of these domains by the target's present filter; returns how many."""
+@transaction.atomic
+def weigh_anew(target: Target, domains: Sequence[str]) -> None:
+    """Have every record of these domains weighed by the target's present filter: the first ones at once, the others
+    from a worker. Should that be killed, ``reconcile.check_lanes`` goes on with them.
+    """
+    from sync import tasks
+
+    for domain in domains:  # one that is under way begins anew: its filter has changed once more
+        Weighing.objects.update_or_create(target=target, domain=domain, defaults={"after": 0})
+    for domain in domains:
+        _readdress(target, domain)
+    if Weighing.objects.filter(target=target).exists():
+        transaction.on_commit(lambda: tasks.backfill.delay(target.pk), robust=True)
+
+
+def readdress(target: Target) -> int:
+    """Go on with the records that are still to be weighed, so many a transaction; returns how many there were."""
+    weighed = 0
+    for domain in Weighing.objects.filter(target=target).values_list("domain", flat=True):
+        while more := _readdress(target, domain):
+            weighed += more
+    return weighed
+
+
+@transaction.atomic
+def _readdress(target: Target, domain: str) -> int:
+    """The next lanes, with how far that is, so that each is asked for once; returns how many: 0 when there are none."""
+    weighing = Weighing.objects.select_for_update().filter(target=target, domain=domain).first()
+    if weighing is None:
+        return 0
+    parameters: dict[str, Any] = {"target": target.pk, "domain": domain, "after": weighing.after, "most": CHUNK}
     with connection.cursor() as cursor:
-        cursor.execute(READDRESS_SQL, [target.pk, list(domains)])
-        return cursor.rowcount
+        cursor.execute(READDRESS_SQL, parameters)
+        weighed, last = cursor.fetchone()
+    if last is None:
+        weighing.delete()
+    else:
+        weighing.after = last
+        weighing.save(update_fields=["after"])
+    return int(weighed)
+
+
+def unweighed(target: Target) -> int:
+    """Lanes that a changed filter has yet to be told of."""
+    left = Weighing.objects.filter(target=target).values_list("domain", "after")
+    lanes = Lane.objects.filter(target=target)
+    return sum(lanes.filter(record__domain=domain, record__gt=after).count() for domain, after in left)

@@ -60,6 +60,8 @@ def check_lanes() -> list[dict[str, Any]]:
     for target in Target.objects.filter(active=True):
         if made := receivers.backfill(target):
             findings.append({"finding": "missing", "target": target.code, "lanes": made})
+        if weighed := receivers.readdress(target):
+            findings.append({"finding": "unweighed", "target": target.code, "lanes": weighed})
     return findings
 
 

@@ -43,9 +43,9 @@ def deliver(target_id: int) -> None:
 
 @shared_task(name="sync.backfill", soft_time_limit=1700, time_limit=1800, acks_late=False)
 def backfill(target_id: int) -> None:
-    """The lanes of a new target, where they are many."""
+    """The lanes of a new target, and of one whose filter changed, where they are many."""
     target = Target.objects.filter(pk=target_id).first()
-    if target is not None and receivers.backfill(target):
+    if target is not None and receivers.backfill(target) + receivers.readdress(target):
         wakeups.wake(target_id)
 
 

@@ -18,6 +18,7 @@ from mdm.models import DomainName, User
 from sync.api import examples
 from sync.inbound import intake, signatures
 from sync.inbound.formats import FORMATS
+from sync.inbound.hl7_batches import is_batch
 from sync.inbound.ways import ApiConfig, WebhookConfig, config_of
 from sync.models import InboundMessage, InboundRecord
 
@@ -98,6 +99,10 @@ class SendMessage(View):
             known = "" if message_format in FORMATS else f" Formats are: {', '.join(FORMATS)}."
             raise NotFound(f"{source} takes {found.format}, not {message_format[:20]}.{known}")
         body = _body(request, config_of(found, ApiConfig).largest)
+        if found.format == "hl7v2" and is_batch(body):
+            raise InvalidValue(
+                "It is a batch of HL7 messages. Send them one by one here, or as a batch by MLLP or SFTP."
+            )
         received = intake.receive(source=found, body=body, actor=actor(request))
         return _accepted(received)
 

@@ -32,6 +32,7 @@ CHARSETS = {
 }
 _SEGMENT = re.compile(r"[\r\n]+")
 _NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
+_HEADERS = ("MSH", "BHS", "FHS")  # segments whose first field is the delimiter itself
 _HEX = re.compile(r"X((?:[0-9A-Fa-f]{2})+)")
 _BREAKS = (".br", ".sp", ".ce")
 MOST_SEGMENTS = 200_000
@@ -52,25 +53,26 @@ class Delimiters:
         stated = rest.partition(field)[0] if field else ""
         marks = [field, *stated[:4]]
         if not 2 <= len(stated) <= 5 or len(set(marks)) < len(marks) or any(m.isalnum() or m in " \r\n" for m in marks):
-            raise UnreadableMessage("MSH-1 and MSH-2 name no usable delimiters; |^~\\& are the usual ones.")
+            name = header[:3]
+            raise UnreadableMessage(f"{name}-1 and {name}-2 name no usable delimiters; |^~\\& are the usual ones.")
         return cls(field, *stated[:4], *("~\\&"[len(stated) - 1 :]))
 
 
 class Fields:
     """One segment: ``get("ITM-5.1.1")``-like access by number, as text without escapes."""
 
-    __slots__ = ("_cells", "_charset", "_marks", "name")
+    __slots__ = ("_cells", "_charset", "marks", "name")
 
     def __init__(self, line: str, marks: Delimiters, charset: str) -> None:
         cells = line.split(marks.field)
         self.name = cells[0]
-        self._cells = [cells[0], marks.field, *cells[1:]] if self.name == "MSH" else cells
-        self._marks, self._charset = marks, charset
+        self._cells = [cells[0], marks.field, *cells[1:]] if self.name in _HEADERS else cells
+        self.marks, self._charset = marks, charset
 
     @property
     def line(self) -> str:
-        cells = [self._cells[0], *self._cells[2:]] if self.name == "MSH" else self._cells
-        return self._marks.field.join(cells)
+        cells = [self._cells[0], *self._cells[2:]] if self.name in _HEADERS else self._cells
+        return self.marks.field.join(cells)
 
     def cell(self, number: int) -> str:
         return self._cells[number] if number < len(self._cells) else ""
@@ -81,32 +83,32 @@ class Fields:
 
     def get(self, number: int, component: int = 1, subcomponent: int = 1, repetition: int = 0) -> str:
         """The text; empty when absent or null."""
-        repetitions = self.cell(number).split(self._marks.repetition)
+        repetitions = self.cell(number).split(self.marks.repetition)
         if repetition >= len(repetitions) or repetitions[repetition] == NULL:
             return ""
-        parts = _nth(repetitions[repetition], self._marks.component, component)
-        return self._plain(_nth(parts, self._marks.subcomponent, subcomponent))
+        parts = _nth(repetitions[repetition], self.marks.component, component)
+        return self._plain(_nth(parts, self.marks.subcomponent, subcomponent))
 
     def all(self, number: int) -> list[str]:
         """The first component of every repetition that has one."""
-        count = self.cell(number).count(self._marks.repetition) + 1
+        count = self.cell(number).count(self.marks.repetition) + 1
         return [text for text in (self.get(number, repetition=n) for n in range(count)) if text]
 
     def components(self, number: int) -> list[str]:
-        count = self.cell(number).partition(self._marks.repetition)[0].count(self._marks.component) + 1
+        count = self.cell(number).partition(self.marks.repetition)[0].count(self.marks.component) + 1
         return [self.get(number, n) for n in range(1, count + 1)]
 
     def _plain(self, text: str) -> str:
-        if self._marks.escape not in text:
+        if self.marks.escape not in text:
             return text
-        parts = text.split(self._marks.escape)
+        parts = text.split(self.marks.escape)
         if len(parts) % 2 == 0:  # an escape that is never closed stands for itself
-            parts[-2:] = [self._marks.escape.join(parts[-2:])]
+            parts[-2:] = [self.marks.escape.join(parts[-2:])]
         return "".join(part if n % 2 == 0 else self._escaped(part) for n, part in enumerate(parts))
 
     def _escaped(self, code: str) -> str:
         """What an escape sequence stands for (v2.6 section 2.7); highlighting stands for nothing."""
-        m = self._marks
+        m = self.marks
         known = {
             "F": m.field,
             "S": m.component,
@@ -161,6 +163,8 @@ def header(body: bytes) -> Fields:
     head = body.lstrip(b"\xef\xbb\xbf\r\n ")[:4096].decode("latin-1")
     if head[:2] in ("M\0", "\0M", "\xff\xfe", "\xfe\xff"):
         head = body[:8192].decode("utf-16", "ignore")
+    if head[:3] in ("FHS", "BHS", "BTS", "FTS"):
+        raise UnreadableMessage("It is the envelope of a batch, which holds no records. Give it up once it is seen to.")
     if not head.startswith("MSH"):
         raise UnreadableMessage("It is no HL7 v2 message: it doesn't begin with MSH.")
     return Fields(next(_lines(head)), Delimiters.of(head), "latin-1")

@@ -57,17 +57,25 @@ def source_of(code: str, *ways: str) -> InboundSource:
 
 @transaction.atomic
 def receive(
-    *, source: InboundSource, body: bytes, actor: User, message_id: str = "", recent: Collection[int] = ()
+    *,
+    source: InboundSource,
+    body: bytes,
+    actor: User,
+    message_id: str = "",
+    recent: Collection[int] = (),
+    doubt: str = "",
 ) -> Received:
     """Keep a message. Whatever is wrong with it, it is kept; look at its state. Workers are woken once it is committed.
 
     ``message_id`` is the transport's, where it has one; else the message's own counts, or its hash. ``recent`` are
-    messages that were told as one, the pages of the last pull: one without an id repeats these, too.
+    messages that were told as one, the pages of the last pull: one without an id repeats these, too. ``doubt`` is why
+    a person has to look first.
     """
     if not any(actor.has_permission(name) for name in (permissions.IMPORT, permissions.SUBMIT)):
         raise Forbidden(permissions.SUBMIT)
     digest = hashlib.sha256(body).digest()
     identity, reason = _identify(source, body)
+    reason = doubt or reason
     name = storable(message_id or identity.id)[:MESSAGE_ID]
     lock_name("feed", f"inbound:{source.pk}:{name}")  # two that come at once are told apart
     if not name:
@@ -79,7 +87,8 @@ def receive(
         return Received(known, repeated=True)
     first = alike.first()
     if first is not None:
-        reason = f"Message {first.pk} has the same id, but says something else. Process this one if it is right."
+        same = f"Message {first.pk} has the same id, but says something else. Process this one if it is right."
+        reason = f"{doubt} {same}".strip()
     message = InboundMessage.objects.create(
         source=source,
         message_id=name,

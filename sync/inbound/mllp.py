@@ -18,15 +18,13 @@ from typing import TypeVar
 import structlog
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
-from mdm.models import User
 from sync.adapters.base import PeerError
 from sync.adapters.hl7v2_mllp.mllp import CHUNK, Framer, frame
-from sync.inbound import intake
-from sync.inbound.formats import UnreadableMessage
 from sync.inbound.hl7_answers import answer
-from sync.inbound.hl7_text import header
+from sync.inbound.hl7_batches import Message
+from sync.inbound.hl7_intake import Kept, Terms, each, keep
 from sync.inbound.ways import MllpConfig, config_of
-from sync.models.inbound import InboundMessage, InboundSource
+from sync.models.inbound import InboundSource
 
 log = structlog.get_logger(__name__)
 
@@ -42,32 +40,20 @@ Respond = Callable[[bytes], Awaitable[bytes]]
 
 
 def respond(source: InboundSource, config: MllpConfig, body: bytes) -> bytes:
-    """Store a message and say what to answer. Never raises for what a sender does or when the database is away."""
-    if why := _why_refused(config, body):
-        return answer(body, "refused", acks=config.acks, text=why)
-    try:
-        received = intake.receive(source=source, body=body, actor=User.objects.system())
-    except (DatabaseError, InterfaceError):
-        log.exception("a message could not be stored; its sender is asked to send it again", source=source.code)
-        return answer(body, "busy", acks=config.acks, text="It could not be stored just now. Send it again.")
-    message = received.message
-    outcome = "repeated" if received.repeated else "kept"
-    text = ""
-    if message.state == InboundMessage.State.QUARANTINED and not message.taken:
-        outcome, text = "conflict" if message.conflicts_with_id else "unreadable", message.reason
-    return answer(body, outcome, acks=config.acks, text=text)
+    """Store a message, or each of a batch, and say what to answer. Never raises for what a sender does or when the
+    database is away.
+    """
+    terms = Terms(config.senders, config.acks)
 
+    def one(message: Message) -> Kept:
+        try:
+            return keep(source, message, terms)
+        except (DatabaseError, InterfaceError):
+            log.exception("a message could not be stored; its sender is asked to send it again", source=source.code)
+            text = "It could not be stored just now. Send it again."
+            return Kept(answer(message.body, "busy", acks=terms.acks, text=text), sound=False)
 
-def _why_refused(config: MllpConfig, body: bytes) -> str:
-    """Why a message isn't even kept: it is of another kind, or of somebody else or nobody. Empty for all others."""
-    try:
-        msh = header(body)
-    except UnreadableMessage as error:
-        return error.message
-    if msh.get(9) not in ("MFN", ""):
-        return f"Master files (MFN) are taken here, not {msh.get(9)[:10]}"
-    sender = f"{msh.get(3)}^{msh.get(4)}"
-    return "" if not config.senders or sender in config.senders else f"{sender[:60]} may not send here"
+    return each(body, terms, one, framed=True).reply
 
 
 class Port:

@@ -120,6 +120,7 @@ def _connection(config: PullConfig) -> RestConfig:
         client_id=config.client_id,
         client_secret=config.client_secret,
         scope=config.scope,
+        client_auth=config.client_auth,
         verify=config.verify,
         timeout=config.timeout,
         max_reply=config.largest,

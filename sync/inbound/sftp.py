@@ -27,9 +27,11 @@ from sync.adapters.base import AdapterError
 from sync.adapters.options import Secrets
 from sync.adapters.x12_sftp.config import X12Config
 from sync.adapters.x12_sftp.sftp import Busy, Entry, Sftp, TooLarge
-from sync.inbound import intake, services, x12
+from sync.inbound import hl7_intake, intake, services, x12
 from sync.inbound.feeds import UNFINISHED, feed_for
-from sync.inbound.formats import UnreadableMessage
+from sync.inbound.formats import UnreadableMessage, format_of
+from sync.inbound.hl7_batches import is_batch
+from sync.inbound.hl7_intake import Terms
 from sync.inbound.ways import SftpConfig, config_of
 from sync.inbound.x12_acks import KINDS, acknowledge
 from sync.models.inbound import InboundMessage, InboundSource, PickedUp
@@ -143,11 +145,33 @@ class _PickUp:
         self.picked.problems.append(f"{name[:80]}: {str(error) or type(error).__name__}")
 
     def _taken(self, name: str, stamped: str, body: bytes) -> bool:
-        if name.lower().endswith(TABLES):
+        if name.lower().endswith(TABLES) and not self._is_message(name, body):
             return self._import(name, stamped, body)
+        if self.source.format == "hl7v2":
+            return self._keep_hl7(name, stamped, body)
         received = intake.receive(source=self.source, body=body, actor=self.actor)
         self._answer(received.message, body)
         return received.message.state != InboundMessage.State.QUARANTINED
+
+    def _is_message(self, name: str, body: bytes) -> bool:
+        """Whether a file that only says it is text is what the source's messages look like."""
+        if not name.lower().endswith(".txt"):
+            return False
+        if self.source.format == "hl7v2" and is_batch(body):
+            return True
+        try:
+            return bool(format_of(self.source.format).identify(body, profile=self.source.profile))
+        except UnreadableMessage:
+            return False
+
+    def _keep_hl7(self, name: str, stamped: str, body: bytes) -> bool:
+        """Keep a message, or each of a batch, and leave what their sender is answered."""
+        kept = hl7_intake.each(body, Terms(), lambda message: hl7_intake.store(self.source, message, Terms()))
+        if not kept.sound:
+            self.picked.problems.append(f"{name[:80]}: some of it was put aside, see its messages.")
+        if self.config.acks and kept.reply:
+            self._leave(f"ACK_{stamped}", kept.reply)
+        return kept.sound
 
     @transaction.atomic
     def _import(self, name: str, stamped: str, body: bytes) -> bool:
@@ -170,9 +194,12 @@ class _PickUp:
             message.reply = _acknowledged(self.source, message, body)
             message.save(update_fields=["reply"])
         if message.reply:
-            self.server.make_folder(self._path(self.config.acks))
             kind = self.source.profile.get("answer", KINDS[0])
-            self.server.put(self._path(f"{self.config.acks}/{kind}_{message.pk}.x12"), message.reply.encode())
+            self._leave(f"{kind}_{message.pk}.x12", message.reply.encode())
+
+    def _leave(self, name: str, reply: bytes) -> None:
+        self.server.make_folder(self._path(self.config.acks))
+        self.server.put(self._path(f"{self.config.acks}/{name}"), reply)
 
     def _path(self, name: str) -> str:
         return str(PurePosixPath(self.config.folder) / name)

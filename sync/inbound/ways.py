@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from mdm.exceptions import InvalidValue
 from sync.adapters.base import ConfigError
+from sync.adapters.oauth import check_client_auth
 from sync.adapters.options import load
 from sync.inbound.signatures import key_of
 from sync.models.inbound import InboundSource
@@ -63,7 +64,7 @@ class SftpConfig:
     working: str = "working"  # below the folder, made where it is missing; files that are just being taken
     done: str = "done"
     failed: str = "failed"
-    acks: str = "acks"  # 997 and 999; empty: none are written
+    acks: str = "acks"  # 997, 999 and HL7 ACKs; empty: none are written
     every: int = 60  # seconds between looks
     quiet: int = 10  # seconds for which a file must have kept its size
     timeout: float = 60.0
@@ -78,6 +79,7 @@ class PullConfig:
     client_id: str
     client_secret: str = "client_secret"  # noqa: S105 - the name of the secret
     scope: str = ""
+    client_auth: str = "basic"  # how the client says who it is, see sync.adapters.oauth
     verify: bool = True
     since: str = "changed_since"  # the parameter that asks for changes from an instant on
     params: dict[str, str] = field(default_factory=dict)  # further ones; {since} is the instant, as in $filter
@@ -99,6 +101,8 @@ def check(source: InboundSource) -> None:
     config: object = config_of(source, CONFIGS[source.way])
     if isinstance(config, MllpConfig):
         _check_mllp(config)
+    if isinstance(config, PullConfig):
+        _check_pull(config)
     if isinstance(config, WebhookConfig):
         if not source.secrets:
             raise InvalidValue("A webhook has a secret that signs it: --secret now=VARIABLE.")
@@ -119,6 +123,13 @@ def _check_mllp(config: MllpConfig) -> None:
         raise InvalidValue(
             f"Everybody who reaches {config.host!r} could send. State networks, or certificate and client_ca."
         )
+
+
+def _check_pull(config: PullConfig) -> None:
+    try:
+        check_client_auth(config.client_auth)
+    except ConfigError as error:
+        raise InvalidValue(str(error)) from None
 
 
 def _is_loopback(host: str) -> bool:

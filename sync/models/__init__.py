@@ -12,6 +12,7 @@ from sync.models.reconciliation import Drift, Reconciliation
 from sync.models.target import Target
 from sync.models.target_version import TargetVersion
 from sync.models.webhook import Webhook
+from sync.models.weighing import Weighing
 
 __all__ = [
     "Alert",
@@ -32,4 +33,5 @@ __all__ = [
     "Target",
     "TargetVersion",
     "Webhook",
+    "Weighing",
 ]

@@ -210,7 +210,12 @@ def _settings(target: Target) -> Iterator[Setting]:
     for one in fields_of(kind):
         required = one.default is MISSING and one.default_factory is MISSING
         default = None if one.default is MISSING else one.default
-        yield Setting(one.name, _field(str(one.type), one.name, required, default, config.get(one.name)))
+        yield Setting(one.name, _field(_type_name(one.type), one.name, required, default, config.get(one.name)))
+
+
+def _type_name(annotation: Any) -> str:
+    """``int``, whether the module postpones its annotations or not."""
+    return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
 
 
 def _field(type_name: str, name: str, required: bool, default: Any, value: Any) -> forms.Field:

@@ -9,7 +9,7 @@ const require = createRequire(join(process.cwd(), "package.json"));
 const { OAuth2Issuer, OAuth2Service } = require("oauth2-mock-server");
 
 const port = Number(process.argv[2]);
-const state = { secret: "secret", seconds: 3600, expired: false, trouble: [], issued: 0, asked: null };
+const state = { secret: "secret", seconds: 3600, expired: false, trouble: [], issued: 0, asked: null, raw: false };
 let service;
 
 // A new issuer has new keys: what the one before signed is worth nothing any more.
@@ -22,7 +22,7 @@ async function founded() {
     if (state.expired) token.payload.exp = token.payload.iat - 1;
   });
   service.on("beforeResponse", (answer, request) => {
-    const [user, secret] = atob((request.headers.authorization ?? "").replace("Basic ", "")).split(":");
+    const [user, secret] = credentials(request);
     const status = state.trouble.shift();
     state.asked = { ...request.body, user };
     if (status) [answer.statusCode, answer.body] = [status, { error: "temporarily_unavailable" }];
@@ -32,6 +32,15 @@ async function founded() {
       answer.body.expires_in = state.seconds;
     }
   });
+}
+
+// RFC 6749 section 2.3.1: out of the form, or out of Basic, where each is form-urlencoded; `raw` servers forget that.
+function credentials(request) {
+  const [scheme, sent = ""] = (request.headers.authorization ?? "").split(" ");
+  if (scheme !== "Basic") return [request.body.client_id, request.body.client_secret];
+  const text = Buffer.from(sent, "base64").toString(), colon = text.indexOf(":");
+  const parts = [text.slice(0, colon), text.slice(colon + 1)];
+  return state.raw ? parts : parts.map((part) => new URLSearchParams(`_=${part}`).get("_"));
 }
 
 // What an administrator of it does: GET or POST /state; `rotated` in what is posted makes new keys.

@@ -44,7 +44,7 @@ def test_their_client_is_answered_and_what_it_sent_becomes_golden_records(folder
     assert hospital.golden("ehr", "IT-2")
 
 
-async def heard(program: list[Any], texts: list[str], cwd: Path) -> Any:
+async def heard(program: list[Any], texts: list[Any], cwd: Path) -> Any:
     """What a client hears from a listener of ours: a program that takes the port and, as JSON, the messages."""
     listener = mllp.Listener(every=0.1)
     task = asyncio.create_task(listener.run())

@@ -152,3 +152,19 @@ def test_their_client_may_send_ahead_of_the_answers(python: Path, tmp_path: Path
     assert InboundMessage.objects.count() == 30
     taking.take(ehr)
     assert hospital.golden("ehr", "IT-30").name == "NEEDLE SPINAL 30GA"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_of_batches_that_it_writes_is_answered_by_one_that_it_reads(python: Path, tmp_path: Path) -> None:
+    ehr = source(way="mllp", config={"port": 0})
+    texts = [item(str(n), f"IT-{n}", f"NEEDLE SPINAL {n}GA").decode().rstrip("\r") for n in range(1, 5)]
+    texts[1] = texts[1].replace("MFN", "ADT", 1)
+    said = asyncio.run(heard([python, HERE / "hl7_lib_batch.py"], [texts[:3], texts[3:]], tmp_path))
+    assert said == {
+        "file": "F-1",
+        "batches": ["B-1", "B-2"],
+        "answers": [[["AA", "1"], ["AR", "2"], ["AA", "3"]], [["AA", "4"]]],
+        "counts": ["3", "1", "2"],
+    }
+    taking.take(ehr)
+    assert hospital.golden("ehr", "IT-4").name == "NEEDLE SPINAL 4GA"

@@ -61,7 +61,7 @@ def sap(issuing: Issuer) -> Iterator[str]:
 @pytest.fixture
 def issuer(issuing: Issuer) -> Issuer:
     """As new: nothing that it issued before is known any more."""
-    issuing.change(secret=SECRET, seconds=3600, expired=False, trouble=[], issued=0, rotated=True)
+    issuing.change(secret=SECRET, seconds=3600, expired=False, trouble=[], issued=0, raw=False, rotated=True)
     return issuing
 
 
@@ -154,6 +154,22 @@ def test_a_wrong_secret_is_told_and_never_shown(connect: Connect, issuer: Issuer
     assert (refused.state, refused.error_class, refused.connection) == (State.RETRY, ErrorClass.AUTH, True)
     assert ("check the client id and its secret" in refused.error, "not the secret" in refused.error) == (True, False)
     assert [record.id for record in right.read("supplier", ["MDM-SU-000051"])] == []
+
+
+@pytest.mark.parametrize(("client_auth", "raw"), [("basic", False), ("basic_raw", True), ("body", False)])
+def test_a_client_whose_name_and_secret_are_full_of_delimiters_is_let_in(
+    connect: Connect, issuer: Issuer, client_auth: str, raw: bool
+) -> None:
+    awkward = {"client_id": f"con cord&{client_auth}+é", "secret": "a:b%41+c/d=é~"}
+    issuer.change(secret=awkward["secret"], raw=raw)
+    assert (
+        send(connect(**awkward, client_auth=client_auth), factory.message("supplier", 80))[0].state
+        is State.ACKNOWLEDGED
+    )
+    assert issuer.change()["asked"]["user"] == awkward["client_id"]
+    other = "basic" if raw else "basic_raw"
+    (refused,) = send(connect(**awkward, client_auth=other), factory.message("supplier", 80, version=2))
+    assert (refused.error_class, refused.error.count("and client_auth")) == (ErrorClass.AUTH, 1)
 
 
 def test_a_new_secret_takes_over_from_the_old_one_whose_token_is_still_good(connect: Connect, issuer: Issuer) -> None:

@@ -39,6 +39,17 @@ def test_the_same_settings_again_change_nothing(target: Target) -> None:
     assert TargetVersion.objects.count() == 1
 
 
+SAP = {"adapter": "odata_v2", "config": {"base_url": "https://sap.test", "username": "c", "password": "P"}}
+
+
+def test_a_new_target_is_told_what_its_adapter_carries_and_none_is_told_more(target: Target) -> None:
+    admin, secrets = kit.make_user("mdm.administer"), {"P": "x"}
+    made = configuring.configure(code="sap", settings=SAP | {"system": "erp"}, secrets=secrets, actor=admin)
+    assert made.target.subscriptions == {"supplier": {}, "item": {}}
+    with pytest.raises(InvalidValue, match="carries supplier, item as it is configured: subscribe it to no location"):
+        change(made.target, subscriptions={"item": {}, "location": {}})
+
+
 def test_an_earlier_version_is_brought_back(target: Target) -> None:
     change(target, per_minute=60)
     change(target, per_minute=1)

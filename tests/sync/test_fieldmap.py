@@ -67,14 +67,64 @@ def test_what_the_mapping_leaves_out_stands_for_nothing() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        [], {"drug": {}}, {"item": []}, {"item": {"packaging": {}}}, {"item": {"brand": {"case": "title"}}},
+        [], {"drug": {}}, {"item": []}, {"item": {"dba_names": {}}}, {"item": {"brand": {"case": "title"}}},
         {"item": {"brand": {"from": "colour"}}}, {"item": {"brand": {"limit": 0}}}, {"item": {"brand": {"limit": "3"}}},
         {"item": {"brand": {"limit": True}}}, {"item": {"brand": {"codes": {"a": 1}}}}, {"item": {"brand": {"x": 1}}},
+        {"item": {"packaging": {"case": "upper"}}}, {"item": {"packaging": {"only": {"uom": ["EA"]}}}},
+        {"item": {"packaging": {"from": "supplier_parts"}}}, {"item": {"packaging.quantity": {"limit": 3}}},
+        {"item": {"packaging.uom": {"from": "brand"}}}, {"item": {"packaging.colour": {}}}, {"item": {"brand.uom": {}}},
+        {"item": {"addresses.city": {}}}, {"supplier": {"addresses": {"only": {"purpose": "remit_to"}}}},
+        {"supplier": {"addresses": {"only": {"purpose": []}}}},
+        {"supplier": {"addresses": {"only": {"purpose": ["home"]}}}},
+        {"supplier": {"addresses": {"only": {"fax": ["1"]}}}},
     ],
 )  # fmt: skip
 def test_what_is_no_mapping_is_refused(wrong: Any) -> None:
     with pytest.raises(ValidationError):
         fieldmap.check(wrong)
+
+
+LADDER = [{"uom": "EA", "quantity": 1, "gtin": None}, {"uom": "BX", "quantity": 12, "gtin": "00380740000011"}]
+OFFICES = [{"purpose": "ordering", "city": "Chicago"}, {"purpose": "remit_to", "city": " Des Plaines "}]
+
+
+def test_rules_for_rows_fill_each_row_out_of_itself() -> None:
+    rules = {"packaging.uom": {"codes": {"EA": "PCE"}}, "packaging.gtin": {"default": "NONE"}}
+    assert fieldmap.applied(rules, {"packaging": LADDER, "brand": "Foley"}) == {
+        "packaging": [
+            {"uom": "PCE", "quantity": 1, "gtin": "NONE"}, {"uom": "BX", "quantity": 12, "gtin": "00380740000011"},
+        ],
+        "brand": "Foley",
+    }  # fmt: skip
+    assert LADDER[0]["uom"] == "EA"
+    filled = fieldmap.applied({"packaging.gtin": {"from": "uom", "prefix": "P-"}}, {"packaging": LADDER})
+    assert [row["gtin"] for row in filled["packaging"]] == ["P-EA", "P-BX"]
+    assert fieldmap.applied(rules, {"packaging": None}) == {"packaging": None}
+
+
+def test_a_target_may_be_told_some_rows_of_a_list_or_none() -> None:
+    rules = {"addresses": {"only": {"purpose": ["remit_to"]}}, "addresses.city": {"case": "upper"}}
+    told = fieldmap.applied(rules, {"addresses": OFFICES})
+    assert told["addresses"] == [{"purpose": "remit_to", "city": "DES PLAINES"}]
+    assert fieldmap.applied({"addresses": {"from": ""}}, {"addresses": OFFICES}) == {"addresses": []}
+
+
+def test_rows_that_do_not_fit_are_told_all_at_once() -> None:
+    rules = {"packaging.uom": {"codes": {"EA": "BX"}}, "packaging.gtin": {"limit": 13}}
+    with pytest.raises(InvalidForTarget) as refused:
+        fieldmap.applied(rules, {"packaging": LADDER})
+    assert "packaging.gtin has 14 characters" in str(refused.value)
+    assert "gives the same uom" in str(refused.value)
+
+
+def test_rows_of_a_target_stand_for_golden_ones_unless_it_was_told_a_part() -> None:
+    rules = {"packaging.uom": {"codes": {"EA": "PCE"}}}
+    told = fieldmap.applied(rules, {"packaging": LADDER})["packaging"]
+    assert fieldmap.back(rules, "packaging", told) == ("packaging", LADDER)
+    assert fieldmap.back({}, "packaging", LADDER) == ("packaging", LADDER)
+    for part in ({"addresses": {"only": {"purpose": ["remit_to"]}}}, {"addresses.city": {"from": ""}}):
+        with pytest.raises(Refused, match="only a part of addresses"):
+            fieldmap.back(part, "addresses", OFFICES)
 
 
 def remap(target: Target, domain: str, **rules: Any) -> Target:
@@ -117,3 +167,15 @@ def test_taking_theirs_over_reads_it_back_through_the_mapping(target: Target, pe
     assert points[0].ours == "C01"
     assert drift.take(points=points, actor=core.steward(), reason="x").done == 1
     assert ChangeRequest.objects.get().diff == {"category": {"before": "Urology", "after": "Surgery"}}
+
+
+def test_rows_are_sent_and_read_back_through_the_mapping(target: Target, peer: Peer) -> None:
+    core.feed(
+        "lawson",
+        {"L1": core.CATHETER | {"packaging": [{"uom": "EA", "quantity": 1}, {"uom": "BX", "quantity": 12}]}},
+    )
+    golden = core.golden("lawson", "L1")
+    target = remap(target, "item", **{"packaging.uom": {"codes": {"BX": "KAR"}}})
+    kit.deliver(target)
+    assert [row["uom"] for row in peer.records[golden.public_id].values["packaging"]] == ["EA", "KAR"]
+    assert reconcile.compare(target, actor=User.objects.system()).drifted == 0

@@ -10,7 +10,7 @@ from mdm.models import GoldenRecord
 from mdm.services.events import announce
 from mdm.signals import GoldenChange, golden_changed
 from sync import configuring, receivers, reconcile, tasks, wakeups
-from sync.models import Lane, Target
+from sync.models import Lane, Target, Weighing
 from tests.sync import kit
 from tests.sync.peers import Peer
 
@@ -181,3 +181,89 @@ def test_a_first_sync_that_was_interrupted_is_gone_on_with(
     kit.make_target()
     assert [(f["finding"], f["lanes"]) for f in reconcile.check_lanes()] == [("missing", 3)]
     assert Lane.objects.count() == 5
+
+
+# ------------------------------------------------------------------------------------------------ a filter that changed
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Targets whose lanes a worker was to go on with; two lanes a transaction."""
+    monkeypatch.setattr(receivers, "CHUNK", 2)
+    calls: list[int] = []
+    monkeypatch.setattr(tasks.backfill, "delay", calls.append)
+    return calls
+
+
+def narrow(*kinds: str) -> configuring.Configured:
+    filters = kit.ALL | {"supplier": {"supplier_type": list(kinds)}}
+    return configuring.configure(code="erp", settings={"subscriptions": filters}, actor=kit.make_user("mdm.administer"))
+
+
+def generations() -> list[int]:
+    return list(Lane.objects.filter(record__domain="supplier").order_by("record").values_list("generation", flat=True))
+
+
+def test_a_changed_filter_is_told_to_many_records_chunk_by_chunk_the_first_at_once(
+    target: Target, peer: Peer, asked: list[int], django_capture_on_commit_callbacks
+) -> None:
+    kit.create_many("supplier", 5)
+    item = kit.create("item")
+    kit.deliver(target)
+    with django_capture_on_commit_callbacks(execute=True):
+        done = narrow("gpo")
+    assert (done.lanes, asked) == (5, [target.pk])
+    assert generations() == [2, 2, 1, 1, 1]
+    tasks.backfill(target.pk)
+    assert generations() == [2] * 5
+    assert kit.lane(target, item).generation == 1
+    assert not Weighing.objects.exists()
+    assert reconcile.check_lanes() == []
+    kit.deliver(done.target)
+    assert [record.active for record in peer.records.values()].count(True) == 1
+
+
+def test_after_a_kill_each_record_is_still_asked_for_once(
+    target: Target, asked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kit.create_many("supplier", 7)
+    narrow("gpo")
+    one, chunks = receivers._readdress, iter([True])
+
+    def dies(*args: object) -> int:
+        next(chunks)  # one chunk, and then the worker is gone
+        return one(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(receivers, "_readdress", dies)
+        with pytest.raises(StopIteration):
+            receivers.readdress(target)
+    assert generations() == [2, 2, 2, 2, 1, 1, 1]
+    assert reconcile.check_lanes() == [{"finding": "unweighed", "target": "erp", "lanes": 3}]
+    assert generations() == [2] * 7
+
+
+def test_a_chunk_that_is_rolled_back_is_done_anew(target: Target, asked: list[int]) -> None:
+    kit.create_many("supplier", 4)
+    narrow("gpo")
+
+    @transaction.atomic
+    def fail_after_the_chunk() -> None:
+        receivers._readdress(target, "supplier")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_after_the_chunk()
+    assert generations() == [2, 2, 1, 1]
+    assert receivers.readdress(target) == 2
+    assert generations() == [2] * 4
+
+
+def test_a_filter_that_changes_again_half_way_begins_anew(target: Target, peer: Peer, asked: list[int]) -> None:
+    kinds = ["gpo", "manufacturer", "gpo", "distributor"]
+    made = [kit.create(name=f"No {n}", supplier_type=kind) for n, kind in enumerate(kinds)]
+    kit.deliver(target)
+    narrow("gpo")
+    done = narrow("gpo", "distributor")
+    receivers.readdress(target)
+    assert generations() == [3, 3, 2, 2]
+    kit.deliver(done.target)
+    assert [peer.records[golden.public_id].active for golden in made] == [True, False, True, True]

@@ -12,6 +12,7 @@ class FhirConfig:
     client_id: str
     client_secret: str  # the name of the secret, not the secret itself
     scope: str = "system/*.read system/*.write"
+    client_auth: str = "basic"  # how the client says who it is, see sync.adapters.oauth
     domains: tuple[str, ...] = ("supplier", "cost_center", "location", "item")
     bundle: str = "transaction"  # or "batch"
     batch_size: int = 50  # records in one Bundle; 1: a PUT each

@@ -14,6 +14,7 @@ class ODataConfig:
     client_id: str = ""
     client_secret: str = ""  # the name of the secret
     scope: str = ""
+    client_auth: str = "basic"  # how the client says who it is, see sync.adapters.oauth
     domains: tuple[str, ...] = ("supplier", "item")
     client: str = ""  # sap-client, "100"
     language: str = "EN"

@@ -12,6 +12,7 @@ class RestConfig:
     client_id: str
     client_secret: str  # the name of the secret, not the secret itself
     scope: str = "masterdata"
+    client_auth: str = "basic"  # how the client says who it is, see sync.adapters.oauth
     domains: tuple[str, ...] = ("supplier", "cost_center", "location", "item")
     batch_size: int = 200  # records in one POST; 1: a PUT each
     page_size: int = 500

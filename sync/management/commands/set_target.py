@@ -40,14 +40,21 @@ class Command(BaseCommand):
             "--overlap", type=int, default=overlap.OVERLAP, metavar="HOURS",
             help="alerts are signed with the alert_webhook before a new one as well for so long; 0 if it has leaked",
         )  # fmt: skip
-        parser.add_argument("--subscribe", nargs="+", default=list(DOMAINS), choices=list(DOMAINS), metavar="DOMAIN")
+        parser.add_argument(
+            "--subscribe",
+            nargs="+",
+            choices=list(DOMAINS),
+            metavar="DOMAIN",
+            help="what it is told of (default: as it was; a new one all that its adapter carries)",
+        )
         parser.add_argument("--no-check", action="store_true", help="don't try to reach it first")
 
     def handle(self, *, code: str, **options: Any) -> None:
         standing = Target.objects.filter(code=code).first()
         filters = standing.subscriptions if standing else {}
         settings = {name: options[name] for name in ("system", "adapter")} | {"config": self._config(options["config"])}
-        settings["subscriptions"] = {domain: filters.get(domain, {}) for domain in options["subscribe"]}
+        if options["subscribe"]:
+            settings["subscriptions"] = {domain: filters.get(domain, {}) for domain in options["subscribe"]}
         if options["name"]:
             settings["name"] = options["name"]
         check, hours = not options["no_check"], options["overlap"]

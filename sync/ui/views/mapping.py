@@ -42,6 +42,7 @@ def mapping(request: Request, code: str, domain: str) -> HttpResponse:
     except ConcordError as error:
         context["problem"] = error.message
     context |= {"rows": mapping_table.rows(domain, rules, posted), "cases": mapping_table.CASES}
+    context |= {"lists": mapping_table.list_rows(domain, rules, posted), "told": mapping_table.TOLD}
     context |= {"tried": mapping_table.tried(domain, rules), "asked": posted or {}}
     return render(request, "sync/mapping.html", context, status=422 if "problem" in context else 200)
 

@@ -1,4 +1,4 @@
-"""A whole Concord of its own to do harm to: PostgreSQL, Redis, web, two workers, two beats, and three counterparts.
+"""A whole Concord of its own to do harm to: PostgreSQL, Redis, web, two workers, two beats, and four counterparts.
 
 It lives in ``var/faults``, whatever else runs. What dies is started again, as a supervisor would.
 """
@@ -40,7 +40,7 @@ RECORDS, HOT = 60, 4
 LEASE = 4  # seconds
 STARTS_WITHIN = 60.0
 TICK = float(settings.CELERY_BEAT_SCHEDULE["deliver what is due"]["schedule"])
-TARGETS = ("ehr", "erp", "supply")
+TARGETS = ("ehr", "erp", "supply", "fhir")
 DATABASE = "faults"
 MANAGE = [sys.executable, "manage.py"]
 CELERY = [sys.executable, "-m", "celery", "--quiet", "--app", "mdm.celery"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from django.conf import settings
 
 from sync.adapters import registry
 from sync.adapters.base import Adapter, ErrorClass, InvalidForTarget, Kind, PeerError, State
+from sync.models import Target
+from sync.ui.target_form import _settings
 
 from . import factory
 
@@ -104,6 +107,19 @@ def adapter(printer: Printer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     adapter = registry.build("label_printer", config, {"KEY": "sesame"})
     yield adapter
     adapter.close()
+
+
+def test_its_settings_have_fields_of_their_own_in_the_form(adapter: Adapter) -> None:
+    found = {one.name: type(one.field).__name__ for one in _settings(Target(adapter="label_printer"))}
+    assert (found["base_url"], found["timeout"], found["limits"]) == ("CharField", "FloatField", "_Json")
+
+
+def test_a_message_holds_what_the_page_shows() -> None:
+    page = (Path(settings.BASE_DIR) / "docs" / "adapters.md").read_text(encoding="utf-8")
+    shown = json.loads(re.findall(r"```json\n(.*?)```", page, re.DOTALL)[0])
+    payload = factory.message("item").payload
+    assert shown.keys() == payload.keys()
+    assert shown["attributes"].items() <= payload["attributes"].items()
 
 
 def put(adapter: Adapter, *messages: Any) -> list[State]:

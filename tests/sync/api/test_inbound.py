@@ -87,6 +87,13 @@ def test_what_is_empty_or_too_large_is_not_kept(client):
     assert not InboundMessage.objects.exists()
 
 
+def test_a_batch_is_not_taken_for_one_message(client):
+    source()
+    answer = post(client, hl7(M16) + hl7(M16))
+    assert (answer.status_code, "by MLLP or SFTP" in answer.content.decode()) == (422, True)
+    assert not InboundMessage.objects.exists()
+
+
 def test_messages_of_others_are_not_shown(client):
     source()
     place = post(client, hl7(M16))["Location"]

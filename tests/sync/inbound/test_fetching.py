@@ -26,7 +26,7 @@ from sync.inbound import fetching, pull, services, sftp, taking, tasks, x12
 from sync.models import FeedRun, InboundMessage, InboundSource
 from tests.mdm import kit
 from tests.sync.inbound.kit import MAPPING, csv_bytes
-from tests.sync.inbound.messages import catalogue, outcomes, source
+from tests.sync.inbound.messages import catalogue, item, outcomes, source
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +91,42 @@ def test_a_catalogue_is_picked_up_acknowledged_and_moved(server, folder):
     assert "AK9*A*1*1*1" in ack.read_text()
     taking.take(acme)
     assert outcomes(InboundMessage.objects.get()) == ["new", "refused"]
+
+
+def test_a_batch_of_hl7_messages_is_picked_up_message_by_message_and_answered(server, folder):
+    stated = server["config"] | {"folder": f"/{folder.name}"}
+    erp = source("erp", way="sftp", config=stated, secrets={"private_key": server["key"]})
+    head = b"BHS|^~\\&|ERP|GENHOSP|CONCORD|MDM|20260101||||B-1\r"
+    (folder / "good.hl7").write_bytes(head + item("1", "IT-1") + item("2", "IT-2") + b"BTS|2\r")
+    assert sftp.pick_up(erp).done == ["good.hl7"]
+    (folder / "torn.hl7").write_bytes((head + item("3", "IT-3") + item("4", "IT-4"))[:-9])
+    torn = sftp.pick_up(erp)
+    assert (torn.failed, torn.problems) == (["torn.hl7"], ["torn.hl7: some of it was put aside, see its messages."])
+    taking.take(erp)
+    stored = InboundMessage.objects.order_by("pk").values_list("message_id", "state")
+    assert list(stored) == [
+        ("1", "done"), ("2", "done"), ("3", "done"), ("4", "quarantined"), ("BHS B-1", "quarantined"),
+    ]  # fmt: skip
+    answers = sorted((path.name, path.read_bytes()) for path in (folder / "acks").iterdir())
+    assert [name.rpartition("-")[2] for name, _ in answers] == ["good.hl7", "torn.hl7"]
+    assert [text.count(b"MSA|AA|") for _, text in answers] == [2, 1]
+    assert b"BTS|2|It has no BTS." in answers[1][1]
+
+
+@pytest.mark.parametrize(
+    ("format", "body", "count"),
+    [("hl7v2", item("1"), 1), ("hl7v2", item("1") + item("2"), 2), ("x12", catalogue(), 1)],
+    ids=["a message", "a batch", "a catalogue"],
+)
+def test_a_text_file_is_what_its_content_says(server, folder, format, body, count):
+    stated = server["config"] | {"folder": f"/{folder.name}"}
+    sender = source("erp", way="sftp", format=format, config=stated, secrets={"private_key": server["key"]})
+    (folder / "data.TXT").write_bytes(body)
+    (folder / "table.txt").write_bytes(csv_bytes())
+    picked = sftp.pick_up(sender)
+    assert (picked.done, picked.failed) == (["data.TXT"], ["table.txt"])
+    assert "No saved feed's code begins the name table.txt" in picked.problems[0]
+    assert InboundMessage.objects.filter(state="received").count() == count
 
 
 def crash_before_done(monkeypatch: pytest.MonkeyPatch) -> None:
