@@ -23,6 +23,12 @@ class Known:
         """Every code system by id, with its source system."""
         return {row.pk: row for row in CodeSystem.objects.select_related("system")}
 
+    def code_system(self, pk: int) -> CodeSystem:
+        """One by id; others may have made it since these were read."""
+        if pk not in self.code_systems:
+            del self.code_systems
+        return self.code_systems[pk]
+
     def of(self, system: int, domain: str, kind: str) -> CodeSystem | None:
         """A source system's code system of a domain and kind."""
         rows = self.code_systems.values()
@@ -35,7 +41,5 @@ class Known:
 
     def attach(self, sources: Sequence[SourceRecord]) -> None:
         """Give source records their code systems, one object for all that share one: a join would make one a row."""
-        if any(source.code_system_id not in self.code_systems for source in sources):
-            del self.code_systems  # one that came since
         for source in sources:
-            source.code_system = self.code_systems[source.code_system_id]
+            source.code_system = self.code_system(source.code_system_id)

@@ -84,14 +84,16 @@ def references_in(spec: Field) -> list[str]:
     return [child.name for child in spec.children if child.kind is Kind.REFERENCE]
 
 
-def stated_by(source: SourceRecord) -> dict[str, Any]:
+def stated_by(source: SourceRecord, known: Known | None = None) -> dict[str, Any]:
     """Canonical values of a source record, references as golden ids where they are known."""
-    return stated_by_all(source.domain, [source])[source.pk]
+    return stated_by_all(source.domain, [source], known)[source.pk]
 
 
-def stated_by_all(domain: str, sources: Sequence[SourceRecord]) -> dict[int, dict[str, Any]]:
+def stated_by_all(
+    domain: str, sources: Sequence[SourceRecord], known: Known | None = None
+) -> dict[int, dict[str, Any]]:
     """The same for many, by source id; their code systems are loaded already."""
-    references = References(Known(), domain, sources)
+    references = References(known or Known(), domain, sources)
     found = {}
     for source in sources:
         resolved = references.resolved(source)

@@ -131,11 +131,20 @@ def _silenced(goldens: Iterable[GoldenRecord]) -> set[int]:
 
 
 def preview(
-    golden: GoldenRecord, added: Sequence[SourceRecord] = (), removed: Collection[SourceRecord] = ()
+    golden: GoldenRecord,
+    added: Sequence[SourceRecord] = (),
+    removed: Collection[SourceRecord] = (),
+    *,
+    linked: Sequence[SourceRecord] | None = None,
+    known: Known | None = None,
 ) -> Survived:
-    """What would survive if some records were linked to the golden record and others no longer. Reads only."""
-    known, gone = Known(), {source.pk for source in removed}
-    sources = [s for s in _sources(known, [golden.pk])[golden.pk] if s.pk not in gone]
+    """What would survive if some records were linked to the golden record and others no longer. Reads only.
+
+    ``linked``: its source records with their code systems, in the order of their ids, if at hand.
+    """
+    known, gone = known or Known(), {source.pk for source in removed}
+    linked = _sources(known, [golden.pk])[golden.pk] if linked is None else linked
+    sources = [s for s in linked if s.pk not in gone]
     return _foretold(known, golden.domain, [*sources, *added], _overrides([golden.pk])[golden.pk])
 
 

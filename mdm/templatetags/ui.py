@@ -155,14 +155,13 @@ def greeting() -> str:
 @register.simple_tag(takes_context=True)
 def review_link(context: RequestContext, pk: int, candidate: str = "") -> SafeString:
     """The attributes of a link to a review: it keeps what the queue is asked for, and swaps in place under htmx."""
-    address = review_address(context, pk, candidate)
+    address = context["queue"].address(pk, candidate)
     return format_html('href="{}" hx-get="{}" hx-push-url="true"', address, address)
 
 
 @register.simple_tag(takes_context=True)
 def review_address(context: RequestContext, pk: int, candidate: str = "") -> str:
-    kept = urlencode(context["queue"].asked.kept | ({"candidate": candidate} if candidate else {}))
-    return f"{reverse('review-item', args=[pk])}?{kept}"
+    return str(context["queue"].address(pk, candidate))
 
 
 @register.simple_tag(takes_context=True)

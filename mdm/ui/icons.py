@@ -30,15 +30,18 @@ def drawing(name: str) -> SafeString:
     return SafeString("".join(part.replace(" />", "/>") for part in parts))
 
 
+@cache
 def symbol(name: str) -> SafeString:
     return format_html('<symbol id="i-{}" viewBox="0 0 24 24">{}</symbol>', name, drawing(name))
 
 
+@cache
 def use(name: str, classes: str) -> SafeString:
     """An icon that refers to the page's sprite."""
     return format_html('<svg class="{}" aria-hidden="true"><use href="#i-{}"/></svg>', classes, name)
 
 
+@cache
 def inline(name: str, classes: str) -> SafeString:
     """An icon that carries its own drawing: for fragments, whose host page may lack it in its sprite."""
     return format_html('<svg class="{}" viewBox="0 0 24 24" aria-hidden="true">{}</svg>', classes, drawing(name))

@@ -7,9 +7,10 @@ from django.db.models import Q
 
 from mdm.models import User, WorkItem
 from mdm.permissions import DECIDE
-from mdm.ui.readers.queue import LARGE, Asked
+from mdm.ui.readers.queue import Asked
 
 SHOWN = 200
+LARGE = ("candidates", "details", "source__raw", "source__values", "source__standardised", "golden__provenance")
 
 
 def items(asked: Asked, user: User) -> list[WorkItem]:

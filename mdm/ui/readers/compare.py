@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 
 from mdm.canonical import Domain, Field, Kind
 from mdm.exceptions import InvalidValue
+from mdm.known import Known
 from mdm.models import GoldenRecord, SourceRecord, WorkItem
 from mdm.rows import load_values
 from mdm.services import agreement, survive
@@ -85,10 +86,12 @@ class Row:
 class Comparison:
     """A golden record (A) and an incoming source record or second golden record (B)."""
 
-    def __init__(self, item: WorkItem, golden: GoldenRecord, evidence: Iterable[Mapping[str, Any]]) -> None:
-        self.item, self.golden = item, golden
+    def __init__(
+        self, item: WorkItem, golden: GoldenRecord, evidence: Iterable[Mapping[str, Any]], known: Known
+    ) -> None:
+        self.item, self.golden, self.known = item, golden, known
         self.evidence = {str(e["field"]): e for e in evidence}
-        self.view = GoldenView(golden)
+        self.view = GoldenView(golden, known)
         self.domain: Domain = self.view.domain
 
     @cached_property
@@ -101,13 +104,12 @@ class Comparison:
     @cached_property
     def survived(self) -> Survived:
         """Values and reasons if the two became one."""
-        return survive.preview(self.golden, self._added())
+        return survive.preview(self.golden, self._added(), linked=self.view.linked, known=self.known)
 
     def _added(self) -> list[SourceRecord]:
         if isinstance(self.incoming, SourceRecord):
             return [self.incoming] if self.incoming.golden_id != self.golden.pk else []
-        rows = SourceRecord.objects.filter(golden=self.incoming).select_related("code_system__system")
-        return list(rows) if self.incoming else []
+        return GoldenView(self.incoming, self.known).linked if self.incoming else []
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -115,11 +117,11 @@ class Comparison:
         rows = (self._row(spec) for spec in self.domain.fields)
         return [row for row in rows if row.a.stated or row.b.stated]
 
-    @property
+    @cached_property
     def differing(self) -> int:
         return sum(row.differs for row in self.rows)
 
-    @property
+    @cached_property
     def changing(self) -> list[Row]:
         """Attributes of the golden record that would get another value."""
         return [row for row in self.rows if row.default != "a" and row.b.stated]
@@ -148,7 +150,7 @@ class Comparison:
         """What the incoming record says; a reference that nobody knows yet stays the source's own code."""
         if isinstance(self.incoming, GoldenRecord):
             return load_values(self.golden.domain, [self.incoming.pk]).get(self.incoming.pk, {})
-        return stated_by(self.incoming) if self.incoming else {}
+        return stated_by(self.incoming, self.known) if self.incoming else {}
 
     @cached_property
     def _names(self) -> dict[int, str]:

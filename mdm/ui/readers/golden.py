@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from mdm.canonical import DOMAINS, Domain, Field, Kind
 from mdm.conversion import Ladder
+from mdm.known import Known
 from mdm.models import (
     ATTRIBUTES,
     AuditEntry,
@@ -97,8 +98,8 @@ class Code:
 class GoldenView:
     """One record as the screen shows it. Parts that a page leaves out are not asked for."""
 
-    def __init__(self, record: GoldenRecord) -> None:
-        self.record = record
+    def __init__(self, record: GoldenRecord, known: Known | None = None) -> None:
+        self.record, self.known = record, known or Known()
         self.domain: Domain = DOMAINS[record.domain]
 
     @cached_property
@@ -112,7 +113,8 @@ class GoldenView:
 
     @cached_property
     def systems(self) -> dict[str, SourceSystem]:
-        return {s.code: s for s in SourceSystem.objects.all()}
+        """Those that code anything, which are all that a value may come from, by code."""
+        return {c.system.code: c.system for c in self.known.code_systems.values()}
 
     @cached_property
     def named(self) -> dict[int, dict[str, str]]:
@@ -206,11 +208,17 @@ class GoldenView:
         return words.display(spec, value)
 
     @cached_property
+    def linked(self) -> list[SourceRecord]:
+        """Its source records with their code systems, by id."""
+        rows = list(SourceRecord.objects.filter(golden=self.record).defer("raw", "standardised").order_by("pk"))
+        self.known.attach(rows)
+        return rows
+
+    @cached_property
     def sources(self) -> list[tuple[SourceRecord, int]]:
         """Linked source records and how many attributes each wins."""
-        rows = SourceRecord.objects.filter(golden=self.record).select_related("code_system__system")
         won = [p.get("source") for p in self.record.provenance.values()]
-        return sorted(((s, won.count(s.pk)) for s in rows), key=lambda pair: (-pair[1], pair[0].pk))
+        return sorted(((s, won.count(s.pk)) for s in self.linked), key=lambda pair: (-pair[1], pair[0].pk))
 
     @cached_property
     def codes(self) -> list[Code]:

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from mdm.canonical import DOMAINS
+from mdm.canonical import DOMAINS, Domain
+from mdm.known import Known
 from mdm.models import SourceSystem, User, WorkItem
 from mdm.ui.readers import work
 from mdm.ui.readers.counting import Count, count
@@ -20,8 +22,8 @@ SHOWN = 50
 COUNTED = 1_000  # beyond it the planner's estimate is near enough; the navigation counts as far
 VIEWS = ("mine", "team", "later")
 DUE = {"over": "Overdue", "day": "Due within a day", "mentions": "Mentions me"}
-LARGE = ("candidates", "details", "source__raw", "source__values", "source__standardised", "golden__provenance",
-         "other__provenance")  # fmt: skip
+# what a line of the queue says; an item that is decided on is read whole, with what it is about
+LINE = ("kind", "domain", "priority", "title", "probability", "assignee", "due_at", "created_at", "source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    item: WorkItem
+    """A line of the queue."""
+
+    item: WorkItem  # as far as ``LINE`` goes
+    spec: Domain
+    system: str  # whose record is in doubt; empty where golden records are compared
     left: float | None  # seconds until it is due; less than none: overdue
-    held: bool  # somebody else has taken it
+    holder: User | None  # somebody else who has taken it
+
+    @property
+    def held(self) -> bool:
+        return self.holder is not None
 
     @property
     def overdue(self) -> bool:
@@ -109,10 +119,25 @@ class Queue:
     user: User
     entries: tuple[Entry, ...]
     following_page: str  # to start after, or empty
+    known: Known
 
     @property
     def view(self) -> str:
         return self.asked.view
+
+    @cached_property
+    def root(self) -> str:
+        """The address of the queue; that of an item goes on with its id. See ``address``."""
+        return reverse("review")
+
+    @cached_property
+    def _query(self) -> str:
+        return self.asked.query
+
+    def address(self, pk: int, candidate: str = "") -> str:
+        """Of an item, with what the queue is asked for. ``reverse`` for each line would cost more than reading them."""
+        query = urlencode(self.asked.kept | {"candidate": candidate}) if candidate else self._query
+        return f"{self.root}{pk}/?{query}"
 
     @cached_property
     def counts(self) -> dict[str, Count]:
@@ -136,7 +161,9 @@ class Queue:
 
     @cached_property
     def systems(self) -> list[SourceSystem]:
-        return list(SourceSystem.objects.filter(active=True, code_systems__domain__in=DOMAINS).distinct())
+        """Those that a record in doubt may come from, by name."""
+        rows = (c.system for c in self.known.code_systems.values() if c.domain in DOMAINS and c.system.active)
+        return sorted({row.pk: row for row in rows}.values(), key=lambda row: row.name)
 
     @property
     def due_choices(self) -> list[tuple[str, str]]:
@@ -166,25 +193,44 @@ class Queue:
 
 def queue(user: User, asked: Asked) -> Queue:
     """A page of the queue, off an index in its order whatever the number of items."""
-    shown = asked.rows(user).select_related("source__code_system__system", "golden", "other", "assignee")
-    items = list(_after(shown, asked.start).defer(*LARGE)[: SHOWN + 1])
+    known = Known()
+    items = _page(asked.rows(user).annotate(said_in=F("source__code_system")).only(*LINE), asked.start)
     more = str(items[SHOWN - 1].pk) if len(items) > SHOWN else ""
-    return Queue(asked, user, tuple(_entry(item, user) for item in items[:SHOWN]), more)
+    taken = {item.assignee_id for item in items} - {None, user.pk}
+    holders = User.objects.in_bulk(taken) if taken else {}
+    entries = (_entry(item, known, holders.get(item.assignee_id)) for item in items[:SHOWN])
+    return Queue(asked, user, tuple(entries), more, known)
 
 
-def _after(rows: QuerySet[WorkItem], start: str) -> QuerySet[WorkItem]:
-    """Go on behind an item, in the order of the queue: priority, due date (those without one last), id."""
+def _page(rows: QuerySet[WorkItem], start: str) -> list[WorkItem]:
+    """A page and the item after it."""
+    items: list[WorkItem] = []
+    for part in _after(rows, start):
+        items += part[: SHOWN + 1 - len(items)]
+        if len(items) > SHOWN:
+            break
+    return items
+
+
+def _after(rows: QuerySet[WorkItem], start: str) -> list[QuerySet[WorkItem]]:
+    """What lies behind an item, in the order of the queue: priority, due date (those without one last), id.
+
+    In parts, each of which is a stretch of the index: as one condition it would be read from its beginning.
+    """
     at = WorkItem.objects.filter(pk=int(start)).values_list("priority", "due_at", "pk").first() if start else None
     if at is None:
-        return rows
+        return [rows]
     priority, due, pk = at
-    level = Q(priority=priority)
+    level, undue = rows.filter(priority=priority), {"due_at": None}
     if due is None:
-        return rows.filter(Q(priority__lt=priority) | level & Q(due_at=None, pk__gt=pk))
-    later = Q(due_at__gt=due) | Q(due_at=due, pk__gt=pk) | Q(due_at=None)
-    return rows.filter(Q(priority__lt=priority) | level & later)
+        parts = [level.filter(**undue, pk__gt=pk)]
+    else:
+        parts = [level.filter(Q(due_at__gt=due) | Q(pk__gt=pk), due_at__gte=due), level.filter(**undue)]
+    return [*parts, rows.filter(priority__lt=priority)]
 
 
-def _entry(item: WorkItem, user: User) -> Entry:
+def _entry(item: WorkItem, known: Known, holder: User | None) -> Entry:
     left = (item.due_at - timezone.now()).total_seconds() if item.due_at else None
-    return Entry(item, left, held=item.assignee_id not in (None, user.pk))
+    said_in = getattr(item, "said_in", None)
+    system = known.code_system(said_in).system.name if said_in else ""
+    return Entry(item, DOMAINS[item.domain], system, left, holder)

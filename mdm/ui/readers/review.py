@@ -23,7 +23,7 @@ def screen_sides(item: WorkItem, text: str) -> str:
     return text.replace("only A", "only \0").replace("only B", "only A").replace("only \0", "only B")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Candidate:
     item: WorkItem
     golden: GoldenRecord
@@ -37,11 +37,11 @@ class Candidate:
     def probability(self) -> float:
         return float(self.stored["probability"])
 
-    @property
+    @cached_property
     def vetoes(self) -> list[str]:
         return [screen_sides(self.item, veto) for veto in self.stored.get("vetoes", [])]
 
-    @property
+    @cached_property
     def evidence(self) -> list[dict[str, Any]]:
         return [e | {"note": screen_sides(self.item, e["note"])} for e in self.stored.get("evidence", [])]
 
@@ -49,8 +49,10 @@ class Candidate:
 class Review:
     """One item to decide. ``chosen``: the public id of the candidate to compare with, else the best one."""
 
-    def __init__(self, item: WorkItem, chosen: str = "") -> None:
-        self.item, self.chosen = item, chosen
+    def __init__(self, item: WorkItem, chosen: str = "", known: Known | None = None) -> None:
+        self.item, self.chosen, self.known = item, chosen, known or Known()
+        if item.source:
+            self.known.attach([item.source])
 
     @property
     def comments(self) -> list[Comment]:
@@ -77,18 +79,18 @@ class Review:
 
     @cached_property
     def comparison(self) -> Comparison | None:
-        return Comparison(self.item, self.golden, self.evidence) if self.golden else None
+        return Comparison(self.item, self.golden, self.evidence, self.known) if self.golden else None
 
     @property
     def evidence(self) -> list[dict[str, Any]]:
         return self.candidate.evidence if self.candidate else []
 
-    @property
+    @cached_property
     def runner_up(self) -> Candidate | None:
         others = [c for c in self.candidates if c is not self.candidate]
         return max(others, key=lambda c: c.score, default=None)
 
-    @property
+    @cached_property
     def margin(self) -> float | None:
         """Bits between this candidate and the next best."""
         if self.candidate is None or self.runner_up is None:
@@ -107,7 +109,7 @@ class Review:
     @cached_property
     def thresholds(self) -> tuple[float, float]:
         """Probabilities above which the policy in force asks a person, and links by itself."""
-        row = Known().policy(Policy.Kind.MATCH, self.item.domain)
+        row = self.known.policy(Policy.Kind.MATCH, self.item.domain)
         policy = matching.Policy.from_json(row.body) if row else matching.Policy.default(self.item.domain)
         source = self.item.source
         costs = policy.costs_of(source is not None and is_critical(source.domain, source.values))
@@ -115,8 +117,9 @@ class Review:
 
 
 def find(pk: int) -> WorkItem | None:
-    rows = WorkItem.objects.filter(pk=pk, kind__in=work.REVIEWS)
-    return rows.select_related("source__code_system__system", "golden", "other", "assignee", "resolved_by").first()
+    """A review with what it is about. People, whom most reviews don't name, are read when they are asked for."""
+    rows = WorkItem.objects.filter(pk=pk, kind__in=work.REVIEWS).select_related("source", "golden", "other")
+    return rows.defer("source__raw", "source__standardised").first()
 
 
 # how an item ends that was decided this way

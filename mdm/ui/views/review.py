@@ -9,7 +9,6 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils import timezone
 
 from mdm.canonical import LISTED
@@ -40,7 +39,7 @@ class Decision(forms.Form):
 def queue(request: Request) -> HttpResponse:
     """The first item of the queue, or what to do when it is clear."""
     found = _queue(request)
-    return _workplace(request, found, found.first)
+    return _workplace(request, found, _find(found.first.pk) if found.first else None)
 
 
 @page(VIEW)
@@ -156,7 +155,7 @@ def _onward(request: Request, item: WorkItem | None) -> HttpResponse:
     """To an item, or to the queue when there is none; a fragment swaps in place."""
     found = _queue(request)
     item = item or found.first
-    address = f"{reverse('review-item', args=[item.pk]) if item else reverse('review')}?{found.asked.query}"
+    address = found.address(item.pk) if item else f"{found.root}?{found.asked.query}"
     if not is_fragment(request):
         return redirect(address)
     response = _workplace(request, found, _find(item.pk) if item else None)
@@ -169,7 +168,7 @@ def _workplace(
 ) -> HttpResponse:
     context: dict[str, Any] = {"section": "review", "queue": found, "item": item, "domains": LISTED}
     if item is not None:
-        context["review"] = reader.Review(item, candidate)
+        context["review"] = reader.Review(item, candidate, found.known)
         context["previous"], context["following"] = found.after(item.pk, -1), found.after(item.pk)
         context["upcoming"] = found.onward(item.pk)  # fetched beforehand, to be there once this one is decided
         context["held"] = item.is_live and item.assignee_id not in (None, request.user.pk)

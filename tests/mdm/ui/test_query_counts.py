@@ -13,10 +13,10 @@ from tests.mdm.ui.conftest import HX
 LISTS = ("items", "suppliers", "locations", "cost-centers")
 # Change a number only with the page; more for the same is a regression.
 PINNED = {
-    "queue": 29,
+    "queue": 24,
     "queue, filtered": 13,
-    "comparison": 27,
-    "comparison, swapped": 24,
+    "comparison": 23,
+    "comparison, swapped": 20,
     "golden record": 33,
     "golden record, versions": 10,
     "items": 11,
