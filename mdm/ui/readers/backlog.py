@@ -6,12 +6,14 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from django.db.models import Count
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import Count, DateTimeField, Func, IntegerField, Value
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from mdm.models import QualityIssue, WorkItem
 from mdm.ui.readers import counting, work
+from mdm.ui.readers.work import Waiting, counted
 
 DAYS = 12  # of a trend
 
@@ -33,22 +35,40 @@ def backwards(now: int, opened: ByDay, closed: ByDay, days: Sequence[dt.date]) -
     return found[::-1]
 
 
-def _begin(days: Sequence[dt.date]) -> dt.datetime:
-    return dt.datetime.combine(days[0], dt.time(), timezone.get_current_timezone())
+def begin(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(), timezone.get_current_timezone())
 
 
-def reviews(number: int) -> list[float]:
-    """Of ``number`` reviews that are open now. Two queries, on the indexes of what is open and of what was decided."""
+class Bucket(Func):
+    """Which of the stretches that these times begin a time lies in, from 1; 0 is before the first of them.
+
+    A third of what truncating each time to its day costs.
+    """
+
+    function, arity = "width_bucket", 2
+
+    def __init__(self, field: str, begins: Sequence[dt.datetime]) -> None:
+        times = Value(list(begins), output_field=ArrayField(DateTimeField()))
+        super().__init__(field, times, output_field=IntegerField())
+
+
+def reviews() -> tuple[Waiting, list[float]]:
+    """Those that are open now, and how many were. Two queries, on the indexes of what is open and what was decided."""
     days = last_days()
-    rows = WorkItem.objects.filter(kind__in=work.REVIEWS).order_by().annotate(opened=TruncDate("created_at"))
-    still = rows.filter(state=WorkItem.State.OPEN, created_at__gte=_begin(days)).values("opened")
-    done = rows.filter(resolved_at__gte=_begin(days)).annotate(closed=TruncDate("resolved_at"))
-    opened = Counter({row["opened"]: row["n"] for row in still.annotate(n=Count("pk"))})
+    rows = WorkItem.objects.filter(kind__in=work.REVIEWS).order_by()
+    still = rows.filter(state=WorkItem.State.OPEN).values(since=Bucket("created_at", list(map(begin, days))))
+    groups = {
+        row["since"]: Waiting(row["number"], row["overdue"], row["oldest"]) for row in still.annotate(**counted())
+    }
+    opened = Counter({days[since - 1]: group.number for since, group in groups.items() if since})
     closed: Counter[dt.date] = Counter()
-    for row in done.values("opened", "closed").annotate(n=Count("pk")):
+    done = rows.filter(resolved_at__gte=begin(days[0]))
+    by_day = done.annotate(opened=TruncDate("created_at"), closed=TruncDate("resolved_at")).values("opened", "closed")
+    for row in by_day.annotate(n=Count("pk")):
         opened[row["opened"]] += row["n"]
         closed[row["closed"]] += row["n"]
-    return backwards(number, opened, closed, days)
+    now = work.together(groups.values())
+    return now, backwards(now.number, opened, closed, days)
 
 
 def issues(number: counting.Count) -> list[float]:
@@ -62,5 +82,5 @@ def issues(number: counting.Count) -> list[float]:
 
 def _issues(days: Sequence[dt.date], field: str) -> ByDay:
     """By the day on which they were opened, or closed."""
-    rows = QualityIssue.objects.filter(**{f"{field}__gte": _begin(days)}).order_by()
+    rows = QualityIssue.objects.filter(**{f"{field}__gte": begin(days[0])}).order_by()
     return {row["day"]: row["n"] for row in rows.annotate(day=TruncDate(field)).values("day").annotate(n=Count("pk"))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db.models import Count, Sum
@@ -11,7 +12,18 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from mdm.canonical import LISTED
-from mdm.models import PRIMARY, ApiKey, AuditEntry, CodeSystem, GoldenRecord, Ingest, QualityIssue, User, WorkItem
+from mdm.models import (
+    PRIMARY,
+    SYSTEM_USERNAME,
+    ApiKey,
+    AuditEntry,
+    CodeSystem,
+    GoldenRecord,
+    Ingest,
+    QualityIssue,
+    User,
+    WorkItem,
+)
 from mdm.permissions import APPROVE, IMPORT
 from mdm.ui import charts, words
 from mdm.ui.readers import backlog, counting, work
@@ -36,7 +48,7 @@ class Todo:
 def todos(user: User, *, team: bool) -> list[Todo]:
     """What needs this user, or the team: worst first."""
     groups = work.waiting(None if team else user)
-    reviews = work.together(groups, work.REVIEWS)
+    reviews = work.together([groups[kind] for kind in work.REVIEWS if kind in groups])
     found = [
         _overdue(reviews),
         _some(reviews, "inbox", "", "to decide", "Possible matches, duplicates and new records", "review", "Review"),
@@ -123,18 +135,21 @@ class Figures:
     issues_daily: list[float]
 
 
-def figures() -> Figures:
-    daily, decided, days = _received(), _decisions(backlog.DAYS), backlog.last_days()
+Decided = Mapping[dt.date, Counter[str]]  # reviews per day and series
+
+
+def figures(decided: Decided) -> Figures:
+    daily, days = _received(), backlog.last_days()
     per_day = [float(sum(decided[day].values())) for day in days]
     received = [float(daily.get(day, 0)) for day in days]
-    reviews = work.together(work.waiting(), work.REVIEWS)
+    reviews, reviews_daily = backlog.reviews()
     issues = counting.count(QualityIssue.objects.filter(closed_at__isnull=True))
     return Figures(
         golden=counting.count(GoldenRecord.objects.filter(status="live")),
         received=int(sum(received[-7:])),
         received_daily=received,
         reviews=reviews,
-        reviews_daily=backlog.reviews(reviews.number),
+        reviews_daily=reviews_daily,
         decided=int(sum(per_day[-7:])),
         decided_daily=per_day,
         issues=issues,
@@ -150,14 +165,14 @@ def _received() -> dict[dt.date, int]:
     }
 
 
-def _decisions(days: int) -> dict[dt.date, Counter[str]]:
-    """Reviews decided per day and series, off the index of decided items."""
-    since = timezone.now() - dt.timedelta(days=days)
+def decided() -> Decided:
+    """Of the last days, off the index of decided items."""
+    since = backlog.begin(backlog.last_days(DAYS)[0])
     rows = WorkItem.objects.filter(resolved_at__gte=since, kind__in=work.REVIEWS, state=WorkItem.State.DONE)
     grouped = rows.order_by().annotate(day=TruncDate("resolved_at")).values("day", "resolution").annotate(n=Count("pk"))
-    found: dict[dt.date, Counter[str]] = {day: Counter() for day in backlog.last_days(days)}
+    found: dict[dt.date, Counter[str]] = {day: Counter() for day in backlog.last_days(DAYS)}
     for row in grouped:
-        found.setdefault(row["day"], Counter())[_series(row["resolution"])] += row["n"]
+        found[row["day"]][_series(row["resolution"])] += row["n"]
     return found
 
 
@@ -167,9 +182,9 @@ def _series(resolution: str) -> str:
     return SERIES[2] if resolution.startswith(("new", "created")) else SERIES[1]
 
 
-def decisions() -> charts.Stacked:
-    found, days = _decisions(DAYS), backlog.last_days(DAYS)
-    series = {name: [found[day][name] for day in days] for name in SERIES}
+def decisions(decided: Decided) -> charts.Stacked:
+    days = backlog.last_days(DAYS)
+    series = {name: [decided[day][name] for day in days] for name in SERIES}
     labels = [f"{day.day} {day:%b}" for day in days]
     return charts.Stacked(labels, series, f"Reviews decided per day in {DAYS} days: {', '.join(SERIES).lower()}")
 
@@ -200,16 +215,19 @@ class Told:
 
 def activity(number: int = 10) -> list[Told]:
     """The latest of what happened; a run of the same action by the same actor is told once."""
-    found: list[Told] = []
-    for entry in AuditEntry.objects.select_related("actor", "golden")[:LOOKED_BACK]:
-        same = found and found[-1].entry.actor_id == entry.actor_id and found[-1].entry.action == entry.action
-        if same and entry.actor.is_system:
-            found[-1] = Told(found[-1].entry, found[-1].more + 1)
-        elif len(found) == number:
+    runs: list[list[int]] = []
+    last = None
+    latest = AuditEntry.objects.values_list("pk", "action", "actor", "actor__username")[:LOOKED_BACK]
+    for pk, action, actor, name in latest:
+        if last == (action, actor) and name == SYSTEM_USERNAME:
+            runs[-1].append(pk)
+        elif len(runs) == number:
             break
         else:
-            found.append(Told(entry, 0))
-    return found
+            runs.append([pk])
+        last = action, actor
+    entries = AuditEntry.objects.select_related("actor", "golden").in_bulk([run[0] for run in runs])
+    return [Told(entries[first], len(more)) for first, *more in runs]
 
 
 @dataclass(frozen=True, slots=True)

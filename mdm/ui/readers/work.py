@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,15 +38,18 @@ def waiting(user: User | None = None) -> dict[str, Waiting]:
     rows = WorkItem.objects.filter(state=WorkItem.State.OPEN)
     if user is not None:
         rows = rows.filter(assignee=user)
-    late = Q(due_at__lt=timezone.now())
-    counts = {"number": Count("pk"), "overdue": Count("pk", filter=late), "oldest": Min("created_at")}
-    groups: Iterable[Any] = rows.order_by().values("kind").annotate(**counts)
+    groups: Iterable[Any] = rows.order_by().values("kind").annotate(**counted())
     return {row["kind"]: Waiting(row["number"], row["overdue"], row["oldest"]) for row in groups}
 
 
-def together(groups: dict[str, Waiting], kinds: tuple[str, ...]) -> Waiting:
-    """Several kinds as one."""
-    chosen = [groups[kind] for kind in kinds if kind in groups]
+def counted() -> dict[str, Any]:
+    """What ``Waiting`` says of a group of work items, as annotations."""
+    late = Q(due_at__lt=timezone.now())
+    return {"number": Count("pk"), "overdue": Count("pk", filter=late), "oldest": Min("created_at")}
+
+
+def together(chosen: Collection[Waiting]) -> Waiting:
+    """Several groups as one."""
     oldest = min((w.oldest for w in chosen if w.oldest), default=None)
     return Waiting(sum(w.number for w in chosen), sum(w.overdue for w in chosen), oldest)
 

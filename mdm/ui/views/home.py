@@ -21,11 +21,12 @@ def _rest(request: Request) -> dict[str, object]:
     """Figures, chart and activity; a fragment shows none of them."""
     if request.htmx:
         return {}
-    figures = reader.figures()
+    decided = reader.decided()
+    figures = reader.figures(decided)
     return {
         "figures": figures,
         "setup": [] if figures.golden else reader.setup(request.user),
-        "chart": reader.decisions(),
+        "chart": reader.decisions(decided),
         "card": Scorecard("4w"),
         "issues": reader.issues_by_domain(),
         "activity": reader.activity(),

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from mdm.models import QualityIssue, WorkItem
 from mdm.ui.readers import backlog, counting
-from mdm.ui.readers.home import figures
+from mdm.ui.readers.home import decided, figures
 from tests.mdm import kit
 
 MON, TUE, WED = (dt.date(2026, 11, day) for day in (23, 24, 25))
@@ -33,7 +33,7 @@ def test_reviews_that_are_open_and_decided_make_the_trend(db):
     WorkItem.objects.filter(pk=new.pk).update(
         created_at=now - dt.timedelta(days=3), state="done", resolved_at=now - dt.timedelta(days=1)
     )
-    assert figures().reviews_daily == [1.0] * 8 + [2.0] * 2 + [1.0] * 2
+    assert figures(decided()).reviews_daily == [1.0] * 8 + [2.0] * 2 + [1.0] * 2
 
 
 def test_issues_have_a_trend_as_far_as_they_are_counted(db):
@@ -42,13 +42,13 @@ def test_issues_have_a_trend_as_far_as_they_are_counted(db):
     for number, closed in enumerate((None, now)):
         issue = QualityIssue.objects.create(golden=golden, rule="cycle", path=str(number), message="", closed_at=closed)
         QualityIssue.objects.filter(pk=issue.pk).update(opened_at=now - dt.timedelta(days=2))
-    assert figures().issues_daily == [0.0] * 9 + [2.0, 2.0, 1.0]
+    assert figures(decided()).issues_daily == [0.0] * 9 + [2.0, 2.0, 1.0]
     assert backlog.issues(counting.Count(20_000, exact=False)) == []
 
 
 @pytest.mark.parametrize("offset", [0, 1])
 def test_the_first_day_is_counted_whole(db, offset):
     item = kit.doubtful("scm", "D1")
-    begin = backlog._begin(backlog.last_days())
+    begin = backlog.begin(backlog.last_days()[0])
     WorkItem.objects.filter(pk=item.pk).update(created_at=begin + dt.timedelta(minutes=1 - 2 * offset))
-    assert backlog.reviews(1) == [1.0] * backlog.DAYS
+    assert backlog.reviews()[1] == [1.0] * backlog.DAYS
