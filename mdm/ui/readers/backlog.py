@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import Count, DateTimeField, Func, IntegerField, Value
@@ -56,10 +57,9 @@ def reviews() -> tuple[Waiting, list[float]]:
     """Those that are open now, and how many were. Two queries, on the indexes of what is open and what was decided."""
     days = last_days()
     rows = WorkItem.objects.filter(kind__in=work.REVIEWS).order_by()
-    still = rows.filter(state=WorkItem.State.OPEN).values(since=Bucket("created_at", list(map(begin, days))))
-    groups = {
-        row["since"]: Waiting(row["number"], row["overdue"], row["oldest"]) for row in still.annotate(**counted())
-    }
+    since = Bucket("created_at", list(map(begin, days)))
+    still: Iterable[Any] = rows.filter(state=WorkItem.State.OPEN).values(since=since).annotate(**counted())
+    groups = {row["since"]: Waiting(row["number"], row["overdue"], row["oldest"]) for row in still}
     opened = Counter({days[since - 1]: group.number for since, group in groups.items() if since})
     closed: Counter[dt.date] = Counter()
     done = rows.filter(resolved_at__gte=begin(days[0]))

@@ -172,7 +172,7 @@ def decided() -> Decided:
     grouped = rows.order_by().annotate(day=TruncDate("resolved_at")).values("day", "resolution").annotate(n=Count("pk"))
     found: dict[dt.date, Counter[str]] = {day: Counter() for day in backlog.last_days(DAYS)}
     for row in grouped:
-        found[row["day"]][_series(row["resolution"])] += row["n"]
+        found.setdefault(row["day"], Counter())[_series(row["resolution"])] += row["n"]
     return found
 
 
