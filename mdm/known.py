@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from mdm.models import CodeSystem, Policy, SourceRecord
+from mdm.models import CodeSystem, Policy, SourceRecord, SourceSystem
 
 
 class Known:
@@ -23,11 +23,10 @@ class Known:
         """Every code system by id, with its source system."""
         return {row.pk: row for row in CodeSystem.objects.select_related("system")}
 
-    def code_system(self, pk: int) -> CodeSystem:
-        """One by id; others may have made it since these were read."""
-        if pk not in self.code_systems:
-            del self.code_systems
-        return self.code_systems[pk]
+    @cached_property
+    def systems(self) -> dict[int, SourceSystem]:
+        """Every source system that codes anything, by id."""
+        return {row.system_id: row.system for row in self.code_systems.values()}
 
     def of(self, system: int, domain: str, kind: str) -> CodeSystem | None:
         """A source system's code system of a domain and kind."""
@@ -41,5 +40,7 @@ class Known:
 
     def attach(self, sources: Sequence[SourceRecord]) -> None:
         """Give source records their code systems, one object for all that share one: a join would make one a row."""
+        if any(source.code_system_id not in self.code_systems for source in sources):
+            del self.code_systems  # one that came since
         for source in sources:
-            source.code_system = self.code_system(source.code_system_id)
+            source.code_system = self.code_systems[source.code_system_id]

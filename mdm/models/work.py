@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from mdm.models.base import DomainName
+from mdm.models.code_system import SourceSystem
 from mdm.models.golden import GoldenRecord
 from mdm.models.source import Ingest, SourceRecord
 
@@ -47,6 +48,16 @@ class WorkItem(models.Model):
         max_length=120, help_text="Unique among live items of a kind, e.g. source:17 or golden:3/9."
     )
     source = models.ForeignKey(SourceRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="work_items")
+    system = models.ForeignKey(
+        SourceSystem,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        related_name="+",
+        help_text="The source's system, by which queues are filtered. A trigger sets it.",
+    )
     golden = models.ForeignKey(GoldenRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="work_items")
     other = models.ForeignKey(GoldenRecord, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     ingest = models.ForeignKey(Ingest, on_delete=models.PROTECT, null=True, blank=True, related_name="work_items")
@@ -104,6 +115,12 @@ class WorkItem(models.Model):
             models.Index(
                 fields=["-priority", "due_at", "id"],
                 name="work_item_reviews",
+                condition=Q(state="open", kind__in=("possible_match", "possible_duplicate", "new_record", "weak_link")),
+            ),
+            # and that of one source system
+            models.Index(
+                fields=["system", "-priority", "due_at", "id"],
+                name="work_item_of_system",
                 condition=Q(state="open", kind__in=("possible_match", "possible_duplicate", "new_record", "weak_link")),
             ),
             models.Index(fields=["-resolved_at"], name="work_item_decided", condition=Q(resolved_at__isnull=False)),

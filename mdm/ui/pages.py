@@ -42,7 +42,9 @@ class May:
     def __getattr__(self, name: str) -> bool:
         if f"mdm.{name}" not in permissions.DESCRIPTIONS:
             raise AttributeError(name)
-        return self.user.has_permission(f"mdm.{name}")
+        allowed = self.user.has_permission(f"mdm.{name}")
+        setattr(self, name, allowed)  # lists ask for every line
+        return allowed
 
 
 def page(permission: str, methods: Sequence[str] = GET) -> Callable[[Any], Any]:

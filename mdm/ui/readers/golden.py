@@ -114,7 +114,7 @@ class GoldenView:
     @cached_property
     def systems(self) -> dict[str, SourceSystem]:
         """Those that code anything, which are all that a value may come from, by code."""
-        return {c.system.code: c.system for c in self.known.code_systems.values()}
+        return {s.code: s for s in self.known.systems.values()}
 
     @cached_property
     def named(self) -> dict[int, dict[str, str]]:
