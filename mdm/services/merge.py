@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from mdm import permissions
 from mdm.changes import Change
@@ -33,11 +35,13 @@ def merge(
     reason: str,
     expected_versions: Mapping[int, int] | None = None,
     picks: Mapping[str, Any] | None = None,
+    ends: Mapping[str, str] | None = None,
 ) -> GoldenRecord | ChangeRequest:
     """Make one record of two. Of criticality *high* this is a change request until a second person approves.
 
     Which of the two survives is not the caller's choice: the live one, else the published one, else the older. Links,
-    codes and overrides follow; the loser's id redirects for ever. ``picks``: {path: value} that should survive instead.
+    codes and overrides follow; the loser's id redirects for ever. ``picks``: {path: value} that should survive instead;
+    ``ends``: {path: day, as in ISO 8601} from which it no longer should.
     """
     permissions.require(actor, permissions.CHANGE_IDENTITY)
     if not reason.strip():
@@ -51,19 +55,40 @@ def merge(
             other=loser,
             actor=actor,
             reason=reason,
-            diff={"survivor": survivor.public_id, "loser": loser.public_id} | ({"picks": dict(picks)} if picks else {}),
+            diff={"survivor": survivor.public_id, "loser": loser.public_id}
+            | ({"picks": dict(picks)} if picks else {})
+            | ({"ends": dict(ends)} if ends else {}),
         )
     merged = apply(Change.begin(actor, "merge", reason), survivor, loser)
-    return pick(merged, picks or {}, actor=actor, reason=reason)
+    return pick(merged, picks or {}, actor=actor, reason=reason, ends=ends)
 
 
-def pick(survivor: GoldenRecord, picks: Mapping[str, Any], *, actor: User, reason: str) -> GoldenRecord:
-    """Values that a person chose while merging, and that don't survive by themselves, become overrides."""
+def pick(
+    survivor: GoldenRecord,
+    picks: Mapping[str, Any],
+    *,
+    actor: User,
+    reason: str,
+    ends: Mapping[str, str] | None = None,
+) -> GoldenRecord:
+    """Values that a person chose while merging, and that don't survive by themselves, become overrides.
+
+    One whose time is over, because its approval came later than its end, is left out.
+    """
+    until = {path: day_begins(day) for path, day in (ends or {}).items()}
     now = load_values(survivor.domain, [survivor.pk])[survivor.pk] if picks else {}
     for path, value in picks.items():
-        if now.get(path) != checked(survivor.domain, path, value):
-            survivor = override(golden=survivor, path=path, value=value, actor=actor, reason=reason)
+        over = path in until and until[path] <= timezone.now()
+        if not over and now.get(path) != checked(survivor.domain, path, value):
+            survivor = override(
+                golden=survivor, path=path, value=value, actor=actor, reason=reason, until=until.get(path)
+            )
     return survivor
+
+
+def day_begins(day: str) -> dt.datetime:
+    """The first instant of a day, in the time zone of the installation."""
+    return dt.datetime.combine(dt.date.fromisoformat(day), dt.time(), timezone.get_default_timezone())
 
 
 def choose(one: GoldenRecord, two: GoldenRecord) -> tuple[GoldenRecord, GoldenRecord]:

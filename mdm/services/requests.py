@@ -185,7 +185,8 @@ def _carry_out(change: Change, request: ChangeRequest) -> None:
     if request.kind == ChangeRequest.Kind.MERGE and request.other is not None:
         merge.check(request.subject, request.other)
         survivor = merge.apply(change, request.subject, request.other)
-        merge.pick(survivor, request.diff.get("picks", {}), actor=request.proposer, reason=request.reason)
+        picks, ends = request.diff.get("picks", {}), request.diff.get("ends")
+        merge.pick(survivor, picks, actor=request.proposer, reason=request.reason, ends=ends)
     elif request.kind == ChangeRequest.Kind.SUBSTITUTE:
         substitution.apply(change, request)
     elif request.kind == ChangeRequest.Kind.RETIRE:

@@ -70,17 +70,19 @@ def accept(
     expected_version: int | None = None,
     golden: GoldenRecord | None = None,
     picks: Mapping[str, Any] | None = None,
+    ends: Mapping[str, str] | None = None,
     reason: str = "",
 ) -> WorkItem:
     """They are the same. A doubtful record is linked to ``golden`` (default: the best candidate); two golden records
-    are merged, or proposed to be where that needs a second person. ``picks``: {path: value} to survive instead.
+    are merged, or proposed to be where that needs a second person. ``picks``: {path: value} to survive instead;
+    ``ends``: {path: day, as in ISO 8601} from which what survives by itself holds.
     """
     item = open_item(item, actor, expected_version)
     change = Change.begin(actor, "review.accept", reason)
     if item.kind == Kind.POSSIBLE_MATCH:
-        return _accept_match(change, item, golden, picks or {})
+        return _accept_match(change, item, golden, picks or {}, ends)
     if item.kind == Kind.POSSIBLE_DUPLICATE:
-        return _accept_duplicate(change, item, picks or {})
+        return _accept_duplicate(change, item, picks or {}, ends)
     if item.kind == Kind.WEAK_LINK:
         source, among = _doubted(item)
         judged = judge(change, [source.pk], members(among), Verdict.SAME)
@@ -88,7 +90,13 @@ def accept(
     raise Refused(f"A work item of kind {item.get_kind_display()} can't be accepted.")
 
 
-def _accept_match(change: Change, item: WorkItem, golden: GoldenRecord | None, picks: Mapping[str, Any]) -> WorkItem:
+def _accept_match(
+    change: Change,
+    item: WorkItem,
+    golden: GoldenRecord | None,
+    picks: Mapping[str, Any],
+    ends: Mapping[str, str] | None,
+) -> WorkItem:
     source = _in_review(item)
     target = values.writable(golden or _candidate(item))
     if target.domain != item.domain:
@@ -103,7 +111,7 @@ def _accept_match(change: Change, item: WorkItem, golden: GoldenRecord | None, p
     item.golden = target
     item.save(update_fields=["golden"])
     before = set(_overrides(target))
-    merge.pick(target, picks, actor=change.actor, reason=change.reason or PICKED)
+    merge.pick(target, picks, actor=change.actor, reason=change.reason or PICKED, ends=ends)
     picked = sorted(set(_overrides(target)) - before)
     return _finish(change, item, "accepted", judgements=[j.pk for j in judged], golden=target.pk, overrides=picked)
 
@@ -118,10 +126,12 @@ def _overrides(golden: GoldenRecord) -> QuerySet[Override, int]:
     return standing.values_list("pk", flat=True)
 
 
-def _accept_duplicate(change: Change, item: WorkItem, picks: Mapping[str, Any]) -> WorkItem:
+def _accept_duplicate(
+    change: Change, item: WorkItem, picks: Mapping[str, Any], ends: Mapping[str, str] | None
+) -> WorkItem:
     one, two = _pair(item)
     reason = change.reason or "Confirmed in review"
-    result = merge.merge(survivor=one, loser=two, actor=change.actor, reason=reason, picks=picks)
+    result = merge.merge(survivor=one, loser=two, actor=change.actor, reason=reason, picks=picks, ends=ends)
     if isinstance(result, ChangeRequest):
         return _finish(change, item, "proposed", change_request=result.pk)
     loser = two if result.pk == one.pk else one

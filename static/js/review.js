@@ -15,7 +15,7 @@ document.addEventListener("change", (event) => {
   if (event.target.matches?.(".pick input[type=radio]")) showPick(event.target);
 });
 document.addEventListener("input", (event) => {
-  if (event.target.matches?.("[data-other] input")) showTyped(event.target);
+  if (event.target.matches?.("[data-other] input:not([type=radio], [type=date])")) showTyped(event.target);
 });
 document.addEventListener("keydown", (event) => {
   if (event.key.toLowerCase() !== "e" || event.ctrlKey || event.metaKey || event.altKey) return;

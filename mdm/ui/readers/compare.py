@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from mdm.canonical import Domain, Field, Kind
 from mdm.exceptions import InvalidValue
@@ -32,6 +34,7 @@ LEVEL_WORDS = {
     "different": "Different",
     "empty": "One side empty",
 }
+DATED = "both"  # the choice to keep both, one until a day and the other from then on
 SAID_BY_LEVEL = ("the same", "written alike", "the same, written differently")  # notes that take two lines to say it
 
 
@@ -76,6 +79,15 @@ class Row:
         """Both sides state something and they are not the same thing: a steward may pick."""
         both = self.a.stated and self.b.stated and self.level in ("similar", "different")
         return both and not references_in(self.field)  # supplier parts survive by union
+
+    @property
+    def dated(self) -> tuple[str, str] | None:
+        """The side that would not survive by itself, which may hold until a day, and its text; none without one."""
+        if not self.choice or self.default not in ("a", "b"):
+            return None
+        name, side = ("b", self.b) if self.default == "a" else ("a", self.a)
+        texts = [mark.text for mark in side.marks] or [" · ".join(text for _, text in side.levels)]
+        return name, "".join(texts)
 
     @property
     def typable(self) -> bool:
@@ -134,12 +146,19 @@ class Comparison:
         picked = {}
         for row in self.rows:
             side, typed = chosen.get(f"pick.{row.field.name}"), chosen.get(f"value.{row.field.name}", "").strip()
+            if side == DATED and row.dated:
+                side, typed = row.dated[0], ""
             if row.typable and typed:
                 picked[row.field.name] = _typed(row.field, typed)
             elif row.choice and side in ("a", "b") and side != row.default:
                 value = row.a.value if side == "a" else row.b.value
                 picked[row.field.name] = _public(value) if row.field.kind is Kind.REFERENCE else value
         return picked
+
+    def ends(self, chosen: Mapping[str, str]) -> dict[str, str]:
+        """Path to the day from which the pick gives way, where both are kept. ``InvalidValue`` unless it is to come."""
+        both = [row for row in self.rows if row.dated and chosen.get(f"pick.{row.field.name}") == DATED]
+        return {row.field.name: _to_come(row.field, chosen.get(f"until.{row.field.name}", "")) for row in both}
 
     @cached_property
     def _a(self) -> dict[str, Any]:
@@ -214,6 +233,16 @@ def _typed(spec: Field, text: str) -> Any:
         return input_for(spec).clean(text)
     except ValidationError as error:
         raise InvalidValue(f"{spec.label}: {' '.join(error.messages)}") from error
+
+
+def _to_come(field: Field, text: str) -> str:
+    try:
+        day = dt.date.fromisoformat(text)
+    except ValueError:
+        day = dt.date.min
+    if day <= timezone.localdate():
+        raise InvalidValue(f"{field.label}: say the day, from tomorrow on, from which the other value holds.")
+    return day.isoformat()
 
 
 def _public(golden_id: int) -> str:

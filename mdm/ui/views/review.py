@@ -146,8 +146,8 @@ def _accept(request: Request, said: dict[str, Any], data: dict[str, Any]) -> str
     shown = _shown(said["item"], data)
     if shown.golden is None or shown.comparison is None:
         raise Stale("There is no golden record to match with any more. Decide again.")
-    picks = shown.comparison.picks(request.POST)
-    done = service.accept(**said, golden=shown.golden, picks=picks, reason=data["reason"])
+    picks, ends = shown.comparison.picks(request.POST), shown.comparison.ends(request.POST)
+    done = service.accept(**said, golden=shown.golden, picks=picks, ends=ends, reason=data["reason"])
     return "Sent to a second person" if done.resolution == "proposed" else f"Matched with {shown.golden.public_id}"
 
 

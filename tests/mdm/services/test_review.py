@@ -21,7 +21,7 @@ from mdm.models import (
     Substitution,
     WorkItem,
 )
-from mdm.services import ingest, merge, requests, review, substitution
+from mdm.services import change, ingest, merge, requests, review, substitution
 from mdm.services.undo import undo
 from tests.mdm import kit
 
@@ -76,6 +76,29 @@ def test_picked_values_become_overrides_only_where_they_do_not_survive_by_themse
     review.accept(item=item, actor=kit.steward(), picks=picks)
     assert kit.fresh(golden).item.manufacturer == "Halden Medical, Incorporated"
     assert list(Override.objects.values_list("path", flat=True)) == ["manufacturer"]
+
+
+def test_a_pick_that_ends_gives_way_to_what_survives_by_itself_on_its_day() -> None:
+    item, day = kit.doubtful(), timezone.localdate() + dt.timedelta(days=5)
+    golden, by_rule = kit.golden("erp", "E1"), "FOLEY CATHETER"
+    picks, ends = {"brand": by_rule, "manufacturer": "Halden Medical, Incorporated"}, {"brand": day.isoformat()}
+    review.accept(item=item, actor=kit.steward(), picks=picks, ends=ends)
+    assert kit.fresh(golden).item.brand == by_rule
+    before = merge.day_begins(day.isoformat()) - dt.timedelta(seconds=1)
+    assert change.expire_overrides(now=before) == 0
+    assert change.expire_overrides(now=merge.day_begins(day.isoformat())) == 1
+    assert kit.fresh(golden).item.brand != by_rule
+    assert kit.fresh(golden).item.manufacturer == "Halden Medical, Incorporated"
+
+
+def test_a_pick_whose_day_has_come_when_a_second_person_approves_is_left_out() -> None:
+    one, two = kit.twins(kit.CATHETER | {"implant": True})
+    day = timezone.localdate().isoformat()
+    item = kit.duplicate(one, two)
+    done = review.accept(item=item, actor=kit.steward(), picks={"brand": "SoftFlow"}, ends={"brand": day})
+    assert done.resolution == "proposed"
+    change.approve(request=ChangeRequest.objects.get(), actor=kit.approver())
+    assert not Override.objects.filter(path="brand").exists()
 
 
 def test_a_candidate_that_was_merged_meanwhile_stands_for_its_survivor() -> None:
@@ -166,8 +189,6 @@ def test_a_critical_duplicate_is_proposed_and_its_picks_wait_with_it() -> None:
     assert done.resolution == "proposed"
     assert kit.fresh(two).status == "live"
     assert not Override.objects.exists()
-    from mdm.services import change
-
     change.approve(request=ChangeRequest.objects.get(), actor=kit.approver())
     assert kit.fresh(two).merged_into == one
     assert (Override.objects.get().author, kit.fresh(one).item.brand) == (kit.steward(), "SoftFlow")

@@ -222,6 +222,23 @@ def test_overdue_items_are_marked(steward, item):
     assert "1 h late" in text_of(steward.get("/review/"))
 
 
+def test_both_values_can_be_kept_one_until_a_day(steward, item):
+    (row,) = (row for row in Review(item).comparison.rows if row.field.name == "description")
+    text = row.dated[1]
+    page = text_of(steward.get(f"/review/{item.pk}/"))
+    assert f"Both: {text} until the day below, then {row.result}" in page.replace(" ,", ",")
+    unsaid = decide(steward, item, "accept", **{"pick.description": "both", "until.description": "2020-01-01"})
+    assert "Description: say the day, from tomorrow on" in text_of(unsaid)
+    day = timezone.localdate() + timezone.timedelta(days=9)
+    said = {"pick.description": "both", "until.description": day.isoformat()}
+    assert decide(steward, item, "accept", **said).status_code == 200
+    golden = kit.golden("erp", "E1")
+    kept = golden.overrides.get()
+    assert (golden.item.description, timezone.localtime(kept.until).date()) == (text, day)
+    shown = text_of(steward.get(f"/items/{golden.public_id}/"))
+    assert f"until {day:%d %b %Y}, then the sources decide" in shown
+
+
 def test_a_value_only_one_side_states_is_no_choice(item):
     comparison = Review(item).comparison
     assert isinstance(comparison, Comparison)
