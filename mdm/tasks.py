@@ -22,6 +22,7 @@ from mdm.services import (
     downtime,
     export,
     follow,
+    gate,
     learning,
     restandardise,
     review,
@@ -60,6 +61,9 @@ def upkeep() -> None:
             break
     for _ in range(FOLLOWED):
         if not trust.follow_trust():
+            break
+    for _ in range(FOLLOWED):
+        if not gate.follow_gate():
             break
     substitution.propose_kept()
     for run in bulk_load.idle():

@@ -103,7 +103,7 @@ def activate(change: Change, request: ChangeRequest) -> Policy:
     before = version_in_force(policy.kind, policy.domain)
     Policy.objects.filter(kind=policy.kind, domain=policy.domain, active=True).update(active=False)
     policy.active = True
-    policy.followed_to = 0 if policy.kind == Policy.Kind.SURVIVORSHIP else None
+    policy.followed_to = 0 if policy.kind in (Policy.Kind.SURVIVORSHIP, Policy.Kind.PUBLISH) else None
     policy.save(update_fields=["active", "followed_to"])
     change.audit(about=policy, action="policy.activated", before={"version": before}, after={"version": policy.version})
     if policy.kind == Policy.Kind.MATCH:

@@ -76,6 +76,7 @@ urlpatterns = [
     path("rules/words/", rules.words, name="rules-words"),
     path("rules/match/<domain:domain>/propose/", rules.propose, name="rules-propose"),
     path("rules/survivorship/<domain:domain>/propose/", rules.believe, name="rules-believe"),
+    path("rules/publish/<domain:domain>/propose/", rules.require, name="rules-require"),
     path("rules/match/<domain:domain>/train/", rules.train, name="rules-train"),
     path("rules/<slug:kind>/<domain:domain>/", rules.detail, name="rules-detail"),
     path("rules/<slug:kind>/<domain:domain>/<int:version>/", rules.detail, name="rules-version"),

@@ -89,6 +89,13 @@ def open_branch(page: Page) -> None:
     page.locator(".branch ul li").first.wait_for()
 
 
+def keep_both(page: Page) -> None:
+    """The first field in question keeps one value until a day, and takes the other from then on."""
+    page.keyboard.press("e")
+    page.locator(".other[open] input[value=both]").check()
+    page.locator(".other[open] [data-until]").fill("2030-01-31")
+
+
 def unmapped(hospital: Hospital) -> list[Any]:
     return [PendingReference.objects.order_by("pk").first().code_system.slug]  # type: ignore[union-attr]
 
@@ -111,6 +118,7 @@ SCREENS = [
     Screen("keys", "home", act=show_keys),
     Screen("search", "search", query={"q": "catheter"}),
     Screen("review", "review-item", lambda h: [h.review.pk], dark=True, narrow=True),
+    Screen("review-both", "review-item", lambda h: [h.review.pk], act=keep_both, drawn=False),
     Screen("review-later", "review", query={"view": "later"}, drawn=False),
     Screen("review-bulk", "review-bulk", query={"view": "mine"}),
     Screen("review-blind", "review-blind"),
@@ -167,7 +175,7 @@ SCREENS = [
     Screen("sync", "sync:console", dark=True),
     Screen("lanes", "sync:lanes", query={"state": "dead"}),
     Screen("lane", "sync:lane", lane, drawn=False),
-    Screen("webhooks", "sync:webhooks", hooked, drawn=False),
+    Screen("webhooks", "sync:webhooks", hooked),
     Screen("target", "sync:target", lambda h: ["erp"]),
     Screen("target-edit", "sync:target-edit", lambda h: ["erp"]),
     Screen("target-mapping", "sync:target-mapping", lambda h: ["erp", "item"]),

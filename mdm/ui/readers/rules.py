@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ from mdm import policies
 from mdm.canonical import DOMAINS, LISTED, Domain, Field
 from mdm.engine import words_of
 from mdm.models import AuditEntry, ChangeRequest, GoldenRecord, Policy, SourceRecord, SourceSystem
+from mdm.services import gate
 from mdm.ui.readers.weights import Weight, by_field
 
 KINDS = {kind: text for kind, text in Policy.Kind.choices if kind != Policy.Kind.DICTIONARY}  # words are of all domains
@@ -59,9 +60,10 @@ def own_words() -> list[tuple[str, str, str]]:
 class Rules:
     """One set of rules: in force, or as a version stated them."""
 
-    def __init__(self, kind: str, domain: str, version: int = 0) -> None:
+    def __init__(self, kind: str, domain: str, version: int = 0, asked: Sequence[str] = ()) -> None:
+        """``asked``: what a publish gate that is tried out asks for, in place of what the rules say."""
         self.kind, self.spec, self.label = kind, DOMAINS[domain], KINDS[kind]
-        self._version = version
+        self._version, self._asked = version, asked
 
     @cached_property
     def versions(self) -> list[Policy]:
@@ -107,10 +109,11 @@ class Rules:
         return by_field(self.spec, weights, weights)
 
     @property
-    def required(self) -> list[str]:
-        fields = self.spec.by_name
-        names = self.policy.body["required"] if self.policy else policies.REQUIRED[self.spec.name]
-        return [fields[name].label if name in fields else name for name in names]
+    def gate(self) -> list[tuple[Field, bool]]:
+        """Attributes that the publish gate may ask for, and whether it does."""
+        in_force = self.policy.body["required"] if self.policy else policies.REQUIRED[self.spec.name]
+        names = self._asked or in_force
+        return [(spec, spec.name in names) for spec in gate.choices(self.spec.name)]
 
     @cached_property
     def systems(self) -> list[SourceSystem]:
@@ -136,6 +139,23 @@ class Cell:
     label: str
     own: int | None
     general: int
+
+
+class GateProposal:
+    """A proposed publish gate: what it asks for, and what it would do."""
+
+    def __init__(self, request: ChangeRequest) -> None:
+        self.spec = DOMAINS[request.policy.domain]  # type: ignore[union-attr]  # rules.propose gives it one
+        self.effect: dict[str, int] = request.diff["population"]
+        self._asked: dict[str, dict[str, bool]] = request.diff["required"]
+
+    @property
+    def rules(self) -> list[tuple[str, bool, bool]]:
+        """(attribute, asked for before, after)."""
+        named = self.spec.by_name
+        return [
+            (named[name].label, said["before"], said["after"]) for name, said in self._asked.items() if name in named
+        ]
 
 
 class Proposal:

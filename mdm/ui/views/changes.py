@@ -13,7 +13,7 @@ from mdm.permissions import VIEW
 from mdm.services import requests as service
 from mdm.ui.pages import POST, Request, not_found, page, render
 from mdm.ui.readers import changes as reader
-from mdm.ui.readers.rules import Proposal
+from mdm.ui.readers.rules import GateProposal, Proposal
 from mdm.ui.readers.trust import TrustProposal
 
 
@@ -33,6 +33,8 @@ def request(request: Request, pk: int) -> HttpResponse:
         context["proposal"] = Proposal(found)
     elif found.policy is not None and found.policy.kind == Policy.Kind.SURVIVORSHIP:
         context["trust"] = TrustProposal(found)
+    elif found.policy is not None and found.policy.kind == Policy.Kind.PUBLISH:
+        context["gate"] = GateProposal(found)
     own = found.proposer_id == request.user.pk
     return render(request, "changes/change.html", context | {"own": own, "stale": reader.is_stale(found)})
 

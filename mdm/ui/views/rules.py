@@ -14,7 +14,7 @@ from mdm.canonical import DOMAINS
 from mdm.exceptions import InvalidValue, NeedsReason, Refused
 from mdm.models import Policy, SourceRecord
 from mdm.permissions import DECIDE, VIEW
-from mdm.services import learning, trust
+from mdm.services import gate, learning, trust
 from mdm.services.revise import CHANGEABLE, revise
 from mdm.ui.pages import POST, Request, not_found, page, render
 from mdm.ui.readers import rules as reader
@@ -62,6 +62,21 @@ def believe(request: Request, domain: str) -> HttpResponse:
     if _is_large(domain):
         return _later(request, Policy.Kind.SURVIVORSHIP, domain, tasks.believe, asked, seen, request.user.pk, reason)
     change = trust.believe(domain=domain, trust=asked, expected_version=seen, actor=request.user, reason=reason)
+    messages.success(request, "Proposed. A second person decides.")
+    return redirect("change", change.pk)
+
+
+@page(DECIDE, POST)
+def require(request: Request, domain: str) -> HttpResponse:
+    """Another publish gate: what it would do, or a proposal with that."""
+    asked, reason = request.POST.getlist("required"), request.POST.get("reason", "")
+    if request.POST.get("act") == "try":
+        rules = reader.Rules(Policy.Kind.PUBLISH, domain, asked=asked)
+        context = {"section": "rules", "rules": rules, "tried": gate.gate_diff(domain, asked), "reason": reason}
+        return render(request, "rules/detail.html", context)
+    change = gate.require(
+        domain=domain, required=asked, expected_version=_seen(request), actor=request.user, reason=reason
+    )
     messages.success(request, "Proposed. A second person decides.")
     return redirect("change", change.pk)
 

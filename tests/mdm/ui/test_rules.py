@@ -198,6 +198,26 @@ def test_whom_to_believe_is_a_proposal_with_the_values_that_change(steward, appr
     assert 'value="90"' in steward.get("/rules/survivorship/items/").content.decode()
 
 
+def test_a_publish_gate_is_tried_before_it_is_proposed_and_followed_once_approved(steward, approver):
+    kit.feed("erp", {"E1": kit.CATHETER | {"brand": "Flowline"}})
+    said = {"version": 0, "required": ["description", "brand"], "act": "try", "reason": "Found by brand"}
+    tried = steward.post("/rules/publish/items/propose/", said)
+    assert "Go live 0 drafts that state all of it" in text_of(tried)
+    assert 'value="brand" checked' in tried.content.decode()
+    assert not ChangeRequest.objects.exists()
+    answer = steward.post("/rules/publish/items/propose/", said | {"act": "propose"})
+    assert "Effect on the whole population" in text_of(approver.get(answer["Location"]))
+    assert 'value="brand" disabled' in steward.get("/rules/publish/items/").content.decode(), "one waits already"
+    approver.post(f"/approvals/{ChangeRequest.objects.get().pk}/decide/", {"decision": "approve"})
+    kit.feed("erp", {"E2": {"description": "Mayo stand cover", "catalogue_number": "MS-1"}})
+    assert kit.golden("erp", "E2").status == "draft"
+    steward.post("/rules/publish/items/propose/", {"version": 1, "required": "description", "reason": "No longer"})
+    approver.post(f"/approvals/{ChangeRequest.objects.latest('pk').pk}/decide/", {"decision": "approve"})
+    tasks.upkeep()
+    assert kit.golden("erp", "E2").status == "live"
+    assert steward.post("/rules/publish/items/propose/", {"version": 2, "required": "nonsense"}).status_code == 422
+
+
 def test_the_hospitals_own_words_are_shown_and_so_is_their_proposal(steward, approver):
     assert "No own words yet" in text_of(steward.get("/rules/words/"))
     request = own_words.propose(
