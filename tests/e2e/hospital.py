@@ -28,7 +28,7 @@ from mdm.models import ChangeRequest, Check, GoldenRecord, QualityMeasure, Sourc
 from mdm.permissions import ROLES
 from mdm.services import change, double_review, events, governance, labels, review, scorecard
 from mdm.services.revise import revise
-from sync import reconcile
+from sync import reconcile, webhooks
 from sync.demo import generator, world
 from sync.demo.stewards import Stewards
 from sync.demo.truth import Truth
@@ -115,6 +115,7 @@ def _fill(directory: Path, sandbox: Sandbox) -> None:
     _rules()
     _quality()
     _owned()
+    webhooks.subscribe(url="https://bus.example.org/concord", topics={"item": {}}, actor=the_steward())
     _yesterday()
     sandbox.fault("erp", "reject", count=3)
     call_command("deliver", until_idle=True, seconds=60)

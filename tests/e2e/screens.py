@@ -14,9 +14,8 @@ from django.utils.http import urlencode
 from playwright.sync_api import Page
 
 from mdm.models import Crosswalk, PendingReference, WorkItem
-from sync import webhooks
-from sync.models import InboundMessage, Lane, Reconciliation, Webhook
-from tests.e2e.hospital import Hospital, open_change, rules_change, the_steward
+from sync.models import InboundMessage, Lane, Reconciliation
+from tests.e2e.hospital import Hospital, open_change, rules_change
 
 Args = Callable[[Hospital], list[Any]]
 
@@ -58,11 +57,11 @@ def problem(hospital: Hospital) -> list[Any]:
     return [WorkItem.objects.filter(kind=WorkItem.Kind.FAILED_DELIVERY).latest("pk").pk]
 
 
-def hooked(hospital: Hospital) -> list[Any]:
-    """The page has somebody to tell."""
-    if not Webhook.objects.exists():
-        webhooks.subscribe(url="https://bus.example.org/concord", topics={"item": {}}, actor=the_steward())
-    return []
+def try_gate(page: Page) -> None:
+    """What the publish gate would do if it asked for one attribute more."""
+    page.get_by_label("GTIN", exact=True).check()
+    page.get_by_role("button", name="What it would do").click()
+    page.get_by_text("live records that lack some of it").wait_for()
 
 
 def resolve_codes(page: Page) -> None:
@@ -130,7 +129,7 @@ SCREENS = [
     Screen("rules-match", "rules-detail", lambda h: ["match", "item"]),
     Screen("rules-survivorship", "rules-detail", lambda h: ["survivorship", "item"]),
     Screen("rules-words", "rules-words", drawn=False),
-    Screen("rules-publish", "rules-detail", lambda h: ["publish", "item"], drawn=False),
+    Screen("rules-publish", "rules-detail", lambda h: ["publish", "item"], act=try_gate),
     Screen("rules-version", "rules-version", lambda h: ["match", "item", 1], drawn=False),
     Screen("rules-change", "change", lambda h: [rules_change().pk], dark=True),
     Screen("accuracy", "accuracy", query={"domain": "item"}),
@@ -175,7 +174,7 @@ SCREENS = [
     Screen("sync", "sync:console", dark=True),
     Screen("lanes", "sync:lanes", query={"state": "dead"}),
     Screen("lane", "sync:lane", lane, drawn=False),
-    Screen("webhooks", "sync:webhooks", hooked),
+    Screen("webhooks", "sync:webhooks"),
     Screen("target", "sync:target", lambda h: ["erp"]),
     Screen("target-edit", "sync:target-edit", lambda h: ["erp"]),
     Screen("target-mapping", "sync:target-mapping", lambda h: ["erp", "item"]),
