@@ -59,7 +59,7 @@ def problem(hospital: Hospital) -> list[Any]:
 
 def try_gate(page: Page) -> None:
     """What the publish gate would do if it asked for one attribute more."""
-    page.get_by_label("GTIN", exact=True).check()
+    page.get_by_label("GTIN, each", exact=True).check()
     page.get_by_role("button", name="What it would do").click()
     page.get_by_text("live records that lack some of it").wait_for()
 

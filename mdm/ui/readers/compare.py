@@ -81,13 +81,9 @@ class Row:
         return both and not references_in(self.field)  # supplier parts survive by union
 
     @property
-    def dated(self) -> tuple[str, str] | None:
-        """The side that would not survive by itself, which may hold until a day, and its text; none without one."""
-        if not self.choice or self.default not in ("a", "b"):
-            return None
-        name, side = ("b", self.b) if self.default == "a" else ("a", self.a)
-        texts = [mark.text for mark in side.marks] or [" · ".join(text for _, text in side.levels)]
-        return name, "".join(texts)
+    def dated(self) -> str:
+        """The side that would not survive by itself, which may hold until a day; empty where there is none."""
+        return {"a": "b", "b": "a"}.get(self.default, "") if self.choice else ""
 
     @property
     def typable(self) -> bool:
@@ -147,7 +143,7 @@ class Comparison:
         for row in self.rows:
             side, typed = chosen.get(f"pick.{row.field.name}"), chosen.get(f"value.{row.field.name}", "").strip()
             if side == DATED and row.dated:
-                side, typed = row.dated[0], ""
+                side, typed = row.dated, ""
             if row.typable and typed:
                 picked[row.field.name] = _typed(row.field, typed)
             elif row.choice and side in ("a", "b") and side != row.default:
