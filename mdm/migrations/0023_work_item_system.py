@@ -28,7 +28,7 @@ DROP FUNCTION concord_work_item_names_its_system();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("mdm", "0020_issues_by_day"),
+        ("mdm", "0022_fewer_indexes"),
     ]
 
     operations = [
