@@ -85,10 +85,12 @@ def plan(target: Target, claims: Sequence[Claim]) -> Plan:
 
 
 def _last_letters(claims: Sequence[Claim]) -> dict[int, Letter]:
-    """By lane; with payload and bytes only those that aren't settled, because only they may be sent again."""
+    """By lane. Those that its target has got have neither payload nor bytes here, because they are never sent again."""
     by_lane = {claim.lane: claim for claim in claims}
-    found = {row.pk: row for row in Letter.objects.filter(lane__among=list(by_lane)).defer("payload", "body")}
-    again = [pk for pk, row in found.items() if not by_lane[pk].has(row)]
+    heads = ("lane_id", "key", "version", "generation", "kind")
+    rows = Letter.objects.filter(lane__among=list(by_lane)).values(*heads)
+    found = {row["lane_id"]: maker(Letter)(**row) for row in rows}
+    again = [lane for lane, row in found.items() if not by_lane[lane].has(row) or row.version >= by_lane[lane].head]
     return found | ({row.pk: row for row in Letter.objects.filter(lane__among=again)} if again else {})
 
 

@@ -7,7 +7,8 @@ locations name each other, and one of them has to go first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from django.db import connection
@@ -20,14 +21,15 @@ from sync.steps import Claim, Payload, Step, Wait
 SOFT = {("cost_center", "location")}
 
 
-def gated(domain: str) -> Iterator[tuple[str, str | None, str]]:
+@cache
+def gated(domain: str) -> list[tuple[str, str | None, str]]:
     """(field, child field or None, domain it refers to) of every reference that holds a record back."""
+    found: list[tuple[str, str | None, str]] = []
     for spec in DOMAINS[domain].fields:
         if spec.kind is Kind.REFERENCE and (domain, spec.name) not in SOFT:
-            yield spec.name, None, spec.domain
-        for child in spec.children:
-            if child.kind is Kind.REFERENCE:
-                yield spec.name, child.name, child.domain
+            found.append((spec.name, None, spec.domain))
+        found += [(spec.name, child.name, child.domain) for child in spec.children if child.kind is Kind.REFERENCE]
+    return found
 
 
 def references(payload: Payload, domains: Iterable[str]) -> set[str]:

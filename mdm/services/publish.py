@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models.functions import Coalesce
@@ -23,10 +23,21 @@ def payload(golden: GoldenRecord) -> Payload:
     return payloads([golden.pk])[golden.pk]
 
 
+class _Head(NamedTuple):
+    """What of a golden record itself is told."""
+
+    pk: int
+    public_id: str
+    domain: str
+    version: int
+    status: str
+    survivor: str | None  # public id of the record that this one was merged into
+
+
 def payloads(golden_ids: Collection[int]) -> dict[int, Payload]:
     """The payload of each golden record, in the shape of docs/api.md. A handful of queries per domain."""
-    told = ("public_id", "domain", "version", "status", "merged_into__public_id")
-    records = list(GoldenRecord.objects.filter(pk__among=golden_ids).select_related("merged_into").only(*told))
+    told = ("pk", "public_id", "domain", "version", "status", "merged_into__public_id")
+    records = [*map(_Head._make, GoldenRecord.objects.filter(pk__among=golden_ids).order_by("pk").values_list(*told))]
     codes = _codes([r.pk for r in records])
     values: dict[int, dict[str, Any]] = {}
     for domain in {r.domain for r in records}:
@@ -37,20 +48,25 @@ def payloads(golden_ids: Collection[int]) -> dict[int, Payload]:
 
 def describe(record: GoldenRecord, values: Mapping[str, Any], codes: list[dict[str, Any]]) -> Payload:
     """The payload of one record with values and codes that the caller knows, e.g. from history."""
-    return _payload(record, values, codes, _named(_referenced([record], {record.pk: values})))
+    survivor = record.merged_into.public_id if record.merged_into else None
+    head = _Head(record.pk, record.public_id, record.domain, record.version, record.status, survivor)
+    return _payload(head, values, codes, _named(_referenced([head], {head.pk: values})))
 
 
 def _payload(
-    record: GoldenRecord, values: Mapping[str, Any], codes: list[dict[str, Any]], named: Mapping[int, dict[str, str]]
+    record: _Head, values: Mapping[str, Any], codes: list[dict[str, Any]], named: Mapping[int, dict[str, str]]
 ) -> Payload:
+    attributes = {name: values.get(name) for name in DOMAINS[record.domain].by_name}
+    for spec in _referring(record.domain):
+        attributes[spec.name] = _named_value(spec, attributes[spec.name], named)
     return {
         "id": record.public_id,
         "domain": record.domain,
         "version": record.version,
         "status": record.status,
-        "merged_into": record.merged_into.public_id if record.merged_into else None,
+        "merged_into": record.survivor,
         "codes": codes,
-        "attributes": {f.name: _named_value(f, values.get(f.name), named) for f in DOMAINS[record.domain].fields},
+        "attributes": attributes,
     }
 
 
@@ -64,7 +80,7 @@ def _named_value(spec: Field, value: Any, named: Mapping[int, dict[str, str]]) -
     return value
 
 
-def _referenced(records: Iterable[GoldenRecord], values: Mapping[int, Mapping[str, Any]]) -> set[int]:
+def _referenced(records: Iterable[_Head], values: Mapping[int, Mapping[str, Any]]) -> set[int]:
     found: set[int] = set()
     for record in records:
         stated = values.get(record.pk, {})
@@ -80,8 +96,13 @@ def _referenced(records: Iterable[GoldenRecord], values: Mapping[int, Mapping[st
 @cache
 def _references(domain: str) -> list[tuple[str, list[str]]]:
     """(field, its children's fields) of each that refers to other records; a field without children does itself."""
-    specs = [(f, [c.name for c in f.children if c.kind is Kind.REFERENCE]) for f in DOMAINS[domain].fields]
-    return [(f.name, children) for f, children in specs if children or f.kind is Kind.REFERENCE]
+    return [(f.name, [c.name for c in f.children if c.kind is Kind.REFERENCE]) for f in _referring(domain)]
+
+
+@cache
+def _referring(domain: str) -> list[Field]:
+    """Fields that refer to other records, themselves or in their children."""
+    return [f for f in DOMAINS[domain].fields if any(spec.kind is Kind.REFERENCE for spec in (f, *f.children))]
 
 
 def _named(golden_ids: set[int]) -> dict[int, dict[str, str]]:
