@@ -17,6 +17,7 @@ from django.utils import timezone
 from mdm.bulk import maker
 from mdm.canonical import DOMAINS
 from mdm.models import ChangeEvent, GoldenRecord
+from mdm.models.among import numbers
 from mdm.services import publish
 from sync import fieldmap, gates, pins, verdicts
 from sync.adapters.base import Adapter, InvalidForTarget, Message
@@ -38,6 +39,8 @@ ON CONFLICT (lane_id) DO UPDATE SET key = excluded.key, version = excluded.versi
 RETURNING lane_id
 """
 
+
+HEADS_SQL = "SELECT lane_id, version, generation, kind FROM sync_letter WHERE lane_id = ANY(%s)"
 
 # One a lane, however many wait: a lane takes one step at a time.
 NEXT_TRANSITION_SQL = """
@@ -87,9 +90,10 @@ def plan(target: Target, claims: Sequence[Claim]) -> Plan:
 def _last_letters(claims: Sequence[Claim]) -> dict[int, Letter]:
     """By lane. Those that its target has got have neither payload nor bytes here, because they are never sent again."""
     by_lane = {claim.lane: claim for claim in claims}
-    heads = ("lane_id", "key", "version", "generation", "kind")
-    rows = Letter.objects.filter(lane__among=list(by_lane)).values(*heads)
-    found = {row["lane_id"]: maker(Letter)(**row) for row in rows}
+    with connection.cursor() as cursor:
+        cursor.execute(HEADS_SQL, [numbers(by_lane)])
+        rows = cursor.fetchall()
+    found = {lane: maker(Letter)(lane_id=lane, version=v, generation=g, kind=kind) for lane, v, g, kind in rows}
     again = [lane for lane, row in found.items() if not by_lane[lane].has(row) or row.version >= by_lane[lane].head]
     return found | ({row.pk: row for row in Letter.objects.filter(lane__among=again)} if again else {})
 
@@ -105,9 +109,9 @@ def compose(target: Target, adapter: Adapter, claims: Sequence[Claim]) -> Compos
 def _events(claims: Sequence[Claim], payloads: Mapping[int, Payload]) -> dict[int, list[Event]]:
     """{record: the first retirement, merge or unmerge that its lane has still to tell of}."""
     parameters = [
-        [claim.record for claim in claims],
-        [claim.acked for claim in claims],
-        [payloads[claim.record]["version"] for claim in claims],
+        numbers(claim.record for claim in claims),
+        numbers(claim.acked for claim in claims),
+        numbers(payloads[claim.record]["version"] for claim in claims),
         [str(kind) for kind in TRANSITIONS],
     ]
     found: dict[int, list[Event]] = defaultdict(list)

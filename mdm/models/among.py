@@ -14,6 +14,11 @@ from django.db.models import Field, ForeignObject, Lookup
 from mdm.arrays import numbers, texts
 
 
+def numbers(values: Iterable[int]) -> str:
+    """An array as PostgreSQL reads it, e.g. for ``%s::bigint[]``; the driver takes thirty times as long over a list."""
+    return f"{{{','.join(map(str, values))}}}"
+
+
 @Field.register_lookup
 @ForeignObject.register_lookup  # which doesn't inherit the lookups of a field
 class Among(Lookup):
@@ -28,4 +33,6 @@ class Among(Lookup):
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         column, parameters = self.process_lhs(compiler, connection)
+        if set(map(type, self.rhs)) == {int}:
+            return f"{column} = ANY(%s::bigint[])", (*parameters, numbers(self.rhs))
         return f"{column} = ANY(%s)", (*parameters, self.rhs)
