@@ -13,6 +13,7 @@ from django.db import models
 
 from mdm.canonical import DOMAINS, Domain, Field, Kind
 from mdm.models import ATTRIBUTES, GoldenAttributes, PackagingLevel, SupplierAddress, SupplierPart
+from mdm.models.among import Numbers
 from mdm.scalars import decimal_text
 from mdm.survivorship import in_order
 
@@ -111,7 +112,7 @@ def _read_all(
     plain = [spec for spec in specs if spec.kind is not Kind.CHILDREN]
     names = [spec.name for spec in plain]
     formed = [spec for spec in plain if spec.kind in (Kind.DATE, Kind.DECIMAL)]
-    rows = model._default_manager.filter(**{f"{key}__among": golden_ids}).values_list(key, *map(column, plain))
+    rows = model._default_manager.filter(**{f"{key}__among": Numbers(golden_ids)}).values_list(key, *map(column, plain))
     for pk, *cells in rows:
         values = {name: None if cell in UNSTATED else cell for name, cell in zip(names, cells, strict=True)}
         for spec in formed:

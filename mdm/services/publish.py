@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from mdm.canonical import DOMAINS, Field, Kind
 from mdm.models import Crosswalk, GoldenRecord, SourceSystem
+from mdm.models.among import Numbers
 from mdm.rows import load_values
 
 Payload = dict[str, Any]
@@ -47,7 +48,9 @@ class _Head(NamedTuple):
 def payloads(golden_ids: Collection[int]) -> dict[int, Payload]:
     """The payload of each golden record, in the shape of docs/api.md. A handful of queries per domain."""
     told = ("pk", "public_id", "domain", "version", "status", "merged_into__public_id")
-    records = [*map(_Head._make, GoldenRecord.objects.filter(pk__among=golden_ids).order_by("pk").values_list(*told))]
+    records = [
+        *map(_Head._make, GoldenRecord.objects.filter(pk__among=Numbers(golden_ids)).order_by("pk").values_list(*told))
+    ]
     codes = _codes([r.pk for r in records])
     values: dict[int, dict[str, Any]] = {}
     for domain in {r.domain for r in records}:
@@ -126,7 +129,7 @@ def _named(golden_ids: set[int]) -> dict[int, dict[str, str]]:
 
 def _codes(golden_ids: Collection[int]) -> dict[int, list[dict[str, Any]]]:
     rows = (
-        Crosswalk.objects.filter(golden__among=golden_ids, known_to__isnull=True, valid_to__isnull=True)
+        Crosswalk.objects.filter(golden__among=Numbers(golden_ids), known_to__isnull=True, valid_to__isnull=True)
         .order_by("code_system__slug", "-preferred", "code", "uom")
         .values_list(
             "golden", "code_system__system__code", "code_system__slug", "code_system__kind", "code", "uom", "preferred"

@@ -5,31 +5,45 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('mdm', '0020_issues_by_day'),
-        ('sync', '0010_target_on_drift'),
+        ("mdm", "0020_issues_by_day"),
+        ("sync", "0010_target_on_drift"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='attempt',
-            name='lane',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='history', to='sync.lane'),
+            model_name="attempt",
+            name="lane",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="history", to="sync.lane"
+            ),
         ),
         migrations.AlterField(
-            model_name='attempt',
-            name='target',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='sync.target'),
+            model_name="attempt",
+            name="target",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="sync.target"
+            ),
         ),
         migrations.AlterField(
-            model_name='lane',
-            name='target',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lanes', to='sync.target'),
+            model_name="lane",
+            name="target",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="lanes", to="sync.target"
+            ),
         ),
         migrations.AlterField(
-            model_name='lane',
-            name='waits_for',
-            field=models.ForeignKey(blank=True, db_constraint=False, db_index=False, help_text='Held until the target has it…', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='mdm.goldenrecord'),
+            model_name="lane",
+            name="waits_for",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                db_index=False,
+                help_text="Held until the target has it…",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="mdm.goldenrecord",
+            ),
         ),
     ]
