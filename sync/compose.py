@@ -14,10 +14,10 @@ import structlog
 from django.db import connection
 from django.utils import timezone
 
+from mdm.arrays import numbers
 from mdm.bulk import maker
 from mdm.canonical import DOMAINS
 from mdm.models import ChangeEvent, GoldenRecord
-from mdm.models.among import numbers
 from mdm.services import publish
 from sync import fieldmap, gates, pins, verdicts
 from sync.adapters.base import Adapter, InvalidForTarget, Message

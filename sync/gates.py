@@ -13,9 +13,9 @@ from typing import Any
 
 from django.db import connection
 
+from mdm.arrays import numbers
 from mdm.canonical import DOMAINS, Kind
 from mdm.models import ChangeEvent
-from mdm.models.among import numbers
 from sync.models import Target
 from sync.steps import Claim, Payload, Step, Wait
 

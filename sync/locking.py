@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from django.db import connection, transaction
 
-from mdm.models.among import numbers
+from mdm.arrays import numbers
 
 Act = Callable[[set[int]], None]
 

@@ -18,7 +18,7 @@ class Numbers:
     """Keys for ``among``, where milliseconds count: Django looks at every value of a list before the lookup sees it."""
 
     def __init__(self, values: Iterable[int]) -> None:
-        self.array = numbers(list(values))
+        self.array = numbers(values)
 
 
 @Field.register_lookup

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("mdm", "0020_issues_by_day"),
-        ("sync", "0010_target_on_drift"),
+        ("sync", ""),
     ]
 
     operations = [
