@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("mdm", "0020_issues_by_day"),
-        ("sync", ""),
+        ("sync", "0012_weighings"),
     ]
 
     operations = [
