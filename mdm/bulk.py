@@ -137,19 +137,6 @@ def insert_new(rows: Sequence[M], *, unique: str) -> int:
     return _from_values(rows, f"INSERT INTO {{table}} ({{columns}}) {{rows}} ON CONFLICT {unique} DO NOTHING")
 
 
-def upsert(rows: Sequence[M], *, unique: Sequence[str]) -> None:
-    """Insert rows without keys, or change those that stand under the same values of the unique fields."""
-    if not rows:
-        return
-    fields = [f for f in rows[0]._meta.concrete_fields if not f.primary_key]
-    under, own = (columns(f for f in fields if (f.name in unique) is among) for among in (True, False))
-    excluded = ", ".join(f'"{name}" = EXCLUDED."{name}"' for name in own)
-    conflict = ", ".join(f'"{name}"' for name in under)
-    _from_values(
-        rows, f"INSERT INTO {{table}} ({{columns}}) {{rows}} ON CONFLICT ({conflict}) DO UPDATE SET {excluded}"
-    )
-
-
 def _from_values(rows: Sequence[M], statement: str) -> int:
     """Run a statement on rows without keys. ``{rows}`` in it are their values, or where they come from."""
     if not rows:

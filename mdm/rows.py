@@ -13,8 +13,11 @@ from django.db import models
 
 from mdm.canonical import DOMAINS, Domain, Field, Kind
 from mdm.models import ATTRIBUTES, GoldenAttributes, PackagingLevel, SupplierAddress, SupplierPart
+from mdm.models.among import Numbers
 from mdm.scalars import decimal_text
 from mdm.survivorship import in_order
+
+UNSTATED: tuple[Any, ...] = (None, "", [])  # what columns hold where nothing is stated
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def _unstated(spec: Field) -> Any:
 
 def from_column(spec: Field, value: Any) -> Any:
     """The canonical value of a column; None when not stated."""
-    if value is None or value == "" or value == []:
+    if value in UNSTATED:
         return None
     if spec.kind is Kind.DATE:
         return value.isoformat()
@@ -107,9 +110,14 @@ def _read_all(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """(golden id, canonical values) of rows, in the model's order; no model is made of any, which takes longest."""
     plain = [spec for spec in specs if spec.kind is not Kind.CHILDREN]
-    rows = model._default_manager.filter(**{f"{key}__among": golden_ids}).values_list(key, *map(column, plain))
+    names = [spec.name for spec in plain]
+    formed = [spec for spec in plain if spec.kind in (Kind.DATE, Kind.DECIMAL)]
+    rows = model._default_manager.filter(**{f"{key}__among": Numbers(golden_ids)}).values_list(key, *map(column, plain))
     for pk, *cells in rows:
-        yield pk, {spec.name: from_column(spec, cell) for spec, cell in zip(plain, cells, strict=True)}
+        values = {name: None if cell in UNSTATED else cell for name, cell in zip(names, cells, strict=True)}
+        for spec in formed:
+            values[spec.name] = from_column(spec, values[spec.name])
+        yield pk, values
 
 
 def load_values(domain: str, golden_ids: Sequence[int]) -> dict[int, dict[str, Any]]:

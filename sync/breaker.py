@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from enum import Enum
 from itertools import groupby
 
+from django.db import connection
 from django.db.models import Count, Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -22,6 +23,9 @@ MINIMUM, SHARE = 20, 0.5  # of the attempts within the window
 FIRST_WAIT, LONGEST_WAIT = 30.0, 600.0  # seconds
 
 
+TROUBLED_SQL = "SELECT FROM sync_breaker WHERE target_id = %s AND (failures > 0 OR state <> 'closed')"
+
+
 class Admission(Enum):
     ALL = "all"
     PROBE = "probe"  # one lane may try
@@ -30,7 +34,7 @@ class Admission(Enum):
 
 def admission(target: Target) -> Admission:
     """What may be claimed now. Within the claiming transaction: a probe without a lane is rolled back with it."""
-    if not Breaker.objects.filter(target=target).exclude(state=Breaker.State.CLOSED).exists():
+    if is_closed(target):
         return Admission.ALL
     lease = dt.timedelta(seconds=target.lease_seconds)
     mine = Breaker.objects.filter(target=target, retry_at__lte=Now()).exclude(state=Breaker.State.CLOSED)
@@ -45,7 +49,14 @@ def not_tried(target: Target) -> None:
 
 
 def is_closed(target: Target) -> bool:
-    return not Breaker.objects.filter(target=target).exclude(state=Breaker.State.CLOSED).exists()
+    return not _finds("SELECT FROM sync_breaker WHERE target_id = %s AND state <> 'closed'", target)
+
+
+def _finds(statement: str, target: Target) -> bool:
+    """Asked for every batch, so without what Django does to make a statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [target.pk])
+        return bool(cursor.fetchall())
 
 
 def observe(target: Target, answers: Sequence[bool], reason: str = "") -> None:
@@ -56,7 +67,7 @@ def observe(target: Target, answers: Sequence[bool], reason: str = "") -> None:
     runs = [(answered, len(list(run))) for answered, run in groupby(answers)]
     if not runs:
         return
-    if all(answers) and not Breaker.objects.filter(target=target).exclude(failures=0, state="closed").exists():
+    if all(answers) and not _finds(TROUBLED_SQL, target):
         return
     Breaker.objects.get_or_create(target=target, defaults={"changed_at": timezone.now()})
     breaker = Breaker.objects.select_for_update().get(target=target)

@@ -14,6 +14,7 @@ import structlog
 from django.db import connection
 from django.utils import timezone
 
+from mdm.arrays import numbers
 from mdm.bulk import maker
 from mdm.canonical import DOMAINS
 from mdm.models import ChangeEvent, GoldenRecord
@@ -38,6 +39,8 @@ ON CONFLICT (lane_id) DO UPDATE SET key = excluded.key, version = excluded.versi
 RETURNING lane_id
 """
 
+
+HEADS_SQL = "SELECT lane_id, version, generation, kind FROM sync_letter WHERE lane_id = ANY(%s)"
 
 # One a lane, however many wait: a lane takes one step at a time.
 NEXT_TRANSITION_SQL = """
@@ -85,10 +88,13 @@ def plan(target: Target, claims: Sequence[Claim]) -> Plan:
 
 
 def _last_letters(claims: Sequence[Claim]) -> dict[int, Letter]:
-    """By lane; with payload and bytes only those that aren't settled, because only they may be sent again."""
+    """By lane. Those that its target has got have neither payload nor bytes here, because they are never sent again."""
     by_lane = {claim.lane: claim for claim in claims}
-    found = {row.pk: row for row in Letter.objects.filter(lane__among=list(by_lane)).defer("payload", "body")}
-    again = [pk for pk, row in found.items() if not by_lane[pk].has(row)]
+    with connection.cursor() as cursor:
+        cursor.execute(HEADS_SQL, [numbers(by_lane)])
+        rows = cursor.fetchall()
+    found = {lane: maker(Letter)(lane_id=lane, version=v, generation=g, kind=kind) for lane, v, g, kind in rows}
+    again = [lane for lane, row in found.items() if not by_lane[lane].has(row) or row.version >= by_lane[lane].head]
     return found | ({row.pk: row for row in Letter.objects.filter(lane__among=again)} if again else {})
 
 
@@ -103,9 +109,9 @@ def compose(target: Target, adapter: Adapter, claims: Sequence[Claim]) -> Compos
 def _events(claims: Sequence[Claim], payloads: Mapping[int, Payload]) -> dict[int, list[Event]]:
     """{record: the first retirement, merge or unmerge that its lane has still to tell of}."""
     parameters = [
-        [claim.record for claim in claims],
-        [claim.acked for claim in claims],
-        [payloads[claim.record]["version"] for claim in claims],
+        numbers(claim.record for claim in claims),
+        numbers(claim.acked for claim in claims),
+        numbers(payloads[claim.record]["version"] for claim in claims),
         [str(kind) for kind in TRANSITIONS],
     ]
     found: dict[int, list[Event]] = defaultdict(list)

@@ -8,10 +8,12 @@ locations name each other, and one of them has to go first.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from django.db import connection
 
+from mdm.arrays import numbers
 from mdm.canonical import DOMAINS, Kind
 from mdm.models import ChangeEvent
 from sync.models import Target
@@ -30,11 +32,16 @@ def gated(domain: str) -> Iterator[tuple[str, str | None, str]]:
                 yield spec.name, child.name, child.domain
 
 
+@cache
+def _gates(domain: str) -> list[tuple[str, str | None, str]]:
+    return list(gated(domain))
+
+
 def references(payload: Payload, domains: Iterable[str]) -> set[str]:
     """Public ids that this record names and a target with these domains should have first."""
     attributes: Mapping[str, Any] = payload["attributes"]
     found: set[str] = set()
-    for name, child, domain in gated(payload["domain"]):
+    for name, child, domain in _gates(payload["domain"]):
         value = attributes.get(name)
         if not value or domain not in domains:
             continue
@@ -102,8 +109,8 @@ def release(target_id: int, records: Sequence[int] | None = None) -> int:
                WHERE id IN (SELECT h.id FROM sync_lane h
                             JOIN sync_lane r ON r.target_id = h.target_id AND r.record_id = h.waits_for_id
                             WHERE h.target_id = %(target)s AND h.state = 'held' AND r.acked >= h.waits_version
-                              AND (%(records)s::bigint[] IS NULL OR h.waits_for_id = ANY(%(records)s))
+                              AND (%(records)s::bigint[] IS NULL OR h.waits_for_id = ANY(%(records)s::bigint[]))
                             FOR UPDATE OF h SKIP LOCKED)""",
-            {"target": target_id, "records": None if records is None else list(records)},
+            {"target": target_id, "records": None if records is None else numbers(records)},
         )
         return cursor.rowcount

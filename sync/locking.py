@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 
 from django.db import connection, transaction
 
+from mdm.arrays import numbers
+
 Act = Callable[[set[int]], None]
 
 
@@ -39,5 +41,5 @@ def _with(lanes: Sequence[int], act: Act, *, skip: str) -> set[int]:
 
 def _ids(statement: str, lanes: Sequence[int]) -> list[int]:
     with connection.cursor() as cursor:
-        cursor.execute(statement, [list(lanes)])
+        cursor.execute(statement, [numbers(lanes)])
         return [row[0] for row in cursor.fetchall()]

@@ -15,6 +15,7 @@ from mdm.canonical import DOMAINS, Field, Kind
 from mdm.changes import Change
 from mdm.exceptions import Stale
 from mdm.models import GoldenRecord, User, WorkItem
+from mdm.models.among import Numbers
 from mdm.permissions import MANAGE_SYNC, require
 from mdm.services import work
 from sync.adapters.base import Message
@@ -27,7 +28,7 @@ Kept = Mapping[str, Any]  # field -> the target's own value
 def of(target: Target, records: Collection[int]) -> dict[int, dict[str, Any]]:
     """{golden id: {field: value}} that the target may keep now."""
     live = LocalException.objects.filter(
-        target=target, record__among=records, ended_at__isnull=True, until__gt=timezone.now()
+        target=target, record__among=Numbers(records), ended_at__isnull=True, until__gt=timezone.now()
     )
     found: dict[int, dict[str, Any]] = defaultdict(dict)
     for record, field, value in live.values_list("record", "field", "value"):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 import structlog
 from django.db import IntegrityError, OperationalError, connection
 from django.utils import timezone
 
-from mdm.bulk import insert
 from mdm.changes import Change, audit_all
 from mdm.models import CodeSystem, GoldenRecord, User, WorkItem
 from mdm.services import crosswalk, publish, work
@@ -24,33 +24,52 @@ from sync.verdicts import Verdict
 
 log = structlog.get_logger(__name__)
 
+# One statement for a batch: the lanes, if they are still the claimer's, and of those what was attempted.
 # `fresh`: a newer version or generation came meanwhile, which a snapshot's failure need not hold up.
 SETTLE_SQL = """
-UPDATE sync_lane l SET
-    acked = CASE WHEN s.done THEN greatest(l.acked, s.version) ELSE l.acked END,
-    head = CASE WHEN s.done THEN greatest(l.head, s.version) ELSE l.head END,
-    acked_generation = CASE WHEN s.done THEN s.generation ELSE l.acked_generation END,
-    active = coalesce(s.active, l.active),
-    attempts = CASE WHEN s.done OR (s.state = 'dead' AND s.fresh) THEN 0
-                    WHEN s.give_back THEN greatest(l.attempts - 1, 0) ELSE l.attempts END,
-    state = CASE WHEN s.fresh AND s.state IN ('dead', 'held') THEN 'open' ELSE s.state END,
-    due_at = CASE WHEN s.done AND NOT s.behind THEN NULL
-                  WHEN s.done OR (s.fresh AND s.state IN ('dead', 'held')) THEN clock_timestamp()
-                  ELSE clock_timestamp() + s.delay * interval '1 second' END,
-    waits_for_id = CASE WHEN s.fresh THEN NULL ELSE s.waits_for END,
-    waits_version = coalesce(s.waits_version, 1),
-    error = s.error, error_class = s.error_class, changed_at = clock_timestamp()
-FROM (
-    SELECT v.*, (v.snapshot AND o.head > v.version) OR o.generation > v.generation AS fresh,
-           o.head > v.version OR o.generation > v.generation AS behind
-    FROM jsonb_to_recordset(%s::jsonb)
-         AS v(lane bigint, fence bigint, version int, generation int, state text, done bool, delay float8,
-              give_back bool, active bool, waits_for bigint, waits_version int, error text, error_class text,
-              snapshot bool)
-    JOIN sync_lane o ON o.id = v.lane AND o.fence = v.fence
-) s
-WHERE l.id = s.lane
-RETURNING l.id, l.state
+WITH told AS (
+    SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb)
+        AS v(place int, lane bigint, fence bigint, version int, generation int, state text, done bool, delay float8,
+             give_back bool, active bool, waits_for bigint, waits_version int, error text, error_class text,
+             snapshot bool, kind text, outcome text, peer_failed bool, receipt text, answer text, answer_class text,
+             payload_hash text, started timestamptz)
+), settled AS (
+    UPDATE sync_lane l SET
+        acked = CASE WHEN s.done THEN greatest(l.acked, s.version) ELSE l.acked END,
+        head = CASE WHEN s.done THEN greatest(l.head, s.version) ELSE l.head END,
+        acked_generation = CASE WHEN s.done THEN s.generation ELSE l.acked_generation END,
+        active = coalesce(s.active, l.active),
+        attempts = CASE WHEN s.done OR (s.state = 'dead' AND s.fresh) THEN 0
+                        WHEN s.give_back THEN greatest(l.attempts - 1, 0) ELSE l.attempts END,
+        state = CASE WHEN s.fresh AND s.state IN ('dead', 'held') THEN 'open' ELSE s.state END,
+        due_at = CASE WHEN s.done AND NOT s.behind THEN NULL
+                      WHEN s.done OR (s.fresh AND s.state IN ('dead', 'held')) THEN clock_timestamp()
+                      ELSE clock_timestamp() + s.delay * interval '1 second' END,
+        waits_for_id = CASE WHEN s.fresh THEN NULL ELSE s.waits_for END,
+        waits_version = coalesce(s.waits_version, 1),
+        error = s.error, error_class = s.error_class, changed_at = clock_timestamp()
+    FROM (
+        SELECT v.*, (v.snapshot AND o.head > v.version) OR o.generation > v.generation AS fresh,
+               o.head > v.version OR o.generation > v.generation AS behind
+        FROM told v JOIN sync_lane o ON o.id = v.lane AND o.fence = v.fence
+    ) s
+    WHERE l.id = s.lane
+    RETURNING l.id, l.state
+), tried AS (
+    INSERT INTO sync_attempt (lane_id, target_id, version, generation, kind, outcome, peer_failed, receipt, error,
+                              error_class, payload_hash, started_at, finished_at)
+    SELECT v.lane, %(target)s, v.version, v.generation, v.kind, v.outcome, v.peer_failed, v.receipt, v.answer,
+           v.answer_class, decode(v.payload_hash, 'hex'), coalesce(v.started, %(finished)s), %(finished)s
+    FROM told v JOIN settled ON settled.id = v.lane WHERE v.outcome IS NOT NULL ORDER BY v.place
+)
+SELECT id, state FROM settled
+"""
+
+
+# Nearly always none; asked for every batch, so without what Django does to make a statement.
+FAILURES_SQL = """
+SELECT id FROM mdm_workitem
+WHERE kind = 'failed_delivery' AND state IN ('open', 'snoozed') AND subject = ANY(string_to_array(%s, ' '))
 """
 
 
@@ -69,11 +88,8 @@ def settle(target: Target, verdicts: Sequence[Verdict]) -> set[int]:
 
 def _write(target: Target, verdicts: Sequence[Verdict]) -> set[int]:
     """All consequences of these verdicts, whose lanes are locked."""
-    states = _update_lanes(verdicts)
+    states = _update_lanes(target, verdicts)
     valid = [verdict for verdict in verdicts if verdict.claim.lane in states]
-    finished = timezone.now()
-    attempts = [attempt for verdict in valid if (attempt := verdict.attempt(target, finished))]
-    insert(attempts)
     done = [verdict for verdict in valid if verdict.done]
     _remember(target, done)
     if done:
@@ -84,29 +100,34 @@ def _write(target: Target, verdicts: Sequence[Verdict]) -> set[int]:
     return set(states)
 
 
-def _update_lanes(verdicts: Sequence[Verdict]) -> dict[int, str]:
-    rows = [
-        {
-            "lane": v.claim.lane,
-            "fence": v.claim.fence,
-            "version": v.step.version,
-            "generation": v.claim.generation,
-            "state": str(v.state),
-            "done": v.done,
-            "delay": v.delay,
-            "give_back": v.give_back,
-            "active": v.active,
-            "waits_for": v.wait.record if v.wait else None,
-            "waits_version": v.wait.version if v.wait else None,
-            "error": v.error[:1000],
-            "error_class": str(v.error_class)[:20],
-            "snapshot": v.step.snapshot,
-        }
-        for v in verdicts
-    ]
+def _update_lanes(target: Target, verdicts: Sequence[Verdict]) -> dict[int, str]:
+    """The lanes and their attempts: {lane: state} of those that were still the claimer's."""
+    rows = [_row(place, verdict) for place, verdict in enumerate(verdicts)]
+    parameters: dict[str, Any] = {"rows": orjson.dumps(rows).decode(), "target": target.pk, "finished": timezone.now()}
     with connection.cursor() as cursor:
-        cursor.execute(SETTLE_SQL, [orjson.dumps(rows).decode()])
+        cursor.execute(SETTLE_SQL, parameters)
         return dict(cursor.fetchall())
+
+
+def _row(place: int, v: Verdict) -> dict[str, Any]:
+    return {
+        "place": place,
+        "lane": v.claim.lane,
+        "fence": v.claim.fence,
+        "version": v.step.version,
+        "generation": v.claim.generation,
+        "state": v.state,
+        "done": v.done,
+        "delay": v.delay,
+        "give_back": v.give_back,
+        "active": v.active,
+        "waits_for": v.wait.record if v.wait else None,
+        "waits_version": v.wait.version if v.wait else None,
+        "error": v.error[:1000],
+        "error_class": v.error_class[:20],
+        "snapshot": v.step.snapshot,
+        **v.attempt(),
+    }
 
 
 def _remember(target: Target, done: Sequence[Verdict]) -> None:
@@ -163,9 +184,12 @@ def _ask_people(target: Target, dead: Sequence[Verdict]) -> None:
 
 def _close_work(done: Sequence[Verdict]) -> None:
     """Failures that have got through since need nobody any more."""
-    subjects = [subject(v.claim.lane) for v in done]
-    live = WorkItem.objects.filter(kind=WorkItem.Kind.FAILED_DELIVERY, subject__among=subjects, state__in=WorkItem.LIVE)
-    if subjects and (items := list(live)):
+    if not done:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(FAILURES_SQL, [" ".join(subject(v.claim.lane) for v in done)])
+        found = [row[0] for row in cursor.fetchall()]
+    if items := list(WorkItem.objects.filter(pk__among=found)) if found else []:
         work.close(
             Change.begin(User.objects.system(), "delivery.recovered", "Delivered"), items, resolution="delivered"
         )

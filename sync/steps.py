@@ -94,7 +94,7 @@ def next_step(claim: Claim, payload: Payload, events: Sequence[Event], *, wanted
         if event.kind in TRANSITIONS:
             return _transition(event, known, wanted=wanted)
     step = _snapshot(max(claim.head, payload["version"]), payload, known, wanted=wanted)
-    return replace(step, merged_into=payload["merged_into"])
+    return replace(step, merged_into=payload["merged_into"]) if payload["merged_into"] else step
 
 
 @dataclass(frozen=True, slots=True)

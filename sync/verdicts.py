@@ -7,10 +7,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from mdm.bulk import maker
 from sync import backoff
 from sync.adapters.base import ErrorClass, Outcome, State
-from sync.models import Attempt, Lane, Letter, Target
+from sync.models import Lane, Letter, Target
 from sync.steps import Claim, Step, Wait
 
 # Failures of the peer or the wire, not of the record: the breaker counts them. A conflict is none: the peer answers,
@@ -43,25 +42,20 @@ class Verdict:
         outcome = self.outcome
         return outcome is not None and (outcome.connection or outcome.error_class in PEER_FAULTS)
 
-    def attempt(self, target: Target, finished: dt.datetime) -> Attempt | None:
-        """The row that tells of it; None when nothing went out and nothing was refused."""
+    def attempt(self) -> dict[str, Any]:
+        """What is kept of the attempt; empty when nothing went out and nothing was refused."""
         if self.outcome is None or self.step.kind is None:
-            return None
-        return maker(Attempt)(
-            lane_id=self.claim.lane,
-            target_id=target.pk,
-            version=self.step.version,
-            generation=self.claim.generation,
-            kind=self.step.kind,
-            outcome=self.outcome.state,
-            peer_failed=self.peer_failed,
-            receipt=self.outcome.receipt[:1000],
-            error=self.outcome.error[:1000],
-            error_class=self.outcome.error_class,
-            payload_hash=hashlib.blake2b(self.letter.body, digest_size=16).digest() if self.letter else b"",
-            started_at=self.started or finished,
-            finished_at=finished,
-        )
+            return {}
+        return {
+            "kind": self.step.kind,
+            "outcome": self.outcome.state,
+            "peer_failed": self.peer_failed,
+            "receipt": self.outcome.receipt[:1000],
+            "answer": self.outcome.error[:1000],
+            "answer_class": self.outcome.error_class,
+            "payload_hash": hashlib.blake2b(self.letter.body, digest_size=16).hexdigest() if self.letter else "",
+            "started": self.started,
+        }
 
 
 def unneeded(claim: Claim, step: Step) -> Verdict:

@@ -14,15 +14,24 @@ from django.db.models import Field, ForeignObject, Lookup
 from mdm.arrays import numbers, texts
 
 
+class Numbers:
+    """Keys for ``among``, where milliseconds count: Django looks at every value of a list before the lookup sees it."""
+
+    def __init__(self, values: Iterable[int]) -> None:
+        self.array = numbers(values)
+
+
 @Field.register_lookup
 @ForeignObject.register_lookup  # which doesn't inherit the lookups of a field
 class Among(Lookup):
     """Values are as the database has them: keys, texts."""
 
     lookup_name = "among"
-    rhs: Iterable[Any]
+    rhs: Iterable[Any] | Numbers
 
     def get_prep_lookup(self) -> str:
+        if isinstance(self.rhs, Numbers):
+            return self.rhs.array
         values = list(self.rhs)
         return texts(values) if values and isinstance(values[0], str) else numbers(values)
 

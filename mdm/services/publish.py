@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db import transaction
+import orjson
+from django.db import connection
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from mdm.bulk import maker, upsert
 from mdm.canonical import DOMAINS, Field, Kind
-from mdm.models import Crosswalk, Delivered, GoldenRecord, SourceSystem
+from mdm.models import Crosswalk, GoldenRecord, SourceSystem
+from mdm.models.among import Numbers
 from mdm.rows import load_values
 
 Payload = dict[str, Any]
@@ -23,10 +24,33 @@ def payload(golden: GoldenRecord) -> Payload:
     return payloads([golden.pk])[golden.pk]
 
 
+# In the records' order: two workers who meet here take them in the same one.
+REMEMBER_SQL = """
+INSERT INTO mdm_delivered (system_id, golden_id, version, values, delivered_at)
+SELECT %s, v.golden, v.version, v.values, %s
+FROM jsonb_to_recordset(%s::jsonb) AS v(golden bigint, version int, values jsonb) ORDER BY v.golden
+ON CONFLICT (system_id, golden_id) DO UPDATE SET
+    version = excluded.version, values = excluded.values, delivered_at = excluded.delivered_at
+"""
+
+
+class _Head(NamedTuple):
+    """What of a golden record itself is told."""
+
+    pk: int
+    public_id: str
+    domain: str
+    version: int
+    status: str
+    survivor: str | None  # public id of the record that this one was merged into
+
+
 def payloads(golden_ids: Collection[int]) -> dict[int, Payload]:
     """The payload of each golden record, in the shape of docs/api.md. A handful of queries per domain."""
-    told = ("public_id", "domain", "version", "status", "merged_into__public_id")
-    records = list(GoldenRecord.objects.filter(pk__among=golden_ids).select_related("merged_into").only(*told))
+    told = ("pk", "public_id", "domain", "version", "status", "merged_into__public_id")
+    records = [
+        *map(_Head._make, GoldenRecord.objects.filter(pk__among=Numbers(golden_ids)).order_by("pk").values_list(*told))
+    ]
     codes = _codes([r.pk for r in records])
     values: dict[int, dict[str, Any]] = {}
     for domain in {r.domain for r in records}:
@@ -37,20 +61,25 @@ def payloads(golden_ids: Collection[int]) -> dict[int, Payload]:
 
 def describe(record: GoldenRecord, values: Mapping[str, Any], codes: list[dict[str, Any]]) -> Payload:
     """The payload of one record with values and codes that the caller knows, e.g. from history."""
-    return _payload(record, values, codes, _named(_referenced([record], {record.pk: values})))
+    survivor = record.merged_into.public_id if record.merged_into else None
+    head = _Head(record.pk, record.public_id, record.domain, record.version, record.status, survivor)
+    return _payload(head, values, codes, _named(_referenced([head], {head.pk: values})))
 
 
 def _payload(
-    record: GoldenRecord, values: Mapping[str, Any], codes: list[dict[str, Any]], named: Mapping[int, dict[str, str]]
+    record: _Head, values: Mapping[str, Any], codes: list[dict[str, Any]], named: Mapping[int, dict[str, str]]
 ) -> Payload:
+    attributes = {name: values.get(name) for name in DOMAINS[record.domain].by_name}
+    for spec in _referring(record.domain):
+        attributes[spec.name] = _named_value(spec, attributes[spec.name], named)
     return {
         "id": record.public_id,
         "domain": record.domain,
         "version": record.version,
         "status": record.status,
-        "merged_into": record.merged_into.public_id if record.merged_into else None,
+        "merged_into": record.survivor,
         "codes": codes,
-        "attributes": {f.name: _named_value(f, values.get(f.name), named) for f in DOMAINS[record.domain].fields},
+        "attributes": attributes,
     }
 
 
@@ -64,7 +93,7 @@ def _named_value(spec: Field, value: Any, named: Mapping[int, dict[str, str]]) -
     return value
 
 
-def _referenced(records: Iterable[GoldenRecord], values: Mapping[int, Mapping[str, Any]]) -> set[int]:
+def _referenced(records: Iterable[_Head], values: Mapping[int, Mapping[str, Any]]) -> set[int]:
     found: set[int] = set()
     for record in records:
         stated = values.get(record.pk, {})
@@ -80,8 +109,13 @@ def _referenced(records: Iterable[GoldenRecord], values: Mapping[int, Mapping[st
 @cache
 def _references(domain: str) -> list[tuple[str, list[str]]]:
     """(field, its children's fields) of each that refers to other records; a field without children does itself."""
-    specs = [(f, [c.name for c in f.children if c.kind is Kind.REFERENCE]) for f in DOMAINS[domain].fields]
-    return [(f.name, children) for f, children in specs if children or f.kind is Kind.REFERENCE]
+    return [(f.name, [c.name for c in f.children if c.kind is Kind.REFERENCE]) for f in _referring(domain)]
+
+
+@cache
+def _referring(domain: str) -> list[Field]:
+    """Fields that refer to other records, themselves or in their children."""
+    return [f for f in DOMAINS[domain].fields if any(spec.kind is Kind.REFERENCE for spec in (f, *f.children))]
 
 
 def _named(golden_ids: set[int]) -> dict[int, dict[str, str]]:
@@ -95,7 +129,7 @@ def _named(golden_ids: set[int]) -> dict[int, dict[str, str]]:
 
 def _codes(golden_ids: Collection[int]) -> dict[int, list[dict[str, Any]]]:
     rows = (
-        Crosswalk.objects.filter(golden__among=golden_ids, known_to__isnull=True, valid_to__isnull=True)
+        Crosswalk.objects.filter(golden__among=Numbers(golden_ids), known_to__isnull=True, valid_to__isnull=True)
         .order_by("code_system__slug", "-preferred", "code", "uom")
         .values_list(
             "golden", "code_system__system__code", "code_system__slug", "code_system__kind", "code", "uom", "preferred"
@@ -109,19 +143,11 @@ def _codes(golden_ids: Collection[int]) -> dict[int, list[dict[str, Any]]]:
     return found
 
 
-@transaction.atomic
 def record_delivery(*, system: SourceSystem, versions: Mapping[int, tuple[int, Mapping[str, Any]]]) -> None:
     """Remember what a system has now been told: {golden id: (version, attributes as delivered)}.
 
     Its own feed repeating these values is echo, not evidence.
     """
-    now = timezone.now()
-    upsert(
-        [
-            maker(Delivered)(
-                system_id=system.pk, golden_id=golden, version=version, values=dict(values), delivered_at=now
-            )
-            for golden, (version, values) in sorted(versions.items())
-        ],
-        unique=["system", "golden"],
-    )
+    rows = [{"golden": golden, "version": version, "values": said} for golden, (version, said) in versions.items()]
+    with connection.cursor() as cursor:
+        cursor.execute(REMEMBER_SQL, [system.pk, timezone.now(), orjson.dumps(rows).decode()])

@@ -97,7 +97,8 @@ class Outcome:
 
     def __post_init__(self) -> None:
         for name in ("receipt", "target_code", "error"):
-            object.__setattr__(self, name, storable(getattr(self, name)))
+            if (kept := storable(text := getattr(self, name))) is not text:
+                object.__setattr__(self, name, kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from mdm.canonical import DOMAINS, Field, Kind
 
 from .base import InvalidForTarget, Message, Values
 
+EMPTY: tuple[Any, ...] = (None, "", [])
 LADDERS = {"packaging"}  # lists whose order says something: a level holds so many of the one before it
 Limits = Mapping[str, int]  # "description" or "supplier_parts.number" -> characters
 
@@ -19,11 +21,20 @@ def comparable(domain: str, attributes: Mapping[str, Any]) -> Values:
 
     References lose their name: a supplier that is renamed must not make every item that names it differ.
     """
-    return {f.name: _value(f, attributes.get(f.name)) for f in DOMAINS[domain].fields}
+    values = {name: None if (value := attributes.get(name)) in EMPTY else value for name in DOMAINS[domain].by_name}
+    for field in _structured(domain):
+        values[field.name] = _value(field, values[field.name])
+    return values
+
+
+@cache
+def _structured(domain: str) -> list[Field]:
+    """Fields whose values are more than they are in the payload: references and children."""
+    return [f for f in DOMAINS[domain].fields if f.kind in (Kind.REFERENCE, Kind.CHILDREN)]
 
 
 def _value(field: Field, value: Any) -> Any:
-    if value is None or value == "" or value == []:
+    if value in EMPTY:
         return None
     if field.kind is Kind.REFERENCE:
         return value["id"] if isinstance(value, dict) else value

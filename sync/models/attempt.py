@@ -19,8 +19,8 @@ class Attempt(models.Model):
         UNKNOWN = "unknown", "Outcome unknown"
         SKIPPED = "skipped", "Skipped by a steward"
 
-    lane = models.ForeignKey(Lane, on_delete=models.CASCADE, related_name="history")
-    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="+")
+    lane = models.ForeignKey(Lane, on_delete=models.CASCADE, related_name="history", db_index=False)  # see Meta
+    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="+", db_index=False)
     version = models.PositiveIntegerField()
     generation = models.PositiveIntegerField()
     kind = models.CharField(max_length=10)

@@ -28,7 +28,12 @@ class Lane(models.Model):
 
     State = LaneState
 
-    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="lanes")
+    target = models.ForeignKey(
+        Target,
+        on_delete=models.PROTECT,
+        related_name="lanes",
+        db_index=False,  # the constraint's index has it
+    )
     record = models.ForeignKey(GoldenRecord, on_delete=models.PROTECT, related_name="lanes")
     head = models.PositiveIntegerField()
     acked = models.PositiveIntegerField(
@@ -50,6 +55,7 @@ class Lane(models.Model):
         blank=True,
         related_name="+",
         db_constraint=False,  # golden records are never deleted; checking it would take their locks after the lane's
+        db_index=False,  # looked for among the held lanes of a target only
         help_text="Held until the target has it…",
     )
     waits_version = models.PositiveIntegerField(db_default=1, help_text="…in this version at least.")

@@ -499,5 +499,5 @@ def test_delivery_takes_a_fixed_number_of_queries_per_batch(
     target: Target, peer: Peer, django_assert_max_num_queries
 ) -> None:
     kit.create_many("supplier", 100)
-    with django_assert_max_num_queries(45):
+    with django_assert_max_num_queries(34):
         kit.deliver_batch(target)

@@ -30,8 +30,9 @@ from sync.adapters.values import checked, comparable
 from .config import ACKS, Hl7Config
 from .hl7 import ENCODING, Segment, decode_message
 from .mapping import LAYOUTS
-from .message import body, control_id, records
+from .message import control_id, records
 from .mllp import Connection
+from .writing import body
 
 IDS_IN_ONE_QUERY = 50
 OF_AN_ANSWER = ("MSA", "ERR", "MFA")  # the segments that say what became of a message
@@ -51,32 +52,15 @@ class Hl7Adapter:
 
     def render(self, message: Message) -> bytes:
         values = checked(message, self._config.limits.get(message.domain, {}))
-        event = LAYOUTS[message.domain].event
-        return _encode(self._header(f"MFN^{event}^MFN_{event}", control_id(message.key)), *body(message, values))
+        event, control = LAYOUTS[message.domain].event, control_id(message.key)
+        header = self._header(f"MFN^{event}^MFN_{event}", control)
+        return "\r".join((header, *body(message, values, control), "")).encode()
 
     def _header(self, kind: str, control: str) -> str:
         c = self._config
-        parties = (c.sending_application, c.sending_facility, c.receiving_application, c.receiving_facility)
+        parties = f"{c.sending_application}|{c.sending_facility}|{c.receiving_application}|{c.receiving_facility}"
         made = self._now().strftime("%Y%m%d%H%M%S%z")
-        return "|".join(
-            (
-                "MSH",
-                ENCODING,
-                *parties,
-                made,
-                "",
-                kind,
-                control,
-                c.processing_id,
-                "2.6",
-                "",
-                "",
-                "NE",
-                "AL",
-                "",
-                "UNICODE UTF-8",
-            )
-        )
+        return f"MSH|{ENCODING}|{parties}|{made}||{kind}|{control}|{c.processing_id}|2.6|||NE|AL||UNICODE UTF-8"
 
     def expected(self, message: Message) -> Values:
         return comparable(message.domain, message.payload["attributes"])
@@ -173,10 +157,6 @@ class Hl7Adapter:
 
     def close(self) -> None:
         self._connection.close()
-
-
-def _encode(header: str, *segments: Segment) -> bytes:
-    return "\r".join((header, *(s.encode() for s in segments), "")).encode()
 
 
 def _lost(error: PeerError) -> Outcome:

@@ -91,6 +91,8 @@ def decode(line: str) -> Segment:
     name, *cells = line.split("|")
     if name == "MSH":
         cells = ["|", *cells]
+    if name != "MSH" and not _STRUCTURE.search(line):
+        return Segment(name, {n: [[cell]] for n, cell in enumerate(cells, start=1) if cell and cell != NULL})
     segment = Segment(name)
     for number, cell in enumerate(cells, start=1):
         if cell and cell != NULL:

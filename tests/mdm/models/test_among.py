@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from mdm.models import GoldenRecord, SourceRecord
+from mdm.models.among import Numbers
 from tests.mdm import kit
 
 pytestmark = pytest.mark.django_db
@@ -19,6 +20,14 @@ def test_rows_by_key_by_text_and_by_what_they_refer_to() -> None:
     assert list(SourceRecord.objects.filter(code__among=["B,C", "E"])) == [two]
     assert SourceRecord.objects.filter(code_system__among=[one.code_system_id]).count() == 3
     assert not SourceRecord.objects.exclude(ingest__among=[ingest.pk]).exists()
+
+
+def test_keys_that_django_need_not_look_at() -> None:
+    kit.land("erp", {code: {"description": f"Catheter {code}"} for code in ("A", "B")})
+    one = kit.source("erp", "A")
+    assert list(SourceRecord.objects.filter(pk__among=Numbers([one.pk]))) == [one]
+    assert SourceRecord.objects.filter(code_system__among=Numbers([one.code_system_id])).count() == 2
+    assert not SourceRecord.objects.filter(pk__among=Numbers([])).exists()
 
 
 def test_no_values_no_rows() -> None:
