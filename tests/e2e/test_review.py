@@ -18,7 +18,7 @@ from tests.mdm import kit
 
 PASSWORD = "a long enough password"
 
-LOOK = 400  # ms that it takes to look at a pair; keys pressed sooner are taken for a slip
+LOOK = 750  # ms; twice what it takes to look at a pair (BLINK of review.js): keys pressed sooner are taken for a slip
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
