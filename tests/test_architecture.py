@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ MAY_IMPORT = {"matching": {"matching"}, "mdm": {"mdm", "matching"}, "sync": {"sy
 # A pure library has no framework, no database, no network and no clock.
 IMPURE = {"django", "rest_framework", "celery", "redis", "psycopg", "httpx", "socket", "requests", "time", "datetime"}
 MAX_LINES = 400
+MOST_OF_A_VIEW = 15
 
 
 def modules(package: str) -> list[Path]:
@@ -142,3 +144,35 @@ def test_every_module_with_code_says_what_it_is(package):
 
 def _is_entry_point(path: Path) -> bool:
     return path.name in {"apps.py", "urls.py", "wsgi.py", "celery.py", "__init__.py"}
+
+
+TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+VIEWS = sorted({*(ROOT / "mdm/ui/views").glob("*.py"), *(ROOT / "sync/ui/views").glob("*.py")})
+
+
+def test_every_template_says_what_it_needs():
+    silent = [path.name for path in TEMPLATES if "{#" not in "".join(path.read_text().splitlines(keepends=True)[:3])]
+    assert not silent
+
+
+def test_templates_have_neither_styles_nor_scripts_inside():
+    inside = re.compile(r'\sstyle="|<style|<script(?![^>]*\ssrc=)|\son[a-z]+="')
+    assert not [path.name for path in TEMPLATES if inside.search(path.read_text())]
+
+
+def test_views_are_short():
+    """Fifteen lines at most, besides what says what they do."""
+    assert VIEWS
+    long = [
+        f"{name_of(path)}.{node.name}"
+        for path in VIEWS
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and _lines(node) > MOST_OF_A_VIEW
+    ]
+    assert not long
+
+
+def _lines(function: ast.FunctionDef) -> int:
+    first, last = function.body[0], function.end_lineno or 0
+    said = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return last - (first.end_lineno or 0 if said else function.lineno)

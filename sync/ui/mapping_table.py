@@ -59,6 +59,18 @@ class ListRow:
         return ", ".join(part.name for part in fieldmap.choosable(self.field))
 
 
+def shown(domain: str, rules: Rules, posted: Mapping[str, str] | None) -> dict[str, Any]:
+    """What the page needs: the table, as it was posted if it was, what the inputs offer, and the rules tried."""
+    return {
+        "rows": rows(domain, rules, posted),
+        "lists": list_rows(domain, rules, posted),
+        "cases": CASES,
+        "told": TOLD,
+        "tried": tried(domain, rules),
+        "asked": posted or {},
+    }
+
+
 def rows(domain: str, rules: Rules, posted: Mapping[str, str] | None = None) -> list[Row]:
     """The record's own fields, then those of each list."""
     owners: list[tuple[Field | None, list[Field]]] = [(None, fieldmap.mappable(domain))]

@@ -118,23 +118,7 @@ def _carry_out(request: Request, item: WorkItem, form: Decision) -> None:
         raise Stale("The decision was incomplete. Look at the item and decide again.")
     data = form.cleaned_data
     said = {"item": item, "actor": request.user, "expected_version": data["version"]}
-    match data["decision"]:
-        case "accept":
-            told = _accept(request, said, data)
-        case "reject":
-            golden = None if item.kind == WorkItem.Kind.POSSIBLE_DUPLICATE else _shown(item, data).golden
-            service.reject(**said, golden=golden, reason=data["reason"])
-            told = "Not a match"
-        case "new":
-            service.create_new(**said, reason=data["reason"])
-            told = "A record of its own"
-        case "relate":
-            item = service.relate(**said, kind=data["kind"] or Relation.Kind.RELATED, reason=data["reason"])
-            told = "Proposed, not the same" if "request" in item.details else "Related, not the same"
-        case _:
-            until = timezone.now() + dt.timedelta(days=DAYS[data["until"] or "tomorrow"])
-            service.snooze(**said, until=until)
-            told = f"Back on {until:%d %b}"
+    told = DECISIONS[data["decision"]](request, said, data)
     messages.success(request, f"{told}: {item.title}")
 
 
@@ -149,6 +133,32 @@ def _accept(request: Request, said: dict[str, Any], data: dict[str, Any]) -> str
     picks, ends = shown.comparison.picks(request.POST), shown.comparison.ends(request.POST)
     done = service.accept(**said, golden=shown.golden, picks=picks, ends=ends, reason=data["reason"])
     return "Sent to a second person" if done.resolution == "proposed" else f"Matched with {shown.golden.public_id}"
+
+
+def _reject(request: Request, said: dict[str, Any], data: dict[str, Any]) -> str:
+    item: WorkItem = said["item"]
+    golden = None if item.kind == WorkItem.Kind.POSSIBLE_DUPLICATE else _shown(item, data).golden
+    service.reject(**said, golden=golden, reason=data["reason"])
+    return "Not a match"
+
+
+def _new(request: Request, said: dict[str, Any], data: dict[str, Any]) -> str:
+    service.create_new(**said, reason=data["reason"])
+    return "A record of its own"
+
+
+def _relate(request: Request, said: dict[str, Any], data: dict[str, Any]) -> str:
+    item = service.relate(**said, kind=data["kind"] or Relation.Kind.RELATED, reason=data["reason"])
+    return "Proposed, not the same" if "request" in item.details else "Related, not the same"
+
+
+def _snooze(request: Request, said: dict[str, Any], data: dict[str, Any]) -> str:
+    until = timezone.now() + dt.timedelta(days=DAYS[data["until"] or "tomorrow"])
+    service.snooze(**said, until=until)
+    return f"Back on {until:%d %b}"
+
+
+DECISIONS = {"accept": _accept, "reject": _reject, "new": _new, "relate": _relate, "snooze": _snooze}
 
 
 def _onward(request: Request, item: WorkItem | None) -> HttpResponse:

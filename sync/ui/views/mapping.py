@@ -29,22 +29,16 @@ def mapping(request: Request, code: str, domain: str) -> HttpResponse:
     if domain not in DOMAINS:
         raise Http404
     posted, rules = request.POST if request.method == "POST" else None, target.mapping.get(domain, {})
-    context: dict[str, Any] = {
-        "section": "sync",
-        "target": target,
-        "domain": DOMAINS[domain],
-        "domains": LISTED,
-    }
+    problem = ""
     try:
         rules = mapping_table.rules_of(domain, posted) if posted else rules
         if posted and posted.get("act") == "save":
             return _save(request, target, domain, rules)
     except ConcordError as error:
-        context["problem"] = error.message
-    context |= {"rows": mapping_table.rows(domain, rules, posted), "cases": mapping_table.CASES}
-    context |= {"lists": mapping_table.list_rows(domain, rules, posted), "told": mapping_table.TOLD}
-    context |= {"tried": mapping_table.tried(domain, rules), "asked": posted or {}}
-    return render(request, "sync/mapping.html", context, status=422 if "problem" in context else 200)
+        problem = error.message
+    shown = {"section": "sync", "target": target, "domain": DOMAINS[domain], "domains": LISTED, "problem": problem}
+    context = shown | mapping_table.shown(domain, rules, posted)
+    return render(request, "sync/mapping.html", context, status=422 if problem else 200)
 
 
 def _save(request: Request, target: Target, domain: str, rules: dict[str, dict[str, Any]]) -> HttpResponse:
