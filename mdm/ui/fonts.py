@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -103,9 +104,9 @@ def path_of(font: Font) -> Path | None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all: web processes that start at once make the same file."""
+    """Whole or not at all: processes and threads that are asked at once make the same file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     draft.write_bytes(content)
     draft.replace(path)
 

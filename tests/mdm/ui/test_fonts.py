@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -86,3 +87,12 @@ def test_where_they_cannot_be_kept_the_whole_files_serve(kept, caplog):
     assert [name for name, _ in fonts.Fonts().list(None)] == [font.whole for font in fonts.FONTS]
     assert "Screens load the whole of IBMPlexMono-Regular.ttf" in caplog.text
     assert all('format("truetype")' in line for line in CSS.splitlines() if ".woff2" in line)
+
+
+def test_threads_that_are_asked_at_once_make_the_same_file(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(50):
+            path = tmp_path / f"{number}.woff2"
+            list(pool.map(lambda content, path=path: fonts._write(path, content), [bytes(100_000)] * 8))
+            assert path.stat().st_size == 100_000
+    assert len(list(tmp_path.iterdir())) == 50
