@@ -134,11 +134,6 @@ def insert(rows: Sequence[M]) -> None:
 
 def insert_new(rows: Sequence[M], *, unique: str) -> int:
     """Insert rows without keys, but for those that stand already under ``unique`` (an arbiter in SQL); how many."""
-    return _from_values(rows, f"INSERT INTO {{table}} ({{columns}}) {{rows}} ON CONFLICT {unique} DO NOTHING")
-
-
-def _from_values(rows: Sequence[M], statement: str) -> int:
-    """Run a statement on rows without keys. ``{rows}`` in it are their values, or where they come from."""
     if not rows:
         return 0
     meta = rows[0]._meta
@@ -147,14 +142,15 @@ def _from_values(rows: Sequence[M], statement: str) -> int:
         "table": sql.Identifier(meta.db_table),
         "columns": sql.SQL(", ").join(map(sql.Identifier, columns(fields))),
     }
+    statement = sql.SQL(f"INSERT INTO {{table}} ({{columns}}) {{rows}} ON CONFLICT {unique} DO NOTHING")
     made = list(map(preparer(fields), rows))
     with connection.cursor() as cursor:
         if len(made) <= FEW:
-            cursor.execute(sql.SQL(statement).format(**parts, rows=_values(made)), list(chain.from_iterable(made)))
+            cursor.execute(statement.format(**parts, rows=_values(made)), list(chain.from_iterable(made)))
             return int(cursor.rowcount)
         with _staged(meta.db_table, columns(fields), made) as stage:
             chosen = sql.SQL("SELECT {columns} FROM {stage}").format(**parts, stage=stage)
-            cursor.execute(sql.SQL(statement).format(**parts, rows=chosen))
+            cursor.execute(statement.format(**parts, rows=chosen))
             return int(cursor.rowcount)
 
 

@@ -66,6 +66,11 @@ class Domain:
         return tuple(f for f in self.fields if any(part.kind is Kind.REFERENCE for part in (f, *f.children)))
 
     @cached_property
+    def pointers(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """(field, its children's fields) of each that refers to other records; a field without children does itself."""
+        return tuple((f.name, tuple(c.name for c in f.children if c.kind is Kind.REFERENCE)) for f in self.referring)
+
+    @cached_property
     def parents(self) -> tuple[Field, ...]:
         """Those whose value is a list of children."""
         return tuple(f for f in self.fields if f.kind is Kind.CHILDREN)

@@ -14,6 +14,7 @@ import structlog
 from django.db import IntegrityError, OperationalError, connection
 from django.utils import timezone
 
+from mdm.arrays import texts
 from mdm.changes import Change, audit_all
 from mdm.models import CodeSystem, GoldenRecord, User, WorkItem
 from mdm.services import crosswalk, publish, work
@@ -69,7 +70,7 @@ SELECT id, state FROM settled
 # Nearly always none; asked for every batch, so without what Django does to make a statement.
 FAILURES_SQL = """
 SELECT id FROM mdm_workitem
-WHERE kind = 'failed_delivery' AND state IN ('open', 'snoozed') AND subject = ANY(string_to_array(%s, ' '))
+WHERE kind = 'failed_delivery' AND state IN ('open', 'snoozed') AND subject = ANY(%s)
 """
 
 
@@ -187,7 +188,7 @@ def _close_work(done: Sequence[Verdict]) -> None:
     if not done:
         return
     with connection.cursor() as cursor:
-        cursor.execute(FAILURES_SQL, [" ".join(subject(v.claim.lane) for v in done)])
+        cursor.execute(FAILURES_SQL, [texts(subject(v.claim.lane) for v in done)])
         found = [row[0] for row in cursor.fetchall()]
     if items := list(WorkItem.objects.filter(pk__among=found)) if found else []:
         work.close(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from functools import cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -70,7 +69,7 @@ def _payload(
     record: _Head, values: Mapping[str, Any], codes: list[dict[str, Any]], named: Mapping[int, dict[str, str]]
 ) -> Payload:
     attributes = {name: values.get(name) for name in DOMAINS[record.domain].by_name}
-    for spec in _referring(record.domain):
+    for spec in DOMAINS[record.domain].referring:
         attributes[spec.name] = _named_value(spec, attributes[spec.name], named)
     return {
         "id": record.public_id,
@@ -97,25 +96,13 @@ def _referenced(records: Iterable[_Head], values: Mapping[int, Mapping[str, Any]
     found: set[int] = set()
     for record in records:
         stated = values.get(record.pk, {})
-        for name, children in _references(record.domain):
+        for name, children in DOMAINS[record.domain].pointers:
             value = stated.get(name)
             if value and children:
                 found |= {row[child] for row in value for child in children if row.get(child)}
             elif value:
                 found.add(value)
     return found
-
-
-@cache
-def _references(domain: str) -> list[tuple[str, list[str]]]:
-    """(field, its children's fields) of each that refers to other records; a field without children does itself."""
-    return [(f.name, [c.name for c in f.children if c.kind is Kind.REFERENCE]) for f in _referring(domain)]
-
-
-@cache
-def _referring(domain: str) -> list[Field]:
-    """Fields that refer to other records, themselves or in their children."""
-    return [f for f in DOMAINS[domain].fields if any(spec.kind is Kind.REFERENCE for spec in (f, *f.children))]
 
 
 def _named(golden_ids: set[int]) -> dict[int, dict[str, str]]:

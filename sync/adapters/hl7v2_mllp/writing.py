@@ -11,7 +11,6 @@ from itertools import chain
 from typing import Any
 
 from mdm.canonical import DOMAINS
-from mdm.canonical import Kind as FieldKind
 from sync.adapters.base import Kind, Message, Values, own_codes
 
 from .hl7 import NULL, Address, escape
@@ -116,20 +115,13 @@ def _versions(message: Message) -> str:
 def _names(message: Message) -> dict[str, str]:
     attributes = message.payload["attributes"]
     found: dict[str, str] = {}
-    for field, children in _references(message.domain):
+    for field, children in DOMAINS[message.domain].pointers:
         value = attributes.get(field)
         for row in value or () if children else ({field: value},):
             for referred in (row.get(name) for name in children or (field,)):
                 if isinstance(referred, dict) and referred.get("id"):
                     found[referred["id"]] = referred.get("name") or ""
     return found
-
-
-@cache
-def _references(domain: str) -> list[tuple[str, tuple[str, ...]]]:
-    """(field, its children's fields) of each that refers to other records; a field without children does itself."""
-    specs = [(f, tuple(c.name for c in f.children if c.kind is FieldKind.REFERENCE)) for f in DOMAINS[domain].fields]
-    return [(f.name, children) for f, children in specs if children or f.kind is FieldKind.REFERENCE]
 
 
 # ------------------------------------------------------------------------------------------------------- preparing
