@@ -201,7 +201,7 @@ def test_a_target_that_does_not_answer_is_an_alert_after_a_while(watched: Target
 
 
 def test_a_target_that_can_not_be_watched_hides_no_alert_of_another(watched: Target, peer: Peer) -> None:
-    broken = kit.make_target("broken", objectives=WANTED, schedule={"blackout": [{"from": "00:00Z", "to": "12:00Z"}]})
+    broken = kit.make_target("broken", objectives=WANTED, schedule={"blackout": [{"from": "late", "to": "12:00"}]})
     last = kit.make_target("last", objectives=WANTED)
     kit.create()
     assert objectives.watch(in_an_hour()) == 2
