@@ -143,7 +143,7 @@ class _Search:
         self._counts[rows], self._others[place], self._worth[place] = counts, other, worth
 
 
-MANY = 20_000  # rows from which on searching in several processes pays
+MANY = 10_000  # rows from which on searching in several processes pays
 _ROWS = 1_024  # rows searched at once: bounds memory at some hundred MB
 _LOOKS = 1_000  # records that a row's keys may lead to: those of its rarest keys
 _COMMON = 6  # keys of a row that are too common alone and are paired: fifteen pairs

@@ -76,9 +76,9 @@ def link(
     """
     policy = policy or recipe.policy
     vocabularies: Vocabularies = {}
-    mine, theirs = (tabulate(recipe, values, vocabularies) for values in (left, right))
+    mine, theirs = tabulate(recipe, (left, right), vocabularies)
     statistics = statistics or Statistics.of_table(recipe, theirs, vocabularies)
-    found = search(mine.keys, theirs.keys, cap=CAP, best=most(len(left)))
+    found = search(mine.keys, theirs.keys, cap=CAP, best=min(recipe.candidates, most(len(left))))
     scored = score(recipe, mine, theirs, vocabularies, found, statistics, policy)
     decisions, policy = settle(len(left), found.left, found.right, scored, policy, clean=clean, critical=mine.critical)
     return Linked(decisions, found.left, found.right, scored.bits, scored.vetoed, statistics, policy)
@@ -116,9 +116,8 @@ def settle(
     taken: set[int] = set()
     for place in np.argsort(-chances[1], kind="stable").tolist():
         top = ranking.top(place, SHOWN)
-        ranked = tuple(
-            Ranked(int(right[k]), float(scored.bits[k]), ("the two conflict",) if scored.vetoed[k] else ()) for k in top
-        )
+        shown = zip(right[top].tolist(), scored.bits[top].tolist(), scored.vetoed[top].tolist(), strict=True)
+        ranked = tuple(Ranked(key, bits, ("the two conflict",) if vetoed else ()) for key, bits, vetoed in shown)
         row, chance = int(left[top[0]]), Chance(*(float(c[place]) for c in chances))
         decision = verdict(ranked, chance, float(chosen.lead[place]), costs[row])
         if clean and decision.outcome == "link":

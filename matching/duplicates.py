@@ -77,7 +77,7 @@ def dedupe(
     """
     policy = policy or recipe.policy
     vocabularies: Vocabularies = {}
-    table = tabulate(recipe, values, vocabularies)
+    (table,) = tabulate(recipe, (values,), vocabularies)
     statistics = statistics or Statistics.of_table(recipe, table, vocabularies)
     found = search(table.keys, table.keys, cap=CAP, best=most(len(values)))
     scored = score(recipe, table, table, vocabularies, found, statistics, policy)

@@ -96,7 +96,7 @@ def learn_tables(
 ) -> Learned:
     """Learn from two tables, or from the duplicates of one."""
     vocabularies: Vocabularies = {}
-    table = tabulate(recipe, left if right is None else right, vocabularies)
+    (table,) = tabulate(recipe, (left if right is None else right,), vocabularies)
     rows = spread(len(left))
     sample = [recipe.standardise(left[row]) for row in rows]
     statistics = Statistics.of_table(recipe, table, vocabularies)

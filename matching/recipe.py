@@ -31,7 +31,8 @@ def _never(values: Values) -> bool:
 class Recipe:
     """One domain. ``spaces``: every column of a standardised record and the space its tokens are counted in.
     ``critical``: whether mistakes about a record cost what ``Policy.critical`` says. ``tied``: kind of key → the fields
-    that agree where two records share one, as they make it.
+    that agree where two records share one, as they make it. ``candidates``: how many of a record are scored at most
+    where it is linked to golden records, which have no duplicates among them.
     """
 
     domain: str
@@ -42,6 +43,7 @@ class Recipe:
     policy: Policy
     critical: Callable[[Values], bool] = _never
     tied: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    candidates: int = 60
 
     def tables(self, left: Sequence[Std], right: Sequence[Std], stats: Statistics) -> Tables:
         """The two lists of records as columns, to score many pairs of them."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -46,16 +46,19 @@ class Packed:
     critical: Bools | None = None  # none of them, unless told
 
 
-def tabulate(recipe: Recipe, values: Sequence[Values], vocabularies: Vocabularies) -> Table:
-    """Standardise a table. Tables that are to be compared share their ``vocabularies`` (by space)."""
+def tabulate(recipe: Recipe, tables: Sequence[Sequence[Values]], vocabularies: Vocabularies) -> list[Table]:
+    """Standardise tables that are to be compared: they share their ``vocabularies`` (by space)."""
 
-    def chunk(start: int) -> Packed:
-        some = values[start : start + CHUNK]
+    def chunk(part: tuple[int, int]) -> Packed:
+        table, start = part
+        some = tables[table][start : start + CHUNK]
         critical = np.fromiter(map(recipe.critical, some), dtype=np.bool_, count=len(some))
         return replace(pack(recipe, [recipe.standardise(one) for one in some]), critical=critical)
 
-    starts = range(0, len(values), CHUNK)
-    return assemble(recipe, spread(chunk, starts, workers=processes(len(values), MANY)), vocabularies)
+    starts = [range(0, len(values), CHUNK) for values in tables]
+    parts = [(table, start) for table, begins in enumerate(starts) for start in begins]
+    chunks = spread(chunk, parts, workers=processes(sum(map(len, tables)), MANY))
+    return [assemble(recipe, islice(chunks, len(begins)), vocabularies) for begins in starts]
 
 
 def pack(recipe: Recipe, stds: Sequence[Std], keys: Keys | None = None) -> Packed:

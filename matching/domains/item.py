@@ -235,6 +235,7 @@ RECIPE = Recipe(
     ),
     policy=Policy("item", review_bits=-2.0, calibration=CALIBRATION, weights=WEIGHTS),
     critical=critical,
+    candidates=30,  # codes find what can be found: more cost time and find nothing
     tied={
         "code": ("code",), "stem": ("code",), "gtin": ("gtins",), "word": ("words", "code"), "words": ("words",),
         "size": ("words", "sizes"), "sizes": ("sizes",),

@@ -45,7 +45,6 @@ _SCAN = re.compile(
     r"|(?<!\S)\+[a-z][a-z0-9]{3}[a-z0-9]{1,18}\d\S*"
 )
 _LABELS = frozenset("ref cat catalog mfr mfg part model item no nr num number pn sku udi".split())
-_BEFORE_NUMBER = ("+", " -", "(-", ",-")
 _SIGNED = re.compile(r"(?<![^\s(,])([+-])(\d{1,2}(?:\.\d+)?)(?:mm|d)?(?![\w/.-])")
 _EDGES = re.compile(r"^(?:[-/&'*#]|\.(?!\d))+|(?:[-/&*#.]|(?<!\d)')+$")
 _SIDES = {"r": "right", "l": "left"}  # after a word; after a number "l" is its length
@@ -58,7 +57,7 @@ _FIELD_WIDTHS = {30, 35, 40, 50, 60, 80, 100, 120, 128, 240, 250, 254, 255, 256}
 _STUMP = re.compile(r"^(.*[\d.])[a-z]$")
 
 
-@dataclass
+@dataclass(slots=True)
 class Description:
     """What a description says. ``words`` and ``sizes`` in order, each once; ``codes`` letters and digits only."""
 
@@ -68,6 +67,9 @@ class Description:
     gtins: list[str] = field(default_factory=list)  # and other device identifiers
     packs: list[str] = field(default_factory=list)  # "BX100": 100 to a box
     variants: list[str] = field(default_factory=list)  # "side:left"
+
+
+_NOTHING = Description()
 
 
 def packs(text: str) -> tuple[list[str], str]:
@@ -119,11 +121,11 @@ def scanned(text: str) -> tuple[list[str], str]:
 
 
 def describe(value: object, *, whole: bool = False) -> Description:
-    """Take a description apart. ``whole``: it is known not to be cut off at a field's end."""
-    result = Description()
+    """Take a description apart. ``whole``: it is known not to be cut off at a field's end. Not to be changed."""
     text = stated(value)
     if not text:
-        return result
+        return _NOTHING
+    result = Description()
     cut = not whole and len(str(value)) in _FIELD_WIDTHS
     result.gtins, text = scanned(text)
     result.packs, text = packs(_rewritten(text))
@@ -173,7 +175,7 @@ def _signs(text: str) -> list[str]:
     """ "+3" and "-3" (the offset of a head, the power of a lens) as two values of one axis; without a sign it may be
     either.
     """
-    if not any(before in text for before in _BEFORE_NUMBER) and not text.startswith("-"):
+    if "+" not in text and "-" not in text:
         return []
     signed = ((sign, float(number)) for sign, number in _SIGNED.findall(text))
     return [f"sign of {number:g}:{'plus' if sign == '+' else 'minus'}" for sign, number in signed if number]
@@ -224,16 +226,13 @@ class _Chunk(NamedTuple):
 
 def _read_chunks(result: Description, chunks: list[str], *, cut: bool) -> None:
     """Add what the chunks are to ``result``. Of a text that was cut, the last may be a stump."""
-    for chunk in chunks[:-1] if cut else chunks:
-        read = _read_chunk(chunk)
-        result.words += read.words
-        result.sizes += read.sizes
-        result.codes += read.codes
+    read = [*map(_read_chunk, chunks[:-1] if cut else chunks)]
     if cut and chunks:
-        read = _read_chunk(chunks[-1], last=True)
-        result.words += read.words
-        result.sizes += read.sizes
-        result.codes += read.codes
+        read.append(_read_chunk(chunks[-1], last=True))
+    for words, measures, found in read:
+        result.words += words
+        result.sizes += measures
+        result.codes += found
 
 
 @forgetful

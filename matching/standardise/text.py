@@ -31,9 +31,9 @@ def fold(value: object) -> str:
 
 def stated(value: object) -> str:
     """The text of ``value``, or "" where it states nothing: empty, a placeholder, a run of 0, 9 or X."""
-    if value is None or isinstance(value, (dict, list)):
-        return ""
-    return _stated(str(value))
+    if isinstance(value, str):
+        return _stated(value) if value else ""
+    return "" if value is None or isinstance(value, (dict, list)) else _stated(str(value))
 
 
 @forgetful
@@ -98,7 +98,8 @@ def alnum(value: object) -> str:
 def unique(items: Iterable[str]) -> list[str]:
     """The items in order, each once, without blanks."""
     found = dict.fromkeys(items)
-    found.pop("", None)
+    if "" in found:
+        del found[""]
     return list(found)
 
 

@@ -40,13 +40,13 @@ def many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.usefixtures("many")
 def test_a_table_says_what_its_records_say() -> None:
     vocabularies: Vocabularies = {}
-    assert tokens(tabulate(RECIPE, ROWS, vocabularies), vocabularies) == [RECIPE.standardise(row) for row in ROWS]
+    assert tokens(*tabulate(RECIPE, (ROWS,), vocabularies), vocabularies) == [RECIPE.standardise(row) for row in ROWS]
 
 
 @pytest.mark.usefixtures("many")
 def test_pairs_score_as_one_by_one() -> None:
     vocabularies: Vocabularies = {}
-    made = tabulate(RECIPE, ROWS, vocabularies)
+    (made,) = tabulate(RECIPE, (ROWS,), vocabularies)
     stds = [RECIPE.standardise(row) for row in ROWS]
     statistics = Statistics.collect(RECIPE, stds)
     found = search(made.keys, made.keys, cap=CAP, best=10)
@@ -60,7 +60,7 @@ def test_pairs_score_as_one_by_one() -> None:
 
 def test_statistics_of_a_table_weigh_as_those_of_its_records() -> None:
     vocabularies: Vocabularies = {}
-    made = tabulate(RECIPE, ROWS, vocabularies)
+    (made,) = tabulate(RECIPE, (ROWS,), vocabularies)
     whole = Statistics.of_table(RECIPE, made, vocabularies)
     single = Statistics.collect(RECIPE, [RECIPE.standardise(row) for row in ROWS])
     assert whole.prior == single.prior
@@ -71,5 +71,5 @@ def test_statistics_of_a_table_weigh_as_those_of_its_records() -> None:
 
 
 def test_an_empty_table_is_no_error() -> None:
-    made = tabulate(RECIPE, [], {})
+    (made,) = tabulate(RECIPE, ([],), {})
     assert (made.size, len(made.keys.counts)) == (0, 0)
