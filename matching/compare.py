@@ -106,12 +106,19 @@ class Words:
     whole: str | None = None  # a column with the field as one token: agreeing on it is worth at least its rarity
     limit: str | None = None  # likewise, at most its rarity
     comparable: str | None = None  # a column in which both must share a token, else a difference says nothing
+    among: str | None = None  # a column that both must state, else words of their own are no conflict
+    unless: str | None = None  # a column in which they are no conflict either if both share a token
 
     def find(self, pairs: Pairs, weights: Weights) -> Finding:
         overlap = pairs.overlap(self.field, self.resemblance, self.context)
-        bits = np.maximum(self._agreement(pairs, overlap, weights) - self._difference(overlap, weights),
+        apart = overlap.stated & (overlap.less > 0)
+        if self.among:
+            apart &= pairs.stated(self.among)
+        if self.unless:
+            apart &= ~pairs.share(self.unless)
+        bits = np.maximum(self._agreement(pairs, overlap, weights) - self._difference(overlap, apart, weights),
                           weights[f"{self.field}.floor"])  # fmt: skip
-        veto = overlap.stated & (overlap.less > 0) if self.conflict else None
+        veto = apart if self.conflict else None
         found = finding(bits, self._level(pairs, overlap), overlap.similarity, veto)
         excuse(found, pairs, self.comparable)
         if lone := weights.get(f"{self.field}.lone", 0.0):
@@ -128,9 +135,9 @@ class Words:
             bits = np.where(most > 0, np.minimum(bits, most), bits)
         return bits
 
-    def _difference(self, overlap: Overlap, weights: Weights) -> Floats:
+    def _difference(self, overlap: Overlap, apart: Bools, weights: Weights) -> Floats:
         bits = weights[f"{self.field}.miss"] * overlap.less + weights[f"{self.field}.extra"] * overlap.more
-        return bits - weights.get(f"{self.field}.conflict", 0.0) * (overlap.less > 0)
+        return bits - weights.get(f"{self.field}.conflict", 0.0) * apart
 
     def _level(self, pairs: Pairs, overlap: Overlap) -> Levels:
         level = np.full(len(pairs), DIFFERENT, dtype=np.int8)

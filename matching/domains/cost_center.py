@@ -43,7 +43,7 @@ WEIGHTS = {
     # A network numbers its departments alike in every entity, so a part of the code proves less than all of it.
     **weigh("code", rarity=1.1, different=-3.0, part=0.2),
     **weigh("segments", rarity=0.4, different=-2.0),
-    **weigh("name", agree=0.7, miss=0.6, extra=0.15, cap=0.9, floor=-5.0, whole=1.0),
+    **weigh("name", agree=0.7, miss=0.6, extra=0.15, cap=0.9, floor=-5.0, whole=1.0, conflict=-2.0),
     **weigh("numbers", agree=0.5, miss=1.0, extra=0.6, cap=0.3, floor=-8.0, conflict=-4.0),
     **weigh("entity", agree=0.4, miss=0.6, extra=0.1, cap=0.3, floor=-6.0),
     # Initials tell the entities of a network apart as their names do; how rare they are is what they prove.
@@ -114,7 +114,8 @@ RECIPE = Recipe(
     comparators=(
         Segments("code", "Code", conflict="codes differ"),
         Same("segments", "Part of the code"),
-        Words("name", "Name", alike_words, context="around", whole="name.whole"),
+        Words("name", "Name", alike_words, context="around", whole="name.whole",
+              conflict="each name has words of its own", unless="code"),
         Words("numbers", "Numbers in the name", conflict="numbers in the name differ"),
         Words("entity", "Legal entity", alike_words, context="entity_around"),
         Same("initials_of_site", "Initials of the entity"),

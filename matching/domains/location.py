@@ -18,6 +18,14 @@ from ..standardise.places import place
 from ..standardise.text import stated, unique
 from .parties import ADDRESS_SPACES, AREA, address_columns, address_keys, fingerprint, site_initials, stated_only, whole
 
+# What is inside a hospital is told apart by its name; a hospital may take another.
+INNER_TYPES = frozenset({"building", "floor", "unit", "room", "bed", "storeroom", "dock"})
+OUTER_TYPES = frozenset({"health_system", "facility"})
+INNER_WORDS = frozenset(
+    "floor unit ward room bed bay pod dock storeroom closet station suite lab laboratory nursery theater theatre "
+    "intensive telemetry utility waiting operating corridor workroom".split()
+)
+GENERIC = ("room", "unit", "department", "area", "service")  # said or left out at will
 DIRECTIONS = frozenset({"north", "south", "east", "west", "northeast", "northwest", "southeast", "southwest"})
 
 SPACES = {
@@ -26,6 +34,7 @@ SPACES = {
     "acronym": "initials",
     "name.whole": "whole",  # all its words as one
     "name=": "written",
+    "inner": "inner",  # it is a part of a site, not the site
     "numbers": "number",  # floors, rooms, beds in the name
     "around": "word",  # what the name may mean besides: its site's initials, what it is part of
     "wing": "wing",  # "direction:north", "floor:3"
@@ -44,7 +53,7 @@ SPACES = {
 
 WEIGHTS = {
     # A name of common words ("memorial hospital") proves little; a different one disproves little.
-    **weigh("name", whole=1.2, agree=0.6, miss=0.3, extra=0.08, cap=1.0, floor=-6.0, initials=3.0),
+    **weigh("name", whole=1.2, agree=0.6, miss=0.3, extra=0.08, cap=1.0, floor=-6.0, conflict=-5.0, initials=3.0),
     **weigh("numbers", conflict=-8.0, agree=0.8, miss=1.0, extra=0.4, cap=0.7, floor=-20.0, lone=-3.0),
     **weigh("street", limit=0.8, agree=0.55, miss=0.3, extra=0.1, cap=0.9, floor=-4.0),
     **weigh("city", rarity=0.3, different=-2.0),
@@ -69,16 +78,18 @@ def standardise(values: Values) -> Std:
     name, parent = place(values.get("name")), place(values.get("parent_name"))
     wings = [*(f"direction:{word}" for word in name.words if word in DIRECTIONS), *name.parts]
     single = len(name.words) == 1 and 2 <= len(name.words[0]) <= 5
+    inner = _is_inner(stated(values.get("location_type")), name.words, parent.words)
     return stated_only({
         "name": name.words,
         "initials": [name.initials] if len(name.initials) > 1 else [],
         "acronym": ["".join(sorted(name.words[0]))] if single else [],
         "name.whole": [whole([*name.words, *name.numbers])] if name.words else [],
         "name=": fingerprint(values.get("name")),
+        "inner": ["inner"] if inner else [],
         "numbers": name.numbers,
         "wing": wings,
         "wing.axes": unique(wing.partition(":")[0] for wing in wings),
-        "around": unique([*name.runs, *parent.words, *parent.runs]),
+        "around": unique([*name.runs, *parent.words, *parent.runs, *(GENERIC if inner else ())]),
         "initials_of_site": site_initials(name, parent),
         "parent_name": parent.words,
         "within": [whole([*parent.words, *parent.numbers])] if parent.words else [],
@@ -90,6 +101,13 @@ def standardise(values: Values) -> Std:
         "cost_center": [code] if (code := registered(values.get("cost_center"))) else [],
         **address_columns([values], [values.get("phone")]),
     })  # fmt: skip
+
+
+def _is_inner(kind: str, words: list[str], parent: list[str]) -> bool:
+    """Whether a place is a part of a site: by its type, or as what it is part of, or its name, tells."""
+    if kind in OUTER_TYPES:
+        return False
+    return kind in INNER_TYPES or bool(parent) or not INNER_WORDS.isdisjoint(words)
 
 
 def keys(std: Std) -> list[str]:
@@ -118,7 +136,8 @@ RECIPE = Recipe(
     comparators=(
         Same("gln", "GLN"),
         Same("npi", "NPI"),
-        Names("name", "Name", alike_words, context="around", whole="name.whole"),
+        Names("name", "Name", alike_words, context="around", whole="name.whole", among="inner",
+              conflict="each name has words of its own"),
         Words("numbers", "Floor, room, bed", conflict="numbers in the name differ"),
         Axes("wing", "Wing, floor, building", conflict="it is another part"),
         Same("kind", "Type", conflict="types differ"),

@@ -19,6 +19,13 @@ _SEGMENT = re.compile(r"\s-\s|[,(;]")
 _NUMBERED = frozenset("floor level room bed building tower suite wing pod bay dock".split())
 _LABOR = re.compile(r"\bl\s?[&+/]\s?d\b")
 _MEDSURG = re.compile(r"\bmed\s?[/&-]\s?surg\b|\bm/s\b")
+# Short forms that mean something else by themselves: "RM" of a department is risk management, "MED" medical.
+_PHRASES = (
+    (re.compile(r"\boper\.?\s?rms?\b"), "operating room"),
+    (re.compile(r"\bhum(?:an)?\.?\s?res\b"), "human resources"),
+    (re.compile(r"\bster(?:ile)?\.?\s?proc\b"), "sterile processing"),
+    (re.compile(r"\b(internal|int|nuclear|nuc|family|fam|sports|occupational|occ) med\b"), r"\1 medicine"),
+)
 
 
 @dataclass
@@ -39,6 +46,8 @@ class Place:
 
 def _untangle(text: str) -> str:
     text = _MEDSURG.sub("medical surgery", _LABOR.sub("labor delivery", text))
+    for short, meant in _PHRASES:
+        text = short.sub(meant, text)
     text = _GLUED.sub(lambda m: f"{m[1] or m[3]} {m[2] or ''} ", text)
     text = _LETTERED.sub(r"\1 0\2", text)
     return _LETTER_NUMBER.sub(r"\1 \2", _DIRECTION_FIRST.sub(r"\2 \1 ", text))

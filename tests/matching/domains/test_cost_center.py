@@ -35,6 +35,28 @@ def test_the_same_department_of_another_entity_is_not() -> None:
     assert found.score < RECIPE.policy.sure_score
 
 
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [("Cardiac ICU", "Surgical ICU"), ("Physical Therapy IP", "Physical Therapy OP"), ("CT Scan", "MRI")],
+)
+def test_departments_of_one_entity_are_told_apart_by_their_names(a: str, b: str) -> None:
+    entity = {"legal_entity": "Saint Orlane Hospital", "department": "Clinical Services"}
+    found = compare({"name": a, "code": "6010", **entity}, {"name": b, "code": "30-6010-200", **entity})
+    assert found.vetoes[0].startswith("each name has words of its own")
+
+
+def test_a_department_with_its_whole_code_may_take_another_name() -> None:
+    found = compare({**ERP, "code": "30-62100-000"}, {**ERP, "code": "30.62100", "name": "Perioperative Services"})
+    assert not found.vetoes
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [("OPER RM", "Operating Room"), ("HUM RES", "Human Resources"), ("STER PROC", "Sterile Processing")]
+)
+def test_short_forms_of_two_words_are_read_together(a: str, b: str) -> None:
+    assert RECIPE.standardise({"name": a})["name"] == RECIPE.standardise({"name": b})["name"]
+
+
 def test_a_code_without_its_entity_is_a_part_not_another_code() -> None:
     found = compare(ERP, {"code": "62100", "name": "SOH Operating Rooms"})
     assert level(found, "code") == "empty"

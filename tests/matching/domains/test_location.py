@@ -47,6 +47,54 @@ def test_numbers_and_directions_tell_units_of_one_site_apart(a: str, b: str) -> 
     assert compare({"name": a, **SITE}, {"name": b, **SITE}).vetoes
 
 
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("Cardiac ICU", "Surgical ICU"),
+        ("Adult ICU", "Pediatric ICU"),
+        ("Clean Utility Room 4", "Soiled Utility Room 4"),
+        ("Exam Room 4", "Procedure Room 4"),
+        ("Operating Room 4", "Recovery Room 4"),
+        ("4 West Telemetry Unit", "4 West Oncology Unit"),
+    ],
+)
+def test_what_is_inside_one_site_is_told_apart_by_its_name(a: str, b: str) -> None:
+    found = compare({"name": a, **SITE}, {"name": b, **SITE})
+    assert found.vetoes[0].startswith("each name has words of its own")
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [{"location_type": "unit"}, {"parent_name": "Saint Jude Hospital"}, {"location_type": "room", "parent_name": "ED"}],
+)
+def test_a_type_or_what_it_is_part_of_says_that_a_place_is_inside_a_site(inside: dict[str, str]) -> None:
+    assert compare({"name": "Oncology", **inside, **SITE}, {"name": "Telemetry", **inside, **SITE}).vetoes
+
+
+@pytest.mark.parametrize("kind", ["facility", "health_system"])
+def test_a_hospital_of_a_group_may_take_another_name(kind: str) -> None:
+    inside = {"location_type": kind, "parent_name": "Valleywise Health System"}
+    found = compare({"name": "Maricopa Medical Unit", **inside, **SITE}, {"name": "Valleywise", **inside, **SITE})
+    assert not found.vetoes
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("OPER RM 4", "Operating Room 4"),
+        ("Nuclear Med", "Nuclear Medicine"),
+        ("FAM MED CL", "Family Medicine Clinic"),
+        ("Cancer Ctr", "Oncology Center"),
+        ("Anesthesiology", "Anesthesia"),
+        ("ICU Stockroom", "ICU Storeroom"),
+        ("Clean Utility", "Utility Room"),
+    ],
+)
+def test_short_forms_and_other_words_for_it_are_no_other_name(a: str, b: str) -> None:
+    unit = {"location_type": "unit", **SITE}
+    assert not compare({"name": a, **unit}, {"name": b, **unit}).vetoes
+
+
 def test_a_site_named_by_initials_is_that_site() -> None:
     found = compare({"name": "Room A122 - Harrow Falls Medical Center"}, {"name": "HFMC Rm A122"})
     assert not found.vetoes
