@@ -157,7 +157,7 @@ def measure(peer: str, task: Task, limit: int) -> list[Line]:
 
 # ------------------------------------------------------------------------------------------------- report
 
-HEADINGS = ("task", "tool", "precision", "recall", "F1", "auto P", "auto R", "review", "s", "ours / s", "MB")
+HEADINGS = ("task", "tool", "precision", "recall", "F1", "auto P", "auto R", "review", "reach", "s", "ours / s", "MB")
 
 
 def shown(value: object) -> str:
@@ -170,7 +170,7 @@ def row_of(line: Line, ours_took: float | None) -> list[str]:
         return [line["task"], line["peer"], f"skipped: {line['skipped']}"]
     took = line.get("seconds")
     ratio = round(ours_took / took, 2) if ours_took and took else None
-    figures = [line.get(name) for name in ("precision", "recall", "f1", "auto_precision", "auto_recall", "review_rate")]
+    figures = map(line.get, ("precision", "recall", "f1", "auto_precision", "auto_recall", "review_rate", "reach"))
     took_text = None if took is None else f"{took:.1f}"
     cells = [*figures, took_text, None if line["peer"] == OURS else ratio, line.get("peak_rss_mb")]
     return [line["task"], line["peer"], *map(shown, cells)]
