@@ -147,7 +147,8 @@ def _several(rows: Sequence[Any]) -> dict[str, list[Any]]:
 
 
 def today() -> dt.date:
-    return timezone.now().date()
+    """On the site's clock, as everywhere that a day is meant."""
+    return timezone.localdate()
 
 
 def _normals(system: CodeSystem, codes: Sequence[str]) -> Sequence[str | None]:

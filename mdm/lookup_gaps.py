@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mdm.code_systems import code_systems
 from mdm.exceptions import InvalidValue
+from mdm.lookup import today
 from mdm.lookup_rows import fetch
 from mdm.models import CodeSystem
 
@@ -13,11 +14,11 @@ from mdm.models import CodeSystem
 _CODES = """
 SELECT c.code, c.uom, g.public_id AS id, g.name, CASE WHEN EXISTS (
     SELECT 1 FROM mdm_crosswalk t WHERE t.golden_id = c.golden_id AND t.code_system_id = %(to)s
-    AND t.known_to IS NULL AND (t.valid_to IS NULL OR t.valid_to > CURRENT_DATE)
+    AND t.known_to IS NULL AND (t.valid_to IS NULL OR t.valid_to > %(today)s)
 ) THEN 'mapped' ELSE 'unmapped' END AS state
 FROM mdm_crosswalk c JOIN mdm_goldenrecord g ON g.id = c.golden_id
-WHERE c.code_system_id = %(system)s AND c.known_to IS NULL AND (c.valid_to IS NULL OR c.valid_to > CURRENT_DATE)
-    AND c.valid_from <= CURRENT_DATE AND g.approved_version > 0 AND g.status <> 'retired' {after_c}
+WHERE c.code_system_id = %(system)s AND c.known_to IS NULL AND (c.valid_to IS NULL OR c.valid_to > %(today)s)
+    AND c.valid_from <= %(today)s AND g.approved_version > 0 AND g.status <> 'retired' {after_c}
 UNION ALL
 SELECT s.code, s.uom, NULL, '', s.state FROM mdm_sourcerecord s
 WHERE s.code_system_id = %(system)s AND s.state IN ('review', 'pending') {after_s}
@@ -59,4 +60,4 @@ def _pair(code_system: str, to: str) -> tuple[CodeSystem, CodeSystem]:
 
 
 def _query(system: CodeSystem, target: CodeSystem) -> dict[str, object]:
-    return {"system": system.pk, "to": target.pk}
+    return {"system": system.pk, "to": target.pk, "today": today()}

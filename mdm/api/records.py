@@ -172,7 +172,7 @@ def _rows() -> QuerySet[Substitution]:
 
 
 def _show(row: Substitution) -> dict[str, Any]:
-    today = timezone.now().date()
+    today = timezone.localdate()
     dated = row.valid_from <= today and (row.valid_to is None or row.valid_to > today)
     plain = {n: getattr(row, n) for n in ("valid_from", "valid_to", "reason", "approved_at", "ended_at", "end_reason")}
     return {

@@ -66,7 +66,20 @@ function normalise(how, text) {
   return how === "upper" ? trimmed.split(/[\s\x1c-\x1f\x85]+/).join(" ").toUpperCase() : trimmed;
 }
 
-const today = () => new Date().toISOString().slice(0, 10);
+// By Concord's clock, as its own answers; by this computer's in a browser that doesn't know the time zone.
+function calendar(timeZone) {
+  const parts = {year: "numeric", month: "2-digit", day: "2-digit"};
+  try { return new Intl.DateTimeFormat("en-u-ca-gregory-nu-latn", {...parts, timeZone}); }
+  catch { return new Intl.DateTimeFormat("en-u-ca-gregory-nu-latn", parts); }
+}
+
+const days = calendar(about.time_zone);
+
+function today() {
+  const {year, month, day} = Object.fromEntries(days.formatToParts().map(({type, value}) => [type, value]));
+  return `${year}-${month}-${day}`;
+}
+
 const holds = ({from, to}) => (!from || from <= today()) && (!to || to > today());
 
 // --------------------------------------------------------------------------------------------------------------- age

@@ -52,7 +52,8 @@ CREATE TABLE substitute (
     approver TEXT NOT NULL
 );
 """
-# made after the rows, which is quicker; the view is for those who ask with SQL
+# made after the rows, which is quicker; the view is for those who ask with SQL, and goes by the clock of their machine:
+# SQLite knows no other time zone
 INDEXES = """
 CREATE UNIQUE INDEX record_by_public_id ON record (public_id);
 CREATE INDEX code_by_code ON code (system, code);
@@ -66,8 +67,10 @@ SELECT s.slug AS system, c.code, c.uom, r.public_id AS id, r.status, r.name, t.s
 FROM code c JOIN system s ON s.id = c.system JOIN record r ON r.id = c.record
 JOIN code o ON o.record = c.record AND o.system <> c.system JOIN system t ON t.id = o.system
 LEFT JOIN factor f ON f.code = c.id AND f.other = o.id
-WHERE (c.valid_from IS NULL OR c.valid_from <= date('now')) AND (c.valid_to IS NULL OR c.valid_to > date('now'))
-    AND (o.valid_from IS NULL OR o.valid_from <= date('now')) AND (o.valid_to IS NULL OR o.valid_to > date('now'));
+WHERE (c.valid_from IS NULL OR c.valid_from <= date('now', 'localtime'))
+    AND (c.valid_to IS NULL OR c.valid_to > date('now', 'localtime'))
+    AND (o.valid_from IS NULL OR o.valid_from <= date('now', 'localtime'))
+    AND (o.valid_to IS NULL OR o.valid_to > date('now', 'localtime'));
 """
 
 _CODES = """

@@ -119,10 +119,10 @@ def with_elements(source: CodeSystem, target: CodeSystem) -> Resource:
 
 def _rows(source: CodeSystem, target: CodeSystem) -> Any:
     """(code, name, code there) of what means the same record today, in order of code."""
-    there = F("golden__codes__code")
-    standing = Q(known_to=None, valid_from__lte=today()) & (Q(valid_to=None) | Q(valid_to__gt=today()))
-    other = Q(golden__codes__known_to=None, golden__codes__valid_from__lte=today()) & (
-        Q(golden__codes__valid_to=None) | Q(golden__codes__valid_to__gt=today())
+    there, day = F("golden__codes__code"), today()
+    standing = Q(known_to=None, valid_from__lte=day) & (Q(valid_to=None) | Q(valid_to__gt=day))
+    other = Q(golden__codes__known_to=None, golden__codes__valid_from__lte=day) & (
+        Q(golden__codes__valid_to=None) | Q(golden__codes__valid_to__gt=day)
     )
     rows = Crosswalk.objects.filter(
         standing, other, code_system=source, golden__codes__code_system=target, golden__approved_version__gt=0

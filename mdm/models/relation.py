@@ -52,7 +52,7 @@ class Relation(models.Model):
     @property
     def state(self) -> str:
         """later, now or ended; the last day is exclusive."""
-        today = timezone.now().date()
+        today = timezone.localdate()
         if self.valid_to is not None and self.valid_to <= today:
             return "ended"
         return "later" if self.valid_from is not None and self.valid_from > today else "now"

@@ -170,9 +170,10 @@ def file_name(pack: DowntimePack) -> str:
 def _make(pack: DowntimePack, work: Path) -> None:
     pack.key = downtime_keys.current()
     said = _written(pack, work)
-    facts = {name: str(value) for name, value in said.facts().items() if not isinstance(value, dict | list)}
-    snapshot.describe(work / DATABASE, facts)
-    page.write(work / PAGE, work / DATABASE, said.facts())
+    facts = said.facts() | {"time_zone": settings.TIME_ZONE}  # on whose clock codes begin and end
+    plain = {name: str(value) for name, value in facts.items() if not isinstance(value, dict | list)}
+    snapshot.describe(work / DATABASE, plain)
+    page.write(work / PAGE, work / DATABASE, facts)
     (work / README).write_text(
         README_TEXT.format(
             serial=said.serial, place=said.place, made_at=said.made_at, expires_at=said.expires_at, key=said.key
@@ -200,7 +201,8 @@ def _written(pack: DowntimePack, work: Path) -> Manifest:
         systems = CodeSystem.objects.select_related("system").order_by("slug")
         if plan.code_systems:
             systems = systems.filter(slug__in=plan.code_systems)
-        wanted = snapshot.Wanted(plan.site, list(systems), pack.made_at.date(), pack.expires_at.date())
+        today, last = timezone.localdate(pack.made_at), timezone.localdate(pack.expires_at)
+        wanted = snapshot.Wanted(plan.site, list(systems), today, last)
         counted = snapshot.write(work / DATABASE, wanted)
     pack.records, pack.codes = counted.records, counted.codes
     assert pack.key is not None  # noqa: S101 - the caller has set it

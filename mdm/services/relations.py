@@ -66,7 +66,7 @@ def end(*, relation: Relation, actor: User, reason: str, on: dt.date | None = No
     if not reason.strip():
         raise NeedsReason
     row = Relation.objects.select_for_update().get(pk=relation.pk)
-    day = on or timezone.now().date()
+    day = on or timezone.localdate()
     if row.valid_to is not None and row.valid_to <= day:
         raise Refused("This relation has ended already.")
     before = row.valid_to and row.valid_to.isoformat()

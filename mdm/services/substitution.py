@@ -52,7 +52,7 @@ def propose_kept(*, limit: int = 100) -> int:
     returns how many it looked at. A relation ends with that; one that can't be proposed says why.
     """
     noted = Relation.objects.filter(kind=Relation.Kind.SUBSTITUTE, subject__domain="item")
-    standing = noted.filter(Q(valid_to=None) | Q(valid_to__gt=timezone.now().date())).exclude(valid_to=F("valid_from"))
+    standing = noted.filter(Q(valid_to=None) | Q(valid_to__gt=timezone.localdate())).exclude(valid_to=F("valid_from"))
     rows = standing.select_for_update(of=("self",), skip_locked=True).order_by("pk")[:limit]
     for row in rows:
         _propose_relation(row)
@@ -89,7 +89,7 @@ def _propose(
 ) -> ChangeRequest:
     lock_records(item, substitute)
     item, substitute = writable(item), writable(substitute)
-    valid_from = valid_from or timezone.now().date()
+    valid_from = valid_from or timezone.localdate()
     _check(item, substitute, factor, site, valid_from, valid_to)
     where = site.public_id if site else ""
     standing = ChangeRequest.objects.filter(
@@ -134,7 +134,7 @@ def _check(
         raise Refused(f"{site.public_id} is no location.")
     if factor <= 0 or max(factor.numerator, factor.denominator) > LARGEST:
         raise Refused(f"A factor lies above 0, and neither of its parts above {LARGEST:,}.")
-    if valid_to is not None and valid_to <= max(valid_from, timezone.now().date()):
+    if valid_to is not None and valid_to <= max(valid_from, timezone.localdate()):
         raise Refused("It would be over before it begins. Choose a later day for valid_to.")
 
 
@@ -159,7 +159,7 @@ def apply(change: Change, request: ChangeRequest) -> Substitution:
         approver=change.actor,
         approved_at=change.at,
     )
-    if made.valid_to and made.valid_to <= change.at.date():
+    if made.valid_to and made.valid_to <= timezone.localdate(change.at):
         raise Stale("Its last day has passed while it waited. Reject it and propose it anew.")
     if _overlapping(made):
         raise Refused("This substitute is in force there already on some of these days. End that one first.")

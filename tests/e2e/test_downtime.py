@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
 from mdm.downtime import page as pages
@@ -23,7 +24,6 @@ SPELT = [
     ("trim", "\x1f 47-11 \u00a0"), ("upper", " a \t b "), ("alnum", "ß-é 1_٣"), ("digits", "12-34 ٣"),
     ("gtin", "1234567-0"), ("gtin", "123"),
 ]  # fmt: skip
-TODAY = dt.datetime.now(dt.UTC).date()
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def file(settings, tmp_path, monkeypatch) -> Path:
     world.coded(glove, erp, "4711", uom="BX")
     world.coded(glove, erp, "4712", uom="CA", preferred=False)
     world.coded(glove, ehr, "itm-1", uom="EA")
-    world.coded(gown, ehr, "ITM-2", uom="EA", valid_from=TODAY + dt.timedelta(days=1))
+    world.coded(gown, ehr, "ITM-2", uom="EA", valid_from=timezone.localdate() + dt.timedelta(days=2))
     world.coded(gown, erp, "4713", uom="EA")
     world.coded(gown, erp, "\U0001f489", uom="EA", preferred=False)
     world.coded(gown, erp, "\ufffd", uom="EA", preferred=False)
@@ -95,7 +95,7 @@ def test_codes_units_names_and_ids_are_found_by_keyboard_from_a_file(file, opene
     assert row(page, "4711")[3] == "1 EA = 1/100 BX"
     assert "is not stated" in row(page, "4712")[3]
     ask(page, "4713")
-    assert page.get_by_text("ITM2").count() == 0  # begins tomorrow
+    assert page.get_by_text("ITM2").count() == 0  # begins in two days
     expect(page.locator("li")).to_contain_text("May be used in place of")
     for code in ("\U0001f489", "\ufffd"):
         ask(page, code)
@@ -111,6 +111,13 @@ def test_codes_units_names_and_ids_are_found_by_keyboard_from_a_file(file, opene
     expect(page.locator("h2")).to_have_text("SUTURE 19")
     ask(page, "nothing of the sort")
     expect(page.locator("#found")).to_have_text("Nothing is known by “nothing of the sort”.")
+
+
+def test_the_page_goes_by_concord_s_clock_wherever_it_is_read(settings, request, opened):
+    settings.TIME_ZONE = kit.elsewhere()
+    opened.goto(request.getfixturevalue("file").as_uri())
+    assert opened.evaluate("today()") == timezone.localdate().isoformat()
+    assert opened.evaluate("calendar('Mars/Olympus').resolvedOptions().timeZone"), "a zone that no browser knows"
 
 
 def test_a_merged_id_leads_to_the_survivor_and_systems_narrow_the_answer(file, opened):

@@ -12,7 +12,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mdm import lookup
+from mdm import lookup, lookup_gaps
 from mdm.exceptions import Ambiguous, InvalidValue, UnknownCode
 from mdm.lookup_rows import statement
 from mdm.models import Crosswalk, GoldenRecord
@@ -95,6 +95,20 @@ def test_the_effective_date_holds_for_the_target_codes_too():
     before = lookup.resolve("erp-item", "1", to="ehr-item", as_of=MAY - dt.timedelta(days=1))
     assert [c.code for c in before.codes] == ["old"]
     assert [c.code for c in lookup.resolve("erp-item", "1", to="ehr-item", as_of=MAY).codes] == ["new"]
+
+
+def test_today_is_what_the_site_s_clock_says(settings):
+    settings.TIME_ZONE = kit.elsewhere()
+    erp, ehr, today = world.code_system("erp-item"), world.code_system("ehr-item"), timezone.localdate()
+    old, new = world.golden("OLD"), world.golden("NEW")
+    world.coded(old, erp, "1", valid_to=today)
+    world.coded(new, erp, "1", valid_from=today)
+    world.coded(new, ehr, "before", valid_to=today)
+    assert lookup.resolve("erp-item", "1").id == new.public_id
+    assert [gap.id for gap in lookup_gaps.unmapped("erp-item", "ehr-item", limit=9)] == [new.public_id]
+    world.coded(new, ehr, "since", valid_from=today)
+    assert [code.code for code in lookup.resolve("erp-item", "1", to="ehr-item").codes] == ["since"]
+    assert lookup_gaps.counts("erp-item", "ehr-item")["unmapped"] == 0
 
 
 def test_the_knowledge_date_gives_what_was_answered_then():

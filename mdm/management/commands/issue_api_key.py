@@ -37,4 +37,4 @@ class Command(BaseCommand):
         except ConcordError as error:
             raise CommandError(error.message) from None
         self.stdout.write(issued[1])
-        self.stderr.write(f"Valid until {expires_at:%Y-%m-%d}. Store it now; it can't be shown again.")
+        self.stderr.write(f"Valid until {timezone.localdate(expires_at)}. Store it now; it can't be shown again.")

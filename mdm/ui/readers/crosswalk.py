@@ -64,7 +64,7 @@ class Query:
 
     @property
     def day(self) -> dt.date:
-        return self.as_of or timezone.now().date()
+        return self.as_of or timezone.localdate()
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class Code:
     @property
     def state(self) -> tuple[str, str]:
         """Tone and words of its validity today."""
-        today = timezone.now().date()
+        today = timezone.localdate()
         if self.row.valid_from > today:
             return "", "Not yet valid"
         if self.row.valid_to is None:

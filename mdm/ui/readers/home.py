@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -170,9 +170,9 @@ def decided() -> Decided:
     since = backlog.begin(backlog.last_days(DAYS)[0])
     rows = WorkItem.objects.filter(resolved_at__gte=since, kind__in=work.REVIEWS, state=WorkItem.State.DONE)
     grouped = rows.order_by().annotate(day=TruncDate("resolved_at")).values("day", "resolution").annotate(n=Count("pk"))
-    found: dict[dt.date, Counter[str]] = {day: Counter() for day in backlog.last_days(DAYS)}
+    found: dict[dt.date, Counter[str]] = defaultdict(Counter)  # a page that is made at midnight asks for one day more
     for row in grouped:
-        found.setdefault(row["day"], Counter())[_series(row["resolution"])] += row["n"]
+        found[row["day"]][_series(row["resolution"])] += row["n"]
     return found
 
 

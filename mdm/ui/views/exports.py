@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
 from django_htmx.http import HTMX_STOP_POLLING
 
 from mdm import filters
@@ -51,5 +52,5 @@ def download(request: Request, pk: int) -> HttpResponse | FileResponse:
     path = Path(settings.MEDIA_ROOT) / found.path
     if not path.is_file():
         raise not_found("file of this export any more")
-    name = f"{found.domain}-{found.requested_at:%Y-%m-%d}-{found.pk}.{found.format}"
+    name = f"{found.domain}-{timezone.localdate(found.requested_at)}-{found.pk}.{found.format}"
     return FileResponse(path.open("rb"), as_attachment=True, filename=name)

@@ -155,7 +155,7 @@ def _relate(request: Request, said: dict[str, Any], data: dict[str, Any]) -> str
 def _snooze(request: Request, said: dict[str, Any], data: dict[str, Any]) -> str:
     until = timezone.now() + dt.timedelta(days=DAYS[data["until"] or "tomorrow"])
     service.snooze(**said, until=until)
-    return f"Back on {until:%d %b}"
+    return f"Back on {timezone.localtime(until):%d %b}"
 
 
 DECISIONS = {"accept": _accept, "reject": _reject, "new": _new, "relate": _relate, "snooze": _snooze}

@@ -17,6 +17,6 @@ def substituted(item: GoldenRecord, other: GoldenRecord, site: GoldenRecord | No
         expected_version=1, state="approved", proposed_at=now, decided_at=now, reason=reason, **people,
     )  # fmt: skip
     return Substitution.objects.create(
-        item=item, substitute=other, site=site, valid_from=now.date(), reason=reason, request=request,
+        item=item, substitute=other, site=site, valid_from=timezone.localdate(now), reason=reason, request=request,
         change_id=change, approver=kit.approver(), approved_at=now,
     )  # fmt: skip

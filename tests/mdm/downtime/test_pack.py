@@ -17,6 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from msgspec.structs import astuple
 
 from mdm import lookup
@@ -31,7 +32,6 @@ from tests.mdm.api import world
 from tests.mdm.downtime.kit import substituted
 
 pytestmark = pytest.mark.django_db
-NOW = dt.datetime.now(dt.UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,7 @@ def hospital():
     world.coded(gown, gtin, "00614141007349", uom="")
     world.coded(gown, erp, "4713", uom="EA")
     world.coded(gown, ehr, "ITM-2", uom="EA")
-    today = NOW.date()
+    today = timezone.localdate()
     world.coded(gown, ehr, "ITM-3", uom="EA", preferred=False, valid_from=today + dt.timedelta(days=1))
     world.coded(gown, ehr, "ITM-4", uom="EA", preferred=False, valid_to=today)
     world.coded(retired, erp, "4714", uom="EA")
@@ -91,8 +91,9 @@ def trusted():
     return signing.by_name(downtime_keys.published())
 
 
-def problems(pack: Path, now: dt.datetime = NOW, keys=None) -> str:
-    return " ".join(verify(pack, trusted() if keys is None else keys, now=now).problems)
+def problems(pack: Path, now: dt.datetime | None = None, keys=None) -> str:
+    keys = trusted() if keys is None else keys
+    return " ".join(verify(pack, keys, now=now or timezone.now()).problems)
 
 
 def test_every_translation_is_the_one_that_the_api_gives(hospital, tmp_path):
@@ -113,6 +114,7 @@ def test_a_pack_holds_what_begins_before_it_ends_and_leaves_out_drafts_and_what_
         codes = {code for (code,) in file.execute("SELECT code FROM code")}
         assert {"ITM-3", "4714"} <= codes
         assert not {"ITM-4", "4715"} & codes
+        assert ("time_zone", "UTC") in file.execute("SELECT name, value FROM about").fetchall()
         assert [m[0] for m in file.execute("SELECT public_id FROM merged")] == [hospital[2].public_id]
 
 
@@ -127,7 +129,7 @@ def test_a_site_gets_its_own_substitutes_and_the_code_systems_it_uses(hospital, 
 
 
 def test_a_pack_is_genuine_whole_and_in_date(hospital):
-    verdict = verify(packed(), trusted(), now=NOW)
+    verdict = verify(packed(), trusted(), now=timezone.now())
     assert verdict.good, verdict.problems
     assert (verdict.manifest.serial, verdict.manifest.site, verdict.manifest.records) == (1, None, 3)
 
@@ -204,9 +206,9 @@ def test_what_is_no_manifest_is_said_to_be_none(hospital, tmp_path, content):
 
 def test_an_expired_pack_and_one_of_the_future_are_refused(hospital):
     pack = packed()
-    assert problems(pack, NOW + dt.timedelta(hours=71)) == ""
-    assert problems(pack, NOW + dt.timedelta(hours=73)).startswith("Expired on ")
-    assert "clock is wrong" in problems(pack, NOW - dt.timedelta(hours=1))
+    assert problems(pack, timezone.now() + dt.timedelta(hours=71)) == ""
+    assert problems(pack, timezone.now() + dt.timedelta(hours=73)).startswith("Expired on ")
+    assert "clock is wrong" in problems(pack, timezone.now() - dt.timedelta(hours=1))
 
 
 @pytest.mark.parametrize("cut", [0, 10, 5000])
@@ -252,7 +254,7 @@ def test_after_a_rotation_old_packs_stay_genuine_and_the_old_key_can_sign_no_mor
     assert len(trusted()) == 2
     retired = DowntimeKey.objects.exclude(pk=new.pk).get()
     assert bytes(retired.sealed) == b""
-    DowntimePack.objects.update(expires_at=NOW)
+    DowntimePack.objects.update(expires_at=timezone.now())
     assert list(trusted()) == [new.name]
 
 
@@ -299,14 +301,14 @@ def test_keys_are_written_as_the_standard_says():
 # -------------------------------------------------------------------------------------------------------------- plans
 def test_packs_are_made_when_they_are_due_and_one_at_a_time(hospital, boss):
     plan = downtime.plan(site=None, every_hours=6, valid_hours=24, actor=boss)
-    assert downtime.ask_for_due(now=NOW) == 1
+    assert downtime.ask_for_due(now=timezone.now()) == 1
     assert downtime.ask(plan=plan, actor=boss) == DowntimePack.objects.get()
-    assert downtime.ask_for_due(now=NOW + dt.timedelta(hours=5)) == 0
+    assert downtime.ask_for_due(now=timezone.now() + dt.timedelta(hours=5)) == 0
     downtime.make(DowntimePack.objects.get().pk)
-    assert downtime.ask_for_due(now=NOW + dt.timedelta(hours=7)) == 1
+    assert downtime.ask_for_due(now=timezone.now() + dt.timedelta(hours=7)) == 1
     assert list(DowntimePack.objects.values_list("serial", flat=True)) == [2, 1]
     downtime.stop(plan=plan, actor=boss)
-    assert downtime.ask_for_due(now=NOW + dt.timedelta(days=7)) == 0
+    assert downtime.ask_for_due(now=timezone.now() + dt.timedelta(days=7)) == 0
     with pytest.raises(Refused):
         downtime.ask(plan=plan, actor=boss)
 
@@ -314,10 +316,10 @@ def test_packs_are_made_when_they_are_due_and_one_at_a_time(hospital, boss):
 def test_a_pack_that_kills_its_workers_is_given_up(hospital, boss):
     pack = downtime.ask(plan=downtime.plan(site=None, every_hours=6, valid_hours=24, actor=boss), actor=boss)
     for _ in range(3):
-        DowntimePack.objects.filter(state="waiting").update(requested_at=NOW - dt.timedelta(hours=1))
+        DowntimePack.objects.filter(state="waiting").update(requested_at=timezone.now() - dt.timedelta(hours=1))
         assert downtime.idle() == [pack.pk]
         assert downtime.jobs.take(DowntimePack, pack.pk)
-        DowntimePack.objects.update(began_at=NOW - dt.timedelta(hours=1))
+        DowntimePack.objects.update(began_at=timezone.now() - dt.timedelta(hours=1))
     assert downtime.idle() == []
     pack.refresh_from_db()
     assert (pack.state, pack.error[:14]) == ("failed", "3 workers died")
@@ -327,7 +329,7 @@ def test_the_newest_three_files_are_kept_while_they_are_in_date(hospital, tmp_pa
     made = [packed() for _ in range(4)]
     assert downtime.tidy() == 1
     assert [path.exists() for path in made] == [False, True, True, True]
-    DowntimePack.objects.update(expires_at=NOW)
+    DowntimePack.objects.update(expires_at=timezone.now())
     assert downtime.tidy() == 3
 
 
@@ -422,7 +424,6 @@ def test_openssl_can_check_the_signature(hospital, tmp_path):
 
 
 def test_a_manifest_survives_being_written_and_read():
-    made = Manifest(
-        None, 1, NOW.replace(microsecond=0), NOW.replace(microsecond=0), 6, 0, "k", ("a",), 1, 2, {"x": Part(1, "y")}
-    )
+    now = timezone.now().replace(microsecond=0)
+    made = Manifest(None, 1, now, now, 6, 0, "k", ("a",), 1, 2, {"x": Part(1, "y")})
     assert Manifest.of(made.to_bytes()) == made

@@ -164,7 +164,7 @@ def test_ids_and_golden_identifiers_find_the_record(api, acme):
 
 
 def test_a_code_finds_its_record_from_the_day_on_which_it_begins(api, acme):
-    system, today = CodeSystem.objects.get(slug="erp-supplier"), timezone.now().date()
+    system, today = CodeSystem.objects.get(slug="erp-supplier"), timezone.localdate()
     for code, begins in (("SOON", today + dt.timedelta(days=2)), ("SINCE", today - dt.timedelta(days=2))):
         world.coded(acme, system, code, valid_from=begins, preferred=False)
     assert ids(parsed(api.get("/fhir/Organization?identifier=SOON"))) == []

@@ -199,7 +199,7 @@ def test_a_merged_record_s_code_leads_to_the_survivor_s(api, catheter):
 
 
 def test_both_clocks_can_be_set(api, catheter):
-    later = timezone.now().date() + dt.timedelta(days=30)
+    later = timezone.localdate() + dt.timedelta(days=30)
     world.coded(catheter.record, catheter.ehr, "E-2", valid_from=later, preferred=False)
     assert codes(ask(api, system=ERP, code="4711", targetsystem=EHR)) == ["E-1"]
     assert codes(ask(api, system=ERP, code="4711", targetsystem=EHR, as_of=later.isoformat())) == ["E-1", "E-2"]

@@ -21,7 +21,7 @@ DAY = dt.timedelta(days=1)
 
 
 def today() -> dt.date:
-    return timezone.now().date()
+    return timezone.localdate()
 
 
 @pytest.fixture

@@ -36,6 +36,12 @@ def test_reviews_that_are_open_and_decided_make_the_trend(db):
     assert figures(decided()).reviews_daily == [1.0] * 8 + [2.0] * 2 + [1.0] * 2
 
 
+def test_figures_that_are_made_at_midnight_ask_for_a_day_without_decisions(db, monkeypatch):
+    before, days = decided(), backlog.last_days()
+    monkeypatch.setattr(backlog, "last_days", lambda: [day + dt.timedelta(days=1) for day in days])
+    assert figures(before).decided_daily == [0.0] * backlog.DAYS
+
+
 def test_issues_have_a_trend_as_far_as_they_are_counted(db):
     kit.feed("erp", {"E1": kit.CATHETER})
     golden, now = kit.golden("erp", "E1"), timezone.now()

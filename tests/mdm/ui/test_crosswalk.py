@@ -82,7 +82,7 @@ def test_what_cannot_be_converted_says_so(item, line):
 
 
 def test_unknown_expired_and_future_codes_are_told_apart(item):
-    today = timezone.now().date()
+    today = timezone.localdate()
     for code, start, end in (
         ("OLD", dt.date(2020, 1, 1), dt.date(2021, 1, 1)),
         ("NEW", today + dt.timedelta(days=9), None),

@@ -202,7 +202,7 @@ def test_a_relation_can_be_turned_round_and_ended(steward):
 
 def test_a_relation_that_had_not_begun_never_holds():
     one, two = kit.twins()
-    later = timezone.now().date() + dt.timedelta(days=30)
+    later = timezone.localdate() + dt.timedelta(days=30)
     made = relations.relate(
         subject=one, object=two, kind="related", actor=kit.steward(), reason="Trial", valid_from=later
     )

@@ -120,6 +120,14 @@ def test_a_snoozed_item_leaves_the_queue_and_is_found_under_later(steward, item)
     assert item.title not in text_of(steward.get("/review/?view=team"))
 
 
+def test_a_snoozed_item_is_said_to_be_back_on_the_day_of_the_site_s_clock(steward, item, settings):
+    settings.TIME_ZONE = kit.elsewhere()
+    answer = decide(steward, item, "snooze", until="week")
+    item.refresh_from_db()
+    day = timezone.localtime(item.snoozed_until)
+    assert f"Back on {day:%d %b}" in " ".join(map(str, get_messages(answer.wsgi_request)))
+
+
 def test_the_last_decision_can_be_taken_back(steward, item):
     decide(steward, item, "accept")
     answer = steward.post("/review/undo/", {}, headers=HX)

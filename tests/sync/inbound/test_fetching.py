@@ -359,7 +359,7 @@ def place() -> Iterator[str]:
 
 
 def row(number: int, title: str = "") -> dict[str, Any]:
-    return {"sku": f"A-{number}", "title": title or f"Needle {number}", "changed": f"2026-11-2{number}T10:00:00Z"}
+    return {"sku": f"A-{number}", "title": title or f"Needle {number}", "changed": f"2025-11-2{number}T10:00:00Z"}
 
 
 def erp(place: str, **config: Any) -> InboundSource:
@@ -379,10 +379,10 @@ def test_what_has_changed_is_pulled_page_by_page_and_the_watermark_follows(place
     assert pull.pull(system) == pull.Pulled(pages=3, records=5, fresh=3)
     taking.take(system)
     assert kit.source("erp", "A-5").values["description"] == "Needle 5"
-    assert system.progress["watermark"].startswith("2026-11-25T10:00:00")
+    assert system.progress["watermark"].startswith("2025-11-25T10:00:00")
     Erp.rows[4] = row(5, "Needle 5 longer")
     assert pull.pull(system) == pull.Pulled(pages=1, records=1, fresh=1)
-    assert Erp.asked[-1]["changed_since"] == ["2026-11-25T09:58:00Z"]
+    assert Erp.asked[-1]["changed_since"] == ["2025-11-25T09:58:00Z"]
     taking.take(system)
     assert kit.source("erp", "A-5").values["description"] == "Needle 5 longer"
     assert pull.pull(system).fresh == 0, "what the overlap tells again is known"
@@ -397,7 +397,7 @@ def test_a_pull_that_breaks_off_keeps_the_watermark_and_goes_on_where_it_was(pla
     assert InboundMessage.objects.count() == 2
     Erp.broken_page = 0
     assert pull.pull(system) == pull.Pulled(pages=1, records=1, fresh=1)
-    assert system.progress["watermark"].startswith("2026-11-25T10:00:00")
+    assert system.progress["watermark"].startswith("2025-11-25T10:00:00")
     assert "next" not in system.progress
     taking.take(system)
     assert SourceRecord.objects.count() == 5
@@ -408,10 +408,10 @@ def test_a_pull_of_more_pages_than_one_may_ask_for_comes_to_its_end(place):
     for _ in range(2):
         with pytest.raises(pull.PeerError, match="the next pull goes on"):
             pull.pull(system)
-    Erp.rows[0] = {**row(1), "changed": "2026-11-20T10:00:00Z"}  # the newest time of the pull as a whole counts
+    Erp.rows[0] = {**row(1), "changed": "2025-11-20T10:00:00Z"}  # the newest time of the pull as a whole counts
     assert pull.pull(system).records == 1
     assert InboundMessage.objects.count() == 3
-    assert system.progress["watermark"].startswith("2026-11-25T10:00:00")
+    assert system.progress["watermark"].startswith("2025-11-25T10:00:00")
 
 
 def test_a_page_that_is_gone_when_the_pull_goes_on_makes_it_begin_anew(place):
