@@ -73,7 +73,7 @@ def test_the_lag_is_that_of_the_oldest_change_that_waits(watched: Target, peer: 
 
 def test_the_lag_of_what_waited_for_the_end_of_a_blackout_is_counted_from_there(watched: Target, peer: Peer) -> None:
     golden = kit.create()
-    now, hour = timezone.now(), dt.timedelta(hours=1)
+    now, hour = timezone.localtime(), dt.timedelta(hours=1)
     watched.schedule = {"blackout": [{"from": f"{now - hour:%H:%M:%S.%f}", "to": f"{now + hour:%H:%M:%S.%f}"}]}
     after = now + hour + dt.timedelta(seconds=20)
     assert measured(watched, after)[Kind.LAG] == pytest.approx(20, abs=1)

@@ -92,9 +92,10 @@ def kinds() -> list[tuple[str, str]]:
 
 def _day(text: str) -> str:
     try:
-        return text if parse_date(text) else ""
+        day = parse_date(text)
     except ValueError:
         return ""
+    return text if day and day.year < dt.MAXYEAR else ""  # the last day of all has no end
 
 
 def _midnight(day: str) -> dt.datetime:

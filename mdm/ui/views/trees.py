@@ -6,6 +6,7 @@ import datetime as dt
 
 from django import forms
 from django.contrib import messages
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -22,10 +23,12 @@ from mdm.ui.readers import trees as reader
 from mdm.ui.readers.golden import ancestors
 from mdm.ui.views.golden import find
 
+SPAN = [MinValueValidator(dt.date(1900, 1, 1)), MaxValueValidator(dt.date(9998, 12, 31))]  # there are days around them
+
 
 class Days(forms.Form):
-    since = forms.DateField(required=False)
-    until = forms.DateField(required=False)
+    since = forms.DateField(required=False, validators=SPAN)
+    until = forms.DateField(required=False, validators=SPAN)
 
 
 @page(VIEW)

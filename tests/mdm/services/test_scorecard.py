@@ -97,10 +97,11 @@ def test_drafts_and_retired_records_are_not_measured():
 
 def test_measured_twice_on_a_day_the_later_figures_count():
     items()
-    scorecard.measure()
+    day = timezone.localdate()
+    scorecard.measure(day=day)
     GoldenRecord.objects.filter(name=kit.STAPLER["description"]).update(status="retired")
-    scorecard.measure()
-    row = QualityMeasure.objects.get(domain="item", rule="stated.gtin", day=timezone.localdate())
+    scorecard.measure(day=day)
+    row = QualityMeasure.objects.get(domain="item", rule="stated.gtin", day=day)
     assert (row.passing, row.total) == (0, 1)
-    scorecard.measure(day=timezone.localdate() - dt.timedelta(days=1))
+    scorecard.measure(day=day - dt.timedelta(days=1))
     assert QualityMeasure.objects.filter(domain="item", rule="stated.gtin").count() == 2

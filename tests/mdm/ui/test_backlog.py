@@ -28,10 +28,9 @@ def test_reviews_that_are_open_and_decided_make_the_trend(db):
     assert (len(days), days[-1]) == (backlog.DAYS, timezone.localdate())
     old = kit.doubtful("scm", "D1")
     new = kit.doubtful("scm", "D2")
-    now = timezone.now()
-    WorkItem.objects.filter(pk=old.pk).update(created_at=now - dt.timedelta(days=30))
+    WorkItem.objects.filter(pk=old.pk).update(created_at=backlog.begin(days[0] - dt.timedelta(days=20)))
     WorkItem.objects.filter(pk=new.pk).update(
-        created_at=now - dt.timedelta(days=3), state="done", resolved_at=now - dt.timedelta(days=1)
+        created_at=backlog.begin(days[-4]), state="done", resolved_at=backlog.begin(days[-2])
     )
     assert figures(decided()).reviews_daily == [1.0] * 8 + [2.0] * 2 + [1.0] * 2
 
@@ -44,10 +43,10 @@ def test_figures_that_are_made_at_midnight_ask_for_a_day_without_decisions(db, m
 
 def test_issues_have_a_trend_as_far_as_they_are_counted(db):
     kit.feed("erp", {"E1": kit.CATHETER})
-    golden, now = kit.golden("erp", "E1"), timezone.now()
-    for number, closed in enumerate((None, now)):
+    golden, days = kit.golden("erp", "E1"), backlog.last_days()
+    for number, closed in enumerate((None, backlog.begin(days[-1]))):
         issue = QualityIssue.objects.create(golden=golden, rule="cycle", path=str(number), message="", closed_at=closed)
-        QualityIssue.objects.filter(pk=issue.pk).update(opened_at=now - dt.timedelta(days=2))
+        QualityIssue.objects.filter(pk=issue.pk).update(opened_at=backlog.begin(days[-3]))
     assert figures(decided()).issues_daily == [0.0] * 9 + [2.0, 2.0, 1.0]
     assert backlog.issues(counting.Count(20_000, exact=False)) == []
 

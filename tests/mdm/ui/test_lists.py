@@ -316,5 +316,6 @@ def test_a_circle_is_refused_and_leaves_no_trace(steward, places):
 
 
 def test_days_that_are_none_are_refused(viewer, places):
-    assert viewer.get("/locations/moves/?since=yesterday").status_code == 422
+    for asked in ("since=yesterday", "since=0001-01-01", "until=0001-01-05", "until=9999-12-31"):
+        assert viewer.get(f"/locations/moves/?{asked}").status_code == 422
     assert "Nothing moved" in text_of(viewer.get("/locations/moves/"))

@@ -57,7 +57,7 @@ def test_waiting_and_failed_are_counted_from_the_lanes(steward, target, peer, re
 
 def test_a_target_that_does_not_answer_says_so(steward, target, peer):
     Breaker.objects.create(
-        target=target, state="open", failures=5, retry_at="2030-01-01T00:00Z", changed_at="2026-01-01T00:00Z"
+        target=target, state="open", failures=5, retry_at="2099-01-01T00:00Z", changed_at="2026-01-01T00:00Z"
     )
     assert "Not answering" in text_of(steward.get("/sync/"))
     assert "Circuit open" in text_of(steward.get("/sync/live/", headers=HX))
