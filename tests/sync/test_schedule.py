@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +17,13 @@ from tests.sync import kit
 from tests.sync.peers import Peer
 
 NIGHT = {"from": "22:00", "to": "02:00", "days": ["sat"]}
+
+
+@pytest.fixture(autouse=True)
+def utc() -> Iterator[None]:
+    """The site's clock, whatever TIME_ZONE says."""
+    with timezone.override(dt.UTC):
+        yield
 
 
 def at(text: str) -> dt.datetime:

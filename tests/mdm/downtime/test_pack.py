@@ -114,7 +114,7 @@ def test_a_pack_holds_what_begins_before_it_ends_and_leaves_out_drafts_and_what_
         codes = {code for (code,) in file.execute("SELECT code FROM code")}
         assert {"ITM-3", "4714"} <= codes
         assert not {"ITM-4", "4715"} & codes
-        assert ("time_zone", "UTC") in file.execute("SELECT name, value FROM about").fetchall()
+        assert ("time_zone", django_settings.TIME_ZONE) in file.execute("SELECT name, value FROM about").fetchall()
         assert [m[0] for m in file.execute("SELECT public_id FROM merged")] == [hospital[2].public_id]
 
 
