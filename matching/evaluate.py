@@ -33,15 +33,26 @@ class Quality:
         """Harmonic mean of precision and recall."""
         return _share(2 * self.true_positive, 2 * self.true_positive + self.false_positive + self.false_negative)
 
+    @property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """At 95 %, by name. F1 is no proportion, but 2 F / (1 + F) of one: of the share of right ones in all that was
+        found or is true (F*; Hand, Christen and Kirielle 2021), whose interval is carried over.
+        """
+        right, wrong, missed = self.true_positive, self.false_positive, self.false_negative
+        low, high = wilson(right, right + wrong + missed)
+        return {
+            "precision": wilson(right, right + wrong),
+            "recall": wilson(right, right + missed),
+            "f1": (2 * low / (1 + low), 2 * high / (1 + high)),
+        }
+
     def to_json(self) -> dict[str, Any]:
         """Everything, rounded to four decimals."""
-        found, wanted = self.true_positive + self.false_positive, self.true_positive + self.false_negative
         values = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
         return {
             **asdict(self),
             **{name: round(value, 4) for name, value in values.items()},
-            "precision_interval": [round(x, 4) for x in wilson(self.true_positive, found)],
-            "recall_interval": [round(x, 4) for x in wilson(self.true_positive, wanted)],
+            **{f"{name}_interval": [round(x, 4) for x in pair] for name, pair in self.intervals.items()},
         }
 
 

@@ -36,7 +36,12 @@ def gate_is_open(needed: tuple[str, ...], values: dict[str, Any]) -> bool:
 
 def criticality(domain: str, values: dict[str, Any]) -> str:
     """Implants are high: merging or retiring one needs a second person, and no two ever merge automatically."""
-    return "high" if domain == "item" and values.get("implant") else "normal"
+    return "high" if knows_critical(domain) and values.get("implant") else "normal"
+
+
+def knows_critical(domain: str) -> bool:
+    """Whether records of the domain can be critical at all."""
+    return domain == "item"
 
 
 def is_critical(domain: str, values: dict[str, Any]) -> bool:

@@ -26,7 +26,7 @@ from mdm.exceptions import NeedsReason, Refused
 from mdm.models import ChangeRequest, Policy, SourceRecord, User
 from mdm.services import rules
 from mdm.services.labels import labels
-from mdm.services.policy_diff import PolicyDiff, policy_diff
+from mdm.services.prospect import Prospect, prospect
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,14 @@ class Training:
     before: MatchPolicy
     version: int  # of the rules in force, which it was compared with
     trained: Trained | Learned
-    diff: PolicyDiff
+    prospect: Prospect
 
     def to_json(self) -> dict[str, Any]:
         """As stored on the change request: {path: {before, after}} for what changes, then how and to what effect."""
         return {
             **changes(self.before, self.trained.policy),
             "training": self.trained.to_json(),
-            "population": self.diff.to_json(),
+            **self.prospect.to_json(),
         }
 
 
@@ -75,7 +75,7 @@ def practise(domain: str, costs: Costs | None = None) -> Training:
     """
     engine = engine_for(domain)
     trained = _fit(engine, labels(domain), costs)
-    return Training(domain, engine.policy, engine.policy_version, trained, policy_diff(engine, trained.policy))
+    return Training(domain, engine.policy, engine.policy_version, trained, prospect(engine, trained.policy))
 
 
 def practise_unlabelled(domain: str) -> Training:
@@ -84,7 +84,7 @@ def practise_unlabelled(domain: str) -> Training:
     learned = _learn(engine)
     if not learned.enough:
         raise Refused("; ".join(learned.notes))
-    return Training(domain, engine.policy, engine.policy_version, learned, policy_diff(engine, learned.policy))
+    return Training(domain, engine.policy, engine.policy_version, learned, prospect(engine, learned.policy))
 
 
 def _learn(engine: Engine) -> Learned:
@@ -137,7 +137,7 @@ def train(
         domain=domain,
         body=training.trained.policy.to_json(),
         diff=training.to_json(),
-        touched=training.diff.touched,
+        touched=training.prospect.population.touched,
         expected_version=training.version,
         actor=actor,
         reason=reason,

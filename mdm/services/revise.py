@@ -13,7 +13,7 @@ from mdm.exceptions import InvalidValue, NeedsReason, Refused
 from mdm.models import ChangeRequest, Policy, User
 from mdm.services import rules
 from mdm.services.learning import changes
-from mdm.services.policy_diff import policy_diff
+from mdm.services.prospect import prospect
 
 CHANGEABLE = ("costs", "critical", "weights", "review_bits")
 
@@ -45,7 +45,7 @@ def revised(policy: MatchPolicy, values: Mapping[str, float]) -> MatchPolicy:
 def revise(
     *, domain: str, values: Mapping[str, float], expected_version: int, actor: User, reason: str
 ) -> ChangeRequest:
-    """Propose match rules with other values. Looking at the population comes before the transaction that stores it."""
+    """Propose match rules with other values. What it would do is looked at before the transaction that stores it."""
     permissions.require(actor, permissions.DECIDE)
     if not reason.strip():
         raise NeedsReason
@@ -54,13 +54,13 @@ def revise(
     changed = changes(engine.policy, proposed)
     if not changed:
         raise Refused("These are the rules in force. Change a value first.")
-    diff = policy_diff(engine, proposed)
+    found = prospect(engine, proposed)
     return rules.propose(
         kind=Policy.Kind.MATCH,
         domain=domain,
         body=proposed.to_json(),
-        diff={**changed, "population": diff.to_json()},
-        touched=diff.touched,
+        diff={**changed, **found.to_json()},
+        touched=found.population.touched,
         expected_version=expected_version,
         actor=actor,
         reason=reason,

@@ -146,6 +146,12 @@ def score_track(probability: float, review: float, auto: float) -> dict[str, Any
     return {"at": at, "probability": probability, **bands}
 
 
+@register.inclusion_tag("parts/charts/gauge.html")
+def gauge(label: str, drawn: charts.Gauge) -> dict[str, Any]:
+    """A share with its interval; the table that it stands in is its text alternative."""
+    return {"label": label, "gauge": drawn}
+
+
 @register.simple_tag
 def greeting() -> str:
     hour = timezone.localtime().hour

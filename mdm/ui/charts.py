@@ -150,6 +150,44 @@ class Lines:
         return list(zip(self.labels, zip(*self.series.values(), strict=True), strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A share with its interval, as a point on a band; ``before``: what it was, a quiet point. Shares are 0 to 1.
+
+    ``start``: the share that the left edge stands for, so that what lies close together is told apart.
+    """
+
+    value: float
+    low: float
+    high: float
+    before: float | None = None
+    start: float = 0.0
+
+    def _at(self, share: float) -> float:
+        return 100 * (min(max(share, self.start), 1.0) - self.start) / (1.0 - self.start)
+
+    @property
+    def x(self) -> str:
+        return f"{self._at(self.low):.1f}%"
+
+    @property
+    def width(self) -> str:
+        return f"{max(self._at(self.high) - self._at(self.low), 0.5):.1f}%"
+
+    @property
+    def at(self) -> str:
+        return f"{self._at(self.value):.1f}%"
+
+    @property
+    def was_at(self) -> str:
+        return "" if self.before is None else f"{self._at(self.before):.1f}%"
+
+
+def gauge_start(lowest: float) -> float:
+    """Where the axis of gauges begins whose lowest mark is at this share."""
+    return next(start for start in (0.99, 0.98, 0.95, 0.9, 0.8, 0.5, 0.0) if start <= lowest)
+
+
 def nice_top(highest: float) -> int:
     """The end of an axis, divisible by four: 4, 8, 12, 16, 20, 40, 80, 120, 160, 200, 400 …"""
     size = 1

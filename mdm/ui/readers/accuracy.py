@@ -10,38 +10,22 @@ from mdm.canonical import DOMAINS
 from mdm.models import Check, LabelBatch
 from mdm.services import accuracy as measures
 from mdm.services import double_review, labels
+from mdm.ui import charts
 
 BATCHES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Gauge:
-    """A share drawn on 0 to 100 %: the interval as a bar, the estimate as a point."""
+class Figure:
+    """A share, in figures and as drawn."""
 
     label: str
     what: str
     share: Share
 
     @property
-    def x(self) -> str:
-        return f"{min(self.share.interval[0], 1) * 100:.1f}%"
-
-    @property
-    def width(self) -> str:
-        low, high = self.share.interval
-        return f"{max(min(high, 1) - low, 0.005) * 100:.1f}%"
-
-    @property
-    def at(self) -> str:
-        return f"{(self.share.estimate or 0) * 100:.1f}%"
-
-    @property
-    def low(self) -> float:
-        return self.share.interval[0]
-
-    @property
-    def high(self) -> float:
-        return self.share.interval[1]
+    def drawn(self) -> charts.Gauge:
+        return charts.Gauge(self.share.estimate or 0.0, *self.share.interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +43,13 @@ class Accuracy:
         return measures.accuracy(self.spec.name)
 
     @property
-    def gauges(self) -> list[Gauge]:
+    def figures(self) -> list[Figure]:
         found = self.measured
         return [
-            Gauge("Precision", "of automatic links, those that are right", found.precision),
-            Gauge("Recall", "of known links, those made by itself", found.recall),
-            Gauge("Recall with reviews", "or asked about", found.recall_with_reviews),
-            Gauge("Review rate", "of records, those that a steward was asked about", found.review_rate),
+            Figure("Precision", "of automatic links, those that are right", found.precision),
+            Figure("Recall", "of known links, those made by itself", found.recall),
+            Figure("Recall with reviews", "or asked about", found.recall_with_reviews),
+            Figure("Review rate", "of records, those that a steward was asked about", found.review_rate),
         ]
 
     @cached_property

@@ -11,7 +11,7 @@ import matching
 from mdm import policies
 from mdm.canonical import DOMAINS, LISTED, Domain, Field
 from mdm.engine import words_of
-from mdm.models import AuditEntry, ChangeRequest, GoldenRecord, Policy, SourceRecord, SourceSystem
+from mdm.models import AuditEntry, ChangeRequest, Policy, SourceSystem
 from mdm.services import gate
 from mdm.ui.readers.weights import Weight, by_field
 
@@ -23,7 +23,6 @@ THRESHOLDS = {
     "critical.missed_link": "The same for critical records, missed",
     "review_bits": "Bits below which a pair is not looked at",
 }
-SHOWN = 12  # examples of each kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,82 +155,6 @@ class GateProposal:
         return [
             (named[name].label, said["before"], said["after"]) for name, said in self._asked.items() if name in named
         ]
-
-
-class Proposal:
-    """A proposed change of match rules: what differs, how good it is on labels, and what it would do."""
-
-    def __init__(self, request: ChangeRequest) -> None:
-        self.request = request
-        self.policy: Policy = request.policy  # type: ignore[assignment]  # rules.propose gives it one
-        self.spec = DOMAINS[self.policy.domain]
-        self.population: dict[str, Any] = request.diff.get("population", {})
-        self.training: dict[str, Any] = request.diff.get("training", {})
-
-    @cached_property
-    def _before(self) -> Mapping[str, float]:
-        """Values of the rules that the proposal was compared with."""
-        rows = Policy.objects.filter(
-            kind=self.policy.kind, domain=self.spec.name, version=self.request.expected_version
-        )
-        row = rows.first()
-        policy = matching.Policy.from_json(row.body) if row else matching.Policy.default(self.spec.name)
-        return flat(policy.to_json())
-
-    @property
-    def weights(self) -> list[tuple[str, list[Weight]]]:
-        """Of the fields in which a weight changes."""
-        after = flat(self.policy.body)
-        old, new = ({k[8:]: v for k, v in body.items() if k.startswith("weights.")} for body in (self._before, after))
-        grouped = by_field(self.spec, old, {**old, **new})
-        return [(label, rows) for label, rows in grouped if any(row.changed for row in rows)]
-
-    @property
-    def thresholds(self) -> list[tuple[str, Any, Any]]:
-        """(label, before, after) of what isn't a weight and differs."""
-        labels = {**THRESHOLDS, "sure_score": "Bits from which a pair links by itself"}
-        kept = ((path, part) for path, part in self.request.diff.items() if isinstance(part, dict) and "after" in part)
-        return [
-            (labels.get(path, path.replace(".", ": ").replace("_", " ").capitalize()), part["before"], part["after"])
-            for path, part in kept
-            if not path.startswith("weights.")
-        ]
-
-    @property
-    def queue_change(self) -> int:
-        reviews = self.population.get("reviews", {})
-        return int(reviews.get("opened", 0)) - int(reviews.get("settled", 0))
-
-    @cached_property
-    def names(self) -> dict[str, str]:
-        examples = [row for kind in ("merges", "splits", "moves") for row in self._examples(kind)]
-        ids = {row[key] for row in examples for key in ("golden", "other", "from", "to") if key in row}
-        return dict(GoldenRecord.objects.filter(public_id__in=ids).values_list("public_id", "name"))
-
-    @property
-    def examples(self) -> list[tuple[str, str, list[tuple[str, str]], str]]:
-        """(icon, outcome, records as (public id, name), why) of the first of each kind."""
-        found = []
-        for row in self._examples("splits"):
-            found.append(("split", "Split", self._named(row, "golden"), f"into {len(row['parts'])}"))
-        for row in self._examples("merges"):
-            found.append(("git-merge", "One record", self._named(row, "golden", "other"), f"{row['score']:.1f} bits"))
-        sources = dict(self._codes)
-        for row in self._examples("moves"):
-            named = self._named(row, "from", "to")
-            found.append(("arrow-right", "Moves", named, sources.get(row["source"], "a source record")))
-        return found
-
-    @property
-    def _codes(self) -> list[tuple[int, str]]:
-        ids = [row["source"] for row in self._examples("moves")]
-        return list(SourceRecord.objects.filter(pk__in=ids).values_list("pk", "code"))
-
-    def _examples(self, kind: str) -> list[dict[str, Any]]:
-        return list(self.population.get(kind, {}).get("examples", []))[:SHOWN]
-
-    def _named(self, row: Mapping[str, Any], *keys: str) -> list[tuple[str, str]]:
-        return [(str(row[key]), self.names.get(str(row[key]), str(row[key]))) for key in keys]
 
 
 def flat(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from mdm.permissions import VIEW
 from mdm.services import requests as service
 from mdm.ui.pages import POST, Request, not_found, page, render
 from mdm.ui.readers import changes as reader
-from mdm.ui.readers.rules import GateProposal, Proposal
+from mdm.ui.readers.proposal import Proposal
+from mdm.ui.readers.rules import GateProposal
 from mdm.ui.readers.trust import TrustProposal
 
 

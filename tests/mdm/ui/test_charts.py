@@ -94,3 +94,21 @@ def test_a_heat_map_of_counts_has_no_score():
     html = render_to_string("parts/charts/heat.html", {"chart": chart})
     assert "heat--counts" in html
     assert html.count("<td>") == 1
+
+
+def test_a_gauge_is_drawn_from_its_left_edge_and_never_beyond_it():
+    drawn = charts.Gauge(0.95, 0.92, 1.0, before=0.85, start=0.9)
+    assert (drawn.at, drawn.x, drawn.width, drawn.was_at) == ("50.0%", "20.0%", "80.0%", "0.0%")
+    assert charts.Gauge(0.5, 0.5, 0.5).width == "0.5%", "to be seen at all"
+
+
+@pytest.mark.parametrize(("lowest", "start"), [(0.0, 0.0), (0.49, 0.0), (0.85, 0.8), (0.9, 0.9), (0.996, 0.99)])
+def test_the_axis_of_gauges_begins_below_the_lowest_mark(lowest, start):
+    assert charts.gauge_start(lowest) == start
+
+
+def test_a_gauge_says_in_words_what_it_draws():
+    drawn = render_to_string(
+        "parts/charts/gauge.html", {"label": "Recall", "gauge": charts.Gauge(0.95, 0.92, 1.0, 0.9)}
+    )
+    assert 'aria-label="Recall from 90% to 95%, between 92% and 100%"' in drawn

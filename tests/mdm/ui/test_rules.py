@@ -176,6 +176,37 @@ def test_rules_learned_from_labels_are_shown_with_their_loss(steward):
     assert "4 the same, 4 not" in page
 
 
+def labelled_proposal(client, reason: str = "Stricter") -> str:
+    """The page of proposed rules in a domain where four pairs are labelled the same, and four not."""
+    learning.population(4)
+    for n in range(4):
+        learning.decide(f"E{n}", f"S{n}", same=True)
+        learning.decide(f"E{n}", f"S{(n + 1) % 4}", same=False)
+    return propose(client, reason=reason, **{"costs.false_link": "9999999999"})["Location"]
+
+
+def test_a_proposal_is_measured_on_labelled_pairs(steward, monkeypatch):
+    monkeypatch.setattr("mdm.services.labelled.ENOUGH", 4)
+    answer = steward.get(labelled_proposal(steward))
+    page = text_of(answer)
+    assert "Recall 100% 0%" in page
+    assert "Precision 100% no link" in page
+    assert "Missed links 0 4" in page
+    assert "Critical records none in these pairs" in page
+    assert 'aria-label="Recall from 100% to 0%, between 0% and 49%"' in answer.content.decode()
+
+
+def test_too_few_labelled_pairs_say_how_many_it_takes(steward):
+    page = text_of(steward.get(labelled_proposal(steward)))
+    assert "4 were called the same and 4 not. To say how good rules are takes 30 of each" in page
+
+
+def test_the_api_tells_how_good_a_proposal_is_on_labelled_pairs(steward):
+    labelled_proposal(steward)
+    diff = steward.get(f"/api/v1/change-requests/{ChangeRequest.objects.get().pk}").json()["diff"]
+    assert diff["labelled"]["every"]["after"]["recall_interval"] == [0.0, 0.4899]
+
+
 def test_questions_are_planned_by_stewards_only():
     assert browser("viewer").post("/accuracy/items/plan/", {"kind": "blind"}).status_code == 403
     assert browser("steward").post("/accuracy/items/plan/", {"kind": "nonsense"}).status_code == 422
