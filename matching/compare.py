@@ -43,6 +43,10 @@ class Comparator(Protocol):
     def label(self) -> str:
         """What people call the field."""
 
+    @property
+    def conflict(self) -> str:
+        """The veto of an automatic link, in words, where the two sides contradict each other; empty if that is none."""
+
     def find(self, pairs: Pairs, weights: Weights) -> Finding:
         """What the field says of each pair, weighed by ``weights`` ("<field>.<name>" → bits, or shares of rarity)."""
 

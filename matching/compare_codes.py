@@ -25,6 +25,7 @@ class Codes:
 
     field: str
     label: str
+    conflict: str = "catalogue numbers differ"
 
     def find(self, pairs: Pairs, weights: Weights) -> Finding:
         weigh = {name: weights[f"{self.field}.{name}"] for name in _WEIGHTS}

@@ -41,9 +41,23 @@ def why(comparison: Comparison, limit: int = 4) -> list[str]:
     return [line(e) for e in sorted(said, key=lambda e: (-abs(e.bits), e.field))[:limit]]
 
 
+def why_changed(before: Comparison, after: Comparison, limit: int = 2) -> list[str]:
+    """The evidence of a pair that other rules weigh otherwise, what changes most first, one line each:
+    "Packaging: box of 10 against box of 12 (-3.0, now -1.0)". Empty if they weigh all of it alike.
+    """
+    pairs = zip(before.evidence, after.evidence, strict=True)
+    moved = [(old, new) for old, new in pairs if old.bits != new.bits]
+    moved.sort(key=lambda pair: (-abs(pair[1].bits - pair[0].bits), pair[1].field))
+    return [f"{new.label}: {_said(new)} ({old.bits:+.1f}, now {new.bits:+.1f})" for old, new in moved[:limit]]
+
+
 def line(evidence: Evidence) -> str:
     """One piece of evidence: "Catalogue no.: the same, written differently (+14.2)"."""
-    return f"{evidence.label}: {evidence.note or _LEVEL[evidence.level]} ({evidence.bits:+.1f})"
+    return f"{evidence.label}: {_said(evidence)} ({evidence.bits:+.1f})"
+
+
+def _said(evidence: Evidence) -> str:
+    return evidence.note or _LEVEL[evidence.level]
 
 
 _LEVEL: dict[Level, str] = {

@@ -45,6 +45,11 @@ class Recipe:
     tied: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     candidates: int = 60
 
+    @property
+    def vetoes(self) -> dict[str, str]:
+        """Fields in which a contradiction vetoes an automatic link, and how that is said."""
+        return {comparator.field: comparator.conflict for comparator in self.comparators if comparator.conflict}
+
     def tables(self, left: Sequence[Std], right: Sequence[Std], stats: Statistics) -> Tables:
         """The two lists of records as columns, to score many pairs of them."""
         return Tables.of(left, right, self.spaces, stats.rarity, stats.prior)

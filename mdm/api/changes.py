@@ -94,7 +94,9 @@ class DecideRequest(View):
 
 
 class ApproveRequest(DecideRequest):
-    """Carry the change out. Refused to its proposer, and when the record has changed since it was proposed."""
+    """Carry the change out. Refused to its proposer, when the record has changed since it was proposed, and without a
+    reason where a guardrail of proposed match rules (`diff.guardrails`) isn't passed.
+    """
 
     permission = permissions.APPROVE
     operation, body = "change_requests_approve", Approval

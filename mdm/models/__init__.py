@@ -7,6 +7,7 @@ from mdm.models.audit import AuditEntry
 from mdm.models.base import DomainName
 from mdm.models.bulk_run import BulkPart, BulkRun
 from mdm.models.change_request import ChangeRequest, new_change_id
+from mdm.models.changed_pair import ChangedPair
 from mdm.models.code_system import PRIMARY, CodeSystem, SourceSystem
 from mdm.models.cost_center import CostCenter, GLAccount
 from mdm.models.crosswalk import BEGINNING, Crosswalk
@@ -50,6 +51,7 @@ __all__ = [
     "BulkRun",
     "ChangeEvent",
     "ChangeRequest",
+    "ChangedPair",
     "Check",
     "CodeSystem",
     "Comment",

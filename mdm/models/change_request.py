@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -84,6 +85,16 @@ class ChangeRequest(models.Model):
 
     def __str__(self) -> str:
         return f"change request {self.pk}"
+
+    @property
+    def guardrails(self) -> list[dict[str, Any]]:
+        """Of match rules: what an approver must know; see ``mdm.services.guardrails``."""
+        return list(self.diff.get("guardrails", [])) if self.kind == self.Kind.POLICY else []
+
+    @property
+    def to_read(self) -> list[dict[str, Any]]:
+        """The guardrails that aren't passed: whoever approves says why."""
+        return [line for line in self.guardrails if not line["passed"]]
 
 
 def new_change_id() -> uuid.UUID:

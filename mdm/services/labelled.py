@@ -14,10 +14,8 @@ from matching.evaluate import Quality
 from matching.train import ENOUGH
 from mdm import candidates as pool
 from mdm.engine import Engine
-from mdm.models import SourceRecord
-from mdm.policies import is_critical
 from mdm.services import scoring
-from mdm.services.labels import Pair, labels
+from mdm.services.labels import labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def labelled(engine: Engine, proposed: Policy) -> Labelled:
     """Measure the rules in force and proposed ones on the labels of the engine's domain. Reads only."""
     said = labels(engine.domain)
     pairs, same = list(said), np.fromiter(said.values(), dtype=np.bool_, count=len(said))
-    critical = _critical(engine.domain, pairs)
+    critical = scoring.either_critical(engine.domain, pairs)
     policies = (engine.policy, proposed)
     scored = scoring.score_pairs(engine, pairs, pool.rows(sorted({pk for p in pairs for pk in p})), *policies)
     sides = [
@@ -84,13 +82,6 @@ def labelled(engine: Engine, proposed: Policy) -> Labelled:
         for policy, scores in zip(policies, scored, strict=True)
     ]
     return Labelled(_group(sides, np.ones_like(same)), _group(sides, critical))
-
-
-def _critical(domain: str, pairs: Sequence[Pair]) -> Bools:
-    """Of each pair, whether either record is critical."""
-    rows = SourceRecord.objects.filter(pk__in={pk for pair in pairs for pk in pair}).values_list("pk", "values")
-    found = {pk for pk, values in rows if is_critical(domain, values)}
-    return np.fromiter((not found.isdisjoint(pair) for pair in pairs), dtype=np.bool_, count=len(pairs))
 
 
 def _linked(policy: Policy, scores: Scores, critical: Bools) -> Bools:

@@ -141,4 +141,5 @@ def train(
         expected_version=training.version,
         actor=actor,
         reason=reason,
+        pairs=training.prospect.pairs.first,
     )

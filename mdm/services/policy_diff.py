@@ -10,20 +10,33 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 from matching import Policy
 from mdm.engine import Engine
 from mdm.known import Known
-from mdm.models import GoldenRecord, SourceRecord
-from mdm.partition import Facts, Outcome, partition
+from mdm.models import ChangedPair, GoldenRecord, SourceRecord
+from mdm.partition import Edge, Facts, Outcome, partition
 from mdm.services.population import Batch, Edges, Pair, Policies, Source, batches
 
 SHOWN = 50  # examples kept of each kind of difference
 
-Reason = SourceRecord.LinkReason
-Links = dict[Pair, tuple[float, int, bool]]  # two golden records, ordered → best score, its source, whether vetoed
+Reason, Becomes = SourceRecord.LinkReason, ChangedPair.Outcome
+Best = tuple[float, int, int]  # the best score, and the two source records that have it
+Links = dict[Pair, tuple[Best, bool]]  # two golden records, ordered → what joins them, whether vetoed
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Two source records of which the proposed rules make something else: what, and who of the golden records is
+    concerned.
+    """
+
+    outcome: ChangedPair.Outcome
+    one: int
+    two: int
+    goldens: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -41,6 +54,7 @@ class PolicyDiff:
     splits: list[dict[str, Any]] = field(default_factory=list)
     moves: list[dict[str, Any]] = field(default_factory=list)
     touched: set[int] = field(default_factory=set)  # source records that any of these is about
+    changed: list[Changed] = field(default_factory=list)  # the pair behind each difference, where there is one
 
     def to_json(self) -> dict[str, Any]:
         """Counts, and the first examples of each kind: golden records by public id, source records by id."""
@@ -86,6 +100,7 @@ def _compare_decisions(diff: PolicyDiff, known: Known, policies: Policies, batch
         if facts.members.get(source.golden or 0) and _moves(source.golden, before, after):
             diff.moves.append({"source": source.pk, "from": source.golden, "to": _target(after)})
             diff.touched.add(source.pk)
+            _note(diff, Becomes.MOVES, source, after.edge)
 
 
 def _facts_without(known: Known, batch: Batch, source: Source) -> Facts:
@@ -105,8 +120,20 @@ def _count_reviews(diff: PolicyDiff, source: Source, before: Outcome, after: Out
     if source.golden is None:
         diff.waiting += 1
         diff.settled += not asks
+        if after.kind == "link":
+            _note(diff, Becomes.LINKED, source, after.edge)
+        elif not asks:
+            _note(diff, Becomes.LEFT, source, before.edge)
     else:
         diff.opened += asks and not asked
+        if asks and not asked:
+            _note(diff, Becomes.ASKED, source, after.edge)
+
+
+def _note(diff: PolicyDiff, outcome: ChangedPair.Outcome, source: Source, edge: Edge | None) -> None:
+    """The pair that an outcome turns on, if it turns on one."""
+    if edge is not None:
+        diff.changed.append(Changed(outcome, source.pk, edge.via))
 
 
 def _moves(golden: int | None, before: Outcome, after: Outcome) -> bool:
@@ -132,6 +159,21 @@ def _compare_groups(diff: PolicyDiff, policies: Policies, batch: Batch) -> None:
         if len(after) > len(before):
             diff.splits.append({"golden": golden, "parts": after})
             diff.touched.update(ids)
+            diff.changed.append(_torn(batch, golden, after, policies[0].review_bits))
+
+
+def _torn(batch: Batch, golden: int, parts: list[list[int]], review_bits: float) -> Changed:
+    """Of the links whose loss makes a golden record fall apart, the one that is lost by least. ``review_bits``: of the
+    rules in force.
+    """
+    across = (pair for one, two in combinations(parts, 2) for pair in product(one, two))
+    lost = [(new, pair) for pair in across for old, new in [_within(batch, pair)] if old >= review_bits]
+    _, (one, two) = max(lost)
+    return Changed(Becomes.APART, one, two, (golden,))
+
+
+def _within(batch: Batch, pair: Pair) -> tuple[float, float]:
+    return batch.within[min(pair), max(pair)]
 
 
 def _linked(batch: Batch, ids: Sequence[int], at: int, policy: Policy) -> Iterator[Pair]:
@@ -157,18 +199,19 @@ def _note_likely(links: Links, policy: Policy, edges: Edges, batch: Batch) -> No
             if mine is None or mine == other or edge.score < sure:
                 continue
             pair = min(mine, other), max(mine, other)
-            best, via, vetoed = links.get(pair, (-math.inf, 0, False))
-            best, via = max((best, via), (edge.score, source.pk))
-            links[pair] = best, via, vetoed or edge.vetoed or batch.facts.apart(*pair)
+            best, vetoed = links.get(pair, ((-math.inf, 0, 0), False))
+            best = max(best, (edge.score, source.pk, edge.via))
+            links[pair] = best, vetoed or edge.vetoed or batch.facts.apart(*pair)
 
 
 def _compare_pairs(diff: PolicyDiff, before: Links, after: Links) -> None:
     """Which golden records would be one now."""
-    certain = {pair for pair, (_, _, vetoed) in before.items() if not vetoed}
-    for pair, (score, via, vetoed) in sorted(after.items()):
+    certain = {pair for pair, (_, vetoed) in before.items() if not vetoed}
+    for pair, ((score, one, two), vetoed) in sorted(after.items()):
         if not vetoed and pair not in certain:
             diff.merges.append({"golden": pair[0], "other": pair[1], "score": round(score, 3)})
-            diff.touched.add(via)
+            diff.touched.add(one)
+            diff.changed.append(Changed(Becomes.ONE, one, two, pair))
 
 
 def _name(diff: PolicyDiff) -> None:

@@ -93,8 +93,11 @@ def end(change: Change, request: ChangeRequest, reason: str) -> None:
 
 @transaction.atomic
 def approve(*, request: ChangeRequest, actor: User, reason: str = "") -> ChangeRequest:
-    """Approve and carry out. Refused for the proposer, and when a record changed since it was proposed."""
+    """Approve and carry out. Refused for the proposer, when a record changed since it was proposed, and without a
+    reason where a guardrail of rules isn't passed.
+    """
     request = _decidable(request, actor)
+    rules.check_reason(request, reason)
     change = Change.begin(actor, "change_request.approved", reason or request.reason)
     if request.kind == ChangeRequest.Kind.POLICY:
         rules.check_version(request)

@@ -64,4 +64,5 @@ def revise(
         expected_version=expected_version,
         actor=actor,
         reason=reason,
+        pairs=found.pairs.first,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -12,8 +12,8 @@ from mdm import permissions
 from mdm.changes import Change
 from mdm.exceptions import NeedsReason, Refused, Stale
 from mdm.locks import lock_name
-from mdm.models import ChangeRequest, Policy, SourceRecord, User, WorkItem
-from mdm.services import work
+from mdm.models import ChangedPair, ChangeRequest, Policy, SourceRecord, User, WorkItem
+from mdm.services import changed_pairs, work
 
 
 @transaction.atomic
@@ -27,11 +27,13 @@ def propose(
     expected_version: int,
     actor: User,
     reason: str,
+    pairs: Sequence[ChangedPair] = (),
 ) -> ChangeRequest:
     """Store new rules, not in force, and ask for approval.
 
-    ``touched``: source records that they would decide differently. ``expected_version``: of the rules that ``diff``
-    compares them with, 0 for those of a fresh installation. Refused while another proposal for the same rules is open.
+    ``touched``: source records that they would decide differently; ``pairs``: to look at first. ``expected_version``:
+    of the rules that ``diff`` compares them with, 0 for those of a fresh installation. Refused while another proposal
+    for the same rules is open.
     """
     permissions.require(actor, permissions.DECIDE)
     if not reason.strip():
@@ -56,6 +58,7 @@ def propose(
         proposer=actor,
     )
     request.touched.set(touched)
+    changed_pairs.store(request, pairs)
     work.put(change, [_work_item(request, policy)])
     change.audit(about=request, after={"kind": request.kind, "rules": path, "version": policy.version})
     return request
@@ -95,6 +98,13 @@ def check_version(request: ChangeRequest) -> None:
             f"Other rules came into force after this was proposed (version {request.expected_version}, now {now}). "
             "Reject it and propose it again."
         )
+
+
+def check_reason(request: ChangeRequest, reason: str) -> None:
+    """Who approves rules of which something is to be read says why."""
+    if request.to_read and not reason.strip():
+        said = "; ".join(line["says"] for line in request.to_read)
+        raise NeedsReason(f"Approving these rules needs a reason, because not every guardrail is passed. {said}.")
 
 
 def activate(change: Change, request: ChangeRequest) -> Policy:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from matching import Comparison, Policy, Scores
 from mdm import candidates as pool
@@ -131,6 +132,17 @@ def score_pairs(engine: Engine, pairs: Pairs, rows: Mapping[int, Candidate], *po
     return [engine.recipe.score_pairs(tables, a, b, engine.statistics, policy) for policy in policies]
 
 
+def either_critical(domain: str, pairs: Pairs) -> NDArray[np.bool_]:
+    """Of each pair of source records, whether either is critical."""
+    found = np.zeros(len(pairs), dtype=np.bool_)
+    if not policies.knows_critical(domain):
+        return found
+    rows = SourceRecord.objects.filter(pk__in={pk for pair in pairs for pk in pair}).values_list("pk", "values")
+    critical = {pk for pk, values in rows.iterator(chunk_size=2_000) if policies.is_critical(domain, values)}
+    found[:] = [not critical.isdisjoint(pair) for pair in pairs]
+    return found
+
+
 def _enter(
     edges: dict[int, dict[Target, Edge]], judged: Judged,
     rows: Mapping[int, Candidate], queries: Mapping[int, Query], review_bits: float,
@@ -213,11 +225,13 @@ def explain(engine: Engine, rows: Mapping[int, Candidate], one: int, two: int) -
     return explain_all(engine, rows, [(one, two)])[0]
 
 
-def explain_all(engine: Engine, rows: Mapping[int, Candidate], pairs: Pairs) -> list[Comparison]:
-    """Full comparisons of pairs of source records, together."""
+def explain_all(
+    engine: Engine, rows: Mapping[int, Candidate], pairs: Pairs, policy: Policy | None = None
+) -> list[Comparison]:
+    """Full comparisons of pairs of source records, together; ``policy``: by default the one in force."""
     left = standardised.load([rows[one] for one, _ in pairs])
     right = standardised.load([rows[two] for _, two in pairs])
-    return engine.recipe.compare_all(list(zip(left, right, strict=True)), engine.statistics, engine.policy)
+    return engine.recipe.compare_all(list(zip(left, right, strict=True)), engine.statistics, policy or engine.policy)
 
 
 def evidence(comparison: Comparison) -> list[dict[str, Any]]:

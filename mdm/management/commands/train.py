@@ -42,7 +42,7 @@ class Command(BaseCommand):
         self._show(request.diff)
         self.stderr.write(
             f"Proposed as change request {request.pk}. It waits for a second person: "
-            f"manage.py approve_rules {request.pk} --user …"
+            f"manage.py approve_rules {request.pk} --user … --reason …"
         )
 
     def _show(self, diff: dict[str, Any]) -> None:

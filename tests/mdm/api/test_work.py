@@ -9,6 +9,7 @@ from django.test import Client
 from mdm import permissions
 from mdm.models import ChangeRequest, GoldenRecord, Judgement, WorkItem
 from mdm.services import change
+from mdm.services.revise import revise
 from tests.mdm import kit
 from tests.mdm.api import world
 
@@ -161,6 +162,17 @@ def test_nobody_approves_their_own_change(steward, request_id):
     answer = answer_to(world.machine(steward, *EVERYTHING), request_id, "approve")
     assert (answer.status_code, answer.json()["type"]) == (403, "urn:concord:problem:own-change")
     assert GoldenRecord.objects.get().status == "live"
+
+
+def test_rules_of_which_something_is_to_be_read_are_approved_with_a_reason_only(approver, steward):
+    values = {"costs.false_link": 60.0}
+    pk = revise(domain="item", values=values, expected_version=0, actor=steward, reason="Fewer wrong links").pk
+    refused = answer_to(approver, pk, "approve")
+    assert (refused.status_code, refused.json()["type"]) == (422, "urn:concord:problem:reason-required")
+    assert "Precision is not measured" in refused.json()["detail"]
+    told = answer_to(approver, pk, "approve", reason="No labels yet").json()
+    assert [line["name"] for line in told["diff"]["guardrails"]] == ["precision", "critical", "vetoes", "work"]
+    assert told["state"] == "approved"
 
 
 def test_a_refusal_needs_a_reason_and_changes_nothing(approver, request_id):

@@ -55,7 +55,7 @@ def test_the_approved_policy_scores_as_it_was_trained() -> None:
     count_frequencies("item", force=True)
     training = learning.practise("item")
     request = learning.train(domain="item", actor=kit.steward(), reason="Reviews")
-    requests.approve(request=request, actor=kit.approver())
+    requests.approve(request=request, actor=kit.approver(), reason="Few labels")
     engine = engine_for("item")
     assert engine.policy_version == 1
     assert engine.policy == training.trained.policy
@@ -147,7 +147,7 @@ def test_the_commands_propose_and_approve_as_two_people() -> None:
         call_command("approve_rules", str(request.pk), "--user", "steward")
     kit.approver()
     out = StringIO()
-    call_command("approve_rules", str(request.pk), "--user", "approver", stdout=out)
+    call_command("approve_rules", str(request.pk), "--user", "approver", "--reason", "Few labels", stdout=out)
     assert "version 1" in out.getvalue()
     assert Policy.objects.get().active
 
@@ -178,7 +178,7 @@ def test_rules_can_be_proposed_without_any_decision(monkeypatch: pytest.MonkeyPa
     assert told["matched"] > 30
     assert {row["field"] for row in told["levels"]} >= {"code", "words", "sizes"}
     assert request.diff["population"]["records"] == 80
-    requests.approve(request=request, actor=kit.approver())
+    requests.approve(request=request, actor=kit.approver(), reason="Few labels")
     assert engine_for("item").policy.weights != MatchPolicy.default("item").weights
 
 

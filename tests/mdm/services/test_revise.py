@@ -29,7 +29,7 @@ def test_a_proposal_names_what_changes_and_what_it_would_do():
 
 def test_once_approved_the_rules_are_in_force():
     request = propose({"weights.code.rarity": 1.4})
-    change.approve(request=request, actor=kit.approver())
+    change.approve(request=request, actor=kit.approver(), reason="Few labels")
     assert MatchPolicy.from_json(Policy.objects.get(active=True).body).weights["code.rarity"] == 1.4
 
 

@@ -61,7 +61,10 @@ def test_changed_rules_are_a_proposal_that_somebody_else_decides(steward, approv
     assert "A wrong link costs" in page
     assert "somebody else decides" in page
     assert "A change waits" in text_of(steward.get("/rules/match/items/"))
-    approver.post(f"/approvals/{request.pk}/decide/", {"decision": "approve"})
+    refused = approver.post(f"/approvals/{request.pk}/decide/", {"decision": "approve"})
+    assert refused.status_code == 422, "there are no labels"
+    assert "needs a reason, because not every guardrail is passed. Precision is not measured" in text_of(refused)
+    approver.post(f"/approvals/{request.pk}/decide/", {"decision": "approve", "reason": "No labels yet"})
     assert Policy.objects.get(active=True).version == 1
     assert "Version 1" in text_of(steward.get("/rules/match/items/"))
 

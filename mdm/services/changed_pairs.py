@@ -1,0 +1,94 @@
+"""The pairs of which proposed rules make something else, closest to the line first, with the reason in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from matching import Policy
+from matching.agreement import Bools, Floats
+from matching.explain import why, why_changed
+from mdm import candidates as pool
+from mdm.engine import Engine
+from mdm.models import ChangedPair, ChangeRequest
+from mdm.services import scoring
+from mdm.services.policy_diff import Changed
+
+KEPT = 10_000  # pairs kept of one proposal: more than anybody reads
+CHUNK = 2_000  # pairs compared at once
+Becomes = ChangedPair.Outcome
+BY_ITSELF = (Becomes.ONE, Becomes.MOVES, Becomes.LINKED)  # the proposed rules are certain of the pair
+BELOW = (Becomes.APART, Becomes.LEFT)  # the pair falls below what is asked about
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedPairs:
+    """``first``: those that are kept, in order, not stored yet. ``critical``: how many of all have a critical record
+    and would be joined without asking.
+    """
+
+    total: int
+    critical: int
+    first: Sequence[ChangedPair]
+
+
+def changed_pairs(engine: Engine, proposed: Policy, changed: Sequence[Changed]) -> ChangedPairs:
+    """Rank what changes by how far its score lies from the line that it crosses. Reads only."""
+    critical = scoring.either_critical(engine.domain, [(c.one, c.two) for c in changed])
+    by_itself = np.array([c.outcome in BY_ITSELF for c in changed], dtype=np.bool_)
+    distance = np.abs(_after(engine, proposed, changed) - _lines(proposed, changed, critical))
+    order = np.argsort(distance, kind="stable")[:KEPT].tolist()
+    kept = list(_explained(engine, proposed, [changed[i] for i in order], critical[order]))
+    return ChangedPairs(len(changed), int((critical & by_itself).sum()), kept)
+
+
+def store(request: ChangeRequest, pairs: Sequence[ChangedPair]) -> None:
+    """Keep them with the proposal that they are of."""
+    for pair in pairs:
+        pair.change_request = request
+    ChangedPair.objects.bulk_create(pairs, batch_size=1_000)
+
+
+def _after(engine: Engine, proposed: Policy, changed: Sequence[Changed]) -> Floats:
+    """Bits under the proposed rules."""
+    parts = [np.empty(0)]
+    for chunk in _chunks(changed):
+        pairs = [(c.one, c.two) for c in chunk]
+        rows = pool.rows(sorted({pk for pair in pairs for pk in pair}))
+        parts.append(scoring.score_pairs(engine, pairs, rows, proposed)[0].bits)
+    return np.concatenate(parts)
+
+
+def _lines(proposed: Policy, changed: Sequence[Changed], critical: Bools) -> Floats:
+    below = np.array([c.outcome in BELOW for c in changed], dtype=np.bool_)
+    sure = np.where(critical, proposed.sure_score_of(True), proposed.sure_score)
+    return np.where(below, proposed.review_bits, sure)
+
+
+def _explained(
+    engine: Engine, proposed: Policy, changed: Sequence[Changed], critical: Sequence[bool]
+) -> Iterator[ChangedPair]:
+    for start, chunk in zip(range(0, len(changed), CHUNK), _chunks(changed), strict=True):
+        pairs = [(c.one, c.two) for c in chunk]
+        rows = pool.rows(sorted({pk for pair in pairs for pk in pair}))
+        sides = [scoring.explain_all(engine, rows, pairs, policy) for policy in (engine.policy, proposed)]
+        for at, (what, before, after) in enumerate(zip(chunk, *sides, strict=True), start):
+            yield ChangedPair(
+                number=at + 1,
+                outcome=what.outcome,
+                one_id=what.one,
+                two_id=what.two,
+                before=round(before.score, 3),
+                after=round(after.score, 3),
+                chance_before=engine.policy.chance(before.score).right,
+                chance_after=proposed.chance(after.score).right,
+                critical=bool(critical[at]),
+                because="; ".join(why_changed(before, after) or ["Only the line moves", *why(after, 1)])[:500],
+            )
+
+
+def _chunks(changed: Sequence[Changed]) -> Iterator[Sequence[Changed]]:
+    for start in range(0, len(changed), CHUNK):
+        yield changed[start : start + CHUNK]
