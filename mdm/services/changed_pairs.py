@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from django.db.models import QuerySet
 
 from matching import Policy
 from matching.agreement import Bools, Floats
 from matching.explain import why, why_changed
 from mdm import candidates as pool
 from mdm.engine import Engine
-from mdm.models import ChangedPair, ChangeRequest
+from mdm.models import ChangedPair, ChangeRequest, SourceRecord
+from mdm.policies import label
 from mdm.services import scoring
 from mdm.services.policy_diff import Changed
 
 KEPT = 10_000  # pairs kept of one proposal: more than anybody reads
 CHUNK = 2_000  # pairs compared at once
-Becomes = ChangedPair.Outcome
+Becomes, ENDS = ChangedPair.Outcome, ("one", "two")
 BY_ITSELF = (Becomes.ONE, Becomes.MOVES, Becomes.LINKED)  # the proposed rules are certain of the pair
+TITLES = (
+    "number", "outcome", "critical", "system a", "code a", "name a", "record a", "system b", "code b", "name b",
+    "record b", "bits before", "bits after", "probability before", "probability after", "because",
+)  # fmt: skip
 BELOW = (Becomes.APART, Becomes.LEFT)  # the pair falls below what is asked about
 
 
@@ -39,9 +46,40 @@ def changed_pairs(engine: Engine, proposed: Policy, changed: Sequence[Changed]) 
     critical = scoring.either_critical(engine.domain, [(c.one, c.two) for c in changed])
     by_itself = np.array([c.outcome in BY_ITSELF for c in changed], dtype=np.bool_)
     distance = np.abs(_after(engine, proposed, changed) - _lines(proposed, changed, critical))
-    order = np.argsort(distance, kind="stable")[:KEPT].tolist()
+    chosen = np.lexsort((distance, ~(critical & by_itself)))[:KEPT]  # none that a guardrail counts is left out
+    order = chosen[np.argsort(distance[chosen], kind="stable")].tolist()
     kept = list(_explained(engine, proposed, [changed[i] for i in order], critical[order]))
     return ChangedPairs(len(changed), int((critical & by_itself).sum()), kept)
+
+
+def of_request(request: ChangeRequest, *, critical: bool = False) -> QuerySet[ChangedPair]:
+    """The pairs of a proposal with their records; ``critical``: those alone that a guardrail counts."""
+    rows = request.pairs.select_related(*(f"{end}__{name}" for end in ENDS for name in ("code_system", "golden")))
+    rows = rows.defer(*(f"{end}__{name}" for end in ENDS for name in ("raw", "standardised")))
+    return rows.filter(critical=True, outcome__in=BY_ITSELF) if critical else rows
+
+
+def table(pairs: QuerySet[ChangedPair]) -> Iterator[Sequence[Any]]:
+    """Headings, then a row a pair, a few thousand in memory at a time."""
+    yield TITLES
+    for pair in pairs.iterator(chunk_size=CHUNK):
+        yield [
+            pair.number,
+            pair.get_outcome_display(),
+            "yes" if pair.critical else "no",
+            *_record(pair.one),
+            *_record(pair.two),
+            pair.before,
+            pair.after,
+            round(pair.chance_before, 6),
+            round(pair.chance_after, 6),
+            pair.because,
+        ]
+
+
+def _record(source: SourceRecord) -> list[str]:
+    golden = source.golden.public_id if source.golden else ""
+    return [source.code_system.slug, source.code, label(source.domain, source.values), golden]
 
 
 def store(request: ChangeRequest, pairs: Sequence[ChangedPair]) -> None:

@@ -29,7 +29,7 @@ class Prospect:
         return {
             "population": self.population.to_json(),
             "labelled": self.labelled.to_json(),
-            "pairs": {"count": self.pairs.total, "kept": len(self.pairs.first)},
+            "pairs": {"count": self.pairs.total, "kept": len(self.pairs.first), "critical": self.pairs.critical},
             "guardrails": [guardrail.to_json() for guardrail in self.guardrails],
         }
 

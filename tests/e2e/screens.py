@@ -132,6 +132,7 @@ SCREENS = [
     Screen("rules-publish", "rules-detail", lambda h: ["publish", "item"], act=try_gate),
     Screen("rules-version", "rules-version", lambda h: ["match", "item", 1], drawn=False),
     Screen("rules-change", "change", lambda h: [rules_change().pk], dark=True),
+    Screen("rules-pair", "change-pair", lambda h: [rules_change().pk, 1], drawn=False),
     Screen("accuracy", "accuracy", query={"domain": "item"}),
     Screen("quality", "quality"),
     Screen("quality-all", "quality", query={"rules": "all", "period": "4w"}, drawn=False),
@@ -189,7 +190,7 @@ SCREENS = [
 # Answers that are no pages: parts that a page asks for, and files.
 NO_PAGES = {
     *("sync:live", "sync:dead", "sync:import-quarantine", "sync:import-template", "sync:import-template-xlsx"),
-    *("notice-count", "export", "audit-export", "downtime-file"),
+    *("notice-count", "export", "audit-export", "downtime-file", "change-pairs"),
 }
 
 

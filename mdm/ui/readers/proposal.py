@@ -10,13 +10,13 @@ from typing import Any
 import matching
 from matching.evaluate import Quality
 from mdm.canonical import DOMAINS
-from mdm.models import ChangeRequest, GoldenRecord, Policy, SourceRecord
+from mdm.engine import engine_for
+from mdm.models import ChangeRequest, Policy
 from mdm.policies import knows_critical
 from mdm.ui import charts
-from mdm.ui.readers.rules import THRESHOLDS, flat
+from mdm.ui.readers.rules import THRESHOLDS
 from mdm.ui.readers.weights import Weight, by_field
 
-SHOWN = 12  # examples of each kind
 LABELS = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 
 
@@ -105,21 +105,23 @@ class Proposal:
         return f"v{self.request.expected_version}" if self.request.expected_version else "built in"
 
     @cached_property
-    def _before(self) -> Mapping[str, float]:
-        """Values of the rules that the proposal was compared with."""
-        rows = Policy.objects.filter(
-            kind=self.policy.kind, domain=self.spec.name, version=self.request.expected_version
-        )
-        row = rows.first()
-        policy = matching.Policy.from_json(row.body) if row else matching.Policy.default(self.spec.name)
-        return flat(policy.to_json())
+    def before(self) -> matching.Policy:
+        """The rules that the proposal was compared with."""
+        version = self.request.expected_version
+        engine = engine_for(self.spec.name)
+        if version == engine.policy_version:
+            return engine.policy
+        row = Policy.objects.filter(kind=self.policy.kind, domain=self.spec.name, version=version).first()
+        return matching.Policy.from_json(row.body) if row else matching.Policy.default(self.spec.name)
+
+    @cached_property
+    def after(self) -> matching.Policy:
+        return matching.Policy.from_json(self.policy.body)
 
     @property
     def weights(self) -> list[tuple[str, list[Weight]]]:
         """Of the fields in which a weight changes."""
-        after = flat(self.policy.body)
-        old, new = ({k[8:]: v for k, v in body.items() if k.startswith("weights.")} for body in (self._before, after))
-        grouped = by_field(self.spec, old, {**old, **new})
+        grouped = by_field(self.spec, self.before.weights, self.after.weights)
         return [(label, rows) for label, rows in grouped if any(row.changed for row in rows)]
 
     @property
@@ -137,34 +139,3 @@ class Proposal:
     def queue_change(self) -> int:
         reviews = self.population.get("reviews", {})
         return int(reviews.get("opened", 0)) - int(reviews.get("settled", 0))
-
-    @cached_property
-    def names(self) -> dict[str, str]:
-        examples = [row for kind in ("merges", "splits", "moves") for row in self._examples(kind)]
-        ids = {row[key] for row in examples for key in ("golden", "other", "from", "to") if key in row}
-        return dict(GoldenRecord.objects.filter(public_id__in=ids).values_list("public_id", "name"))
-
-    @property
-    def examples(self) -> list[tuple[str, str, list[tuple[str, str]], str]]:
-        """(icon, outcome, records as (public id, name), why) of the first of each kind."""
-        found = []
-        for row in self._examples("splits"):
-            found.append(("split", "Split", self._named(row, "golden"), f"into {len(row['parts'])}"))
-        for row in self._examples("merges"):
-            found.append(("git-merge", "One record", self._named(row, "golden", "other"), f"{row['score']:.1f} bits"))
-        sources = dict(self._codes)
-        for row in self._examples("moves"):
-            named = self._named(row, "from", "to")
-            found.append(("arrow-right", "Moves", named, sources.get(row["source"], "a source record")))
-        return found
-
-    @property
-    def _codes(self) -> list[tuple[int, str]]:
-        ids = [row["source"] for row in self._examples("moves")]
-        return list(SourceRecord.objects.filter(pk__in=ids).values_list("pk", "code"))
-
-    def _examples(self, kind: str) -> list[dict[str, Any]]:
-        return list(self.population.get(kind, {}).get("examples", []))[:SHOWN]
-
-    def _named(self, row: Mapping[str, Any], *keys: str) -> list[tuple[str, str]]:
-        return [(str(row[key]), self.names.get(str(row[key]), str(row[key]))) for key in keys]

@@ -210,6 +210,53 @@ def test_the_api_tells_how_good_a_proposal_is_on_labelled_pairs(steward):
     assert diff["labelled"]["every"]["after"]["recall_interval"] == [0.0, 0.4899]
 
 
+def bold(client) -> str:
+    """The page of proposed rules under which an implant in review would link by itself."""
+    kit.feed("erp", {"E1": kit.CATHETER})
+    kit.feed("scm", {"S1": {"description": "Foley catheter silicone", "manufacturer": "Halden", "implant": True}})
+    values = {f"weights.{field}.{name}": "5" for field in ("words", "maker") for name in ("agree", "cap")}
+    return propose(client, **values)["Location"]
+
+
+def test_the_pairs_that_change_are_shown_with_the_reason_and_compared(steward):
+    place = bold(steward)
+    page = text_of(steward.get(place))
+    assert "CATHETER FOLEY 16FR 5CC SILICONE COATED and" in page or "and CATHETER FOLEY" in page
+    assert "Linked by itself critical" in page
+    assert "), now +" not in page and ", now +" in page, "in the words of the engine"
+    assert "All 1 pairs as CSV" in page
+    assert "1 pair with a critical record would be certain enough to join automatically . Look at them" in page
+    one = text_of(steward.get(f"{place}pairs/1/"))
+    assert "erp-item/E1" in one
+    assert "It links by itself" in one
+    assert "In review" in one
+    assert "changed since this was proposed" not in one
+    assert steward.get(f"{place}pairs/2/").status_code == 404
+
+
+def test_a_pair_whose_records_changed_since_says_so(steward):
+    place = bold(steward)
+    kit.feed("erp", {"E1": kit.STAPLER})
+    assert "changed since this was proposed" in text_of(steward.get(f"{place}pairs/1/"))
+
+
+def test_the_pairs_that_change_are_a_file(steward):
+    place = bold(steward)
+    for query, rows in (("", 2), ("?pairs=critical", 2)):
+        answer = steward.get(f"{place}pairs.csv{query}")
+        assert answer["Content-Type"].startswith("text/csv")
+        assert len(b"".join(answer.streaming_content).splitlines()) == rows
+    assert "Critical 1" in text_of(steward.get(f"{place}?pairs=critical"))
+
+
+def test_a_proposal_costs_few_queries_however_many_pairs_it_changes(steward):
+    place = bold(steward)
+    steward.get(place)
+    with CaptureQueriesContext(connection) as asked:
+        steward.get(place)
+    assert len(asked) <= 16
+
+
 def test_questions_are_planned_by_stewards_only():
     assert browser("viewer").post("/accuracy/items/plan/", {"kind": "blind"}).status_code == 403
     assert browser("steward").post("/accuracy/items/plan/", {"kind": "nonsense"}).status_code == 422
