@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from matching import Policy, Scores
+from matching import Policy
 from matching.agreement import Bools
 from matching.evaluate import Quality
 from matching.train import ENOUGH
 from mdm import candidates as pool
 from mdm.engine import Engine
+from mdm.known import Known
+from mdm.models import SourceRecord
+from mdm.partition import Outcome, Target
 from mdm.services import scoring
-from mdm.services.labels import labels
+from mdm.services.labels import Pair, labels
+from mdm.services.population import batches_of, decided_alone, facts_without
+
+SPEAKING = (SourceRecord.State.LINKED, SourceRecord.State.REVIEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +60,10 @@ class Group:
 class Labelled:
     """Rules in force and proposed, on all labelled pairs and on those that have a critical record.
 
-    A pair is linked as far as its two records alone decide that. People were mostly asked about what was in doubt, so
-    these pairs are harder than most; what both rules make of the same pairs can be compared all the same.
+    The later record of a pair is decided as if it arrived today, after all others, with its candidates and their
+    rivals: would it be linked to where the other one is? Nothing that people decided counts. They were mostly asked
+    about what was in doubt, so these pairs are harder than most; what both rules make of the same pairs can be compared
+    all the same.
     """
 
     every: Group
@@ -70,24 +78,61 @@ class Labelled:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A labelled pair: ``source`` is decided, ``golden`` is where the other one is."""
+
+    source: int
+    golden: int
+    same: bool
+
+
 def labelled(engine: Engine, proposed: Policy) -> Labelled:
     """Measure the rules in force and proposed ones on the labels of the engine's domain. Reads only."""
     said = labels(engine.domain)
-    pairs, same = list(said), np.fromiter(said.values(), dtype=np.bool_, count=len(said))
+    asked = _questions(said)
+    pairs, questions = list(asked), list(asked.values())
     critical = scoring.either_critical(engine.domain, pairs)
-    policies = (engine.policy, proposed)
-    scored = scoring.score_pairs(engine, pairs, pool.rows(sorted({pk for p in pairs for pk in p})), *policies)
+    same = np.array([question.same for question in questions], dtype=np.bool_)
+    outcomes = _outcomes(engine, proposed, {question.source for question in questions})
     sides = [
-        (same, _linked(policy, scores, critical), scores.bits >= policy.review_bits)
-        for policy, scores in zip(policies, scored, strict=True)
+        (same, *_columns([(question.golden, outcomes[question.source][side]) for question in questions]))
+        for side in (0, 1)
     ]
     return Labelled(_group(sides, np.ones_like(same)), _group(sides, critical))
 
 
-def _linked(policy: Policy, scores: Scores, critical: Bools) -> Bools:
-    sure = np.where(critical, policy.sure_score_of(True), policy.sure_score)
-    linked: Bools = (scores.bits >= sure) & ~scores.vetoed
-    return linked
+def _questions(said: Mapping[Pair, bool]) -> dict[Pair, Question]:
+    """Of the labels whose records still speak, and of which one has a golden record that the other can be linked to."""
+    rows = pool.rows(sorted({pk for pair in said for pk in pair}))
+    found = {}
+    for (first, second), same in said.items():
+        if all(rows[pk].state in SPEAKING for pk in (first, second)):
+            later, earlier = (second, first) if rows[first].golden else (first, second)
+            if golden := rows[earlier].golden:
+                found[first, second] = Question(later, golden, same)
+    return found
+
+
+def _outcomes(engine: Engine, proposed: Policy, sources: set[int]) -> dict[int, tuple[Outcome, Outcome]]:
+    """What either policy makes of each record, had nobody decided anything."""
+    known, policies = Known(), (engine.policy, proposed)
+    found = {}
+    for batch in batches_of(engine, policies, sources):
+        for source in batch.sources:
+            facts = replace(facts_without(known, batch, source), rejected=frozenset())
+            found[source.pk] = decided_alone(batch, source, facts, policies)
+    return found
+
+
+def _columns(decided: Sequence[tuple[int, Outcome]]) -> tuple[Bools, Bools]:
+    """Of each (golden record, outcome): whether it is linked to it, whether a steward would be asked about it."""
+    linked = [outcome.kind == "link" and outcome.target == Target(golden) for golden, outcome in decided]
+    asked = [
+        outcome.kind == "review" and any(target.golden == golden for target, _ in outcome.candidates)
+        for golden, outcome in decided
+    ]
+    return np.array(linked, dtype=np.bool_), np.array(asked, dtype=np.bool_)
 
 
 def _group(sides: Sequence[tuple[Bools, Bools, Bools]], chosen: Bools) -> Group:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import combinations, product
 from typing import Any
 
@@ -17,8 +17,8 @@ from matching import Policy
 from mdm.engine import Engine
 from mdm.known import Known
 from mdm.models import ChangedPair, GoldenRecord, SourceRecord
-from mdm.partition import Edge, Facts, Outcome, partition
-from mdm.services.population import Batch, Edges, Pair, Policies, Source, batches
+from mdm.partition import Edge, Outcome
+from mdm.services.population import Batch, Edges, Pair, Policies, Source, batches, decided_alone, facts_without
 
 SHOWN = 50  # examples kept of each kind of difference
 
@@ -91,28 +91,13 @@ def _compare_decisions(diff: PolicyDiff, known: Known, policies: Policies, batch
     for source in batch.sources:
         if source.reason == Reason.STEWARD or source.pk in judged or source.golden in batch.merged:
             continue
-        facts, query = _facts_without(known, batch, source), batch.queries[source.pk]
-        before, after = (
-            partition([query], {source.pk: edges.get(source.pk, {})}, facts, policy)[source.pk]
-            for policy, edges in zip(policies, batch.edges, strict=True)
-        )
+        facts = facts_without(known, batch, source)
+        before, after = decided_alone(batch, source, facts, policies)
         _count_reviews(diff, source, before, after)
         if facts.members.get(source.golden or 0) and _moves(source.golden, before, after):
             diff.moves.append({"source": source.pk, "from": source.golden, "to": _target(after)})
             diff.touched.add(source.pk)
             _note(diff, Becomes.MOVES, source, after.edge)
-
-
-def _facts_without(known: Known, batch: Batch, source: Source) -> Facts:
-    """What would be known of the record's candidates if it were not linked."""
-    facts, pk = batch.facts, source.pk
-    goldens = {target.golden for edges in batch.edges for target in edges.get(pk, ())}
-    members = {golden: facts.members.get(golden, frozenset()) - {pk} for golden in goldens}
-    clean = {golden: facts.clean_systems.get(golden, frozenset()) for golden in goldens}
-    if source.golden in goldens:
-        systems = {batch.rows[other].code_system for other in members[source.golden] if other in batch.rows}
-        clean[source.golden] = frozenset(s for s in systems if known.code_systems[s].deduplicated)
-    return replace(facts, members=members, clean_systems=clean, same={})
 
 
 def _count_reviews(diff: PolicyDiff, source: Source, before: Outcome, after: Outcome) -> None:

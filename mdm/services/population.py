@@ -6,8 +6,8 @@ Records are taken in batches, all sources of a golden record together, so that m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from django.db.models import Q, QuerySet
@@ -18,7 +18,7 @@ from mdm.candidates import Candidate
 from mdm.engine import Engine
 from mdm.known import Known
 from mdm.models import GoldenRecord, Judgement, SourceRecord
-from mdm.partition import Edge, Facts, Query, Target
+from mdm.partition import Edge, Facts, Outcome, Query, Target, partition
 from mdm.policies import is_critical
 from mdm.services import scoring
 
@@ -80,6 +80,37 @@ def batches(engine: Engine, policies: Policies) -> Iterator[Batch]:
     for chunk in _chunks(list(rows.filter(state=State.REVIEW).order_by("pk").values_list("pk", flat=True))):
         found = rows.filter(pk__in=chunk).order_by("pk")
         yield _look_up(engine, known, policies, _sources(engine.domain, found))
+
+
+def batches_of(engine: Engine, policies: Policies, sources: Collection[int]) -> Iterator[Batch]:
+    """Some source records alone."""
+    known = Known()
+    rows = SourceRecord.objects.filter(domain=engine.domain)
+    for chunk in _chunks(sorted(sources)):
+        found = rows.filter(pk__in=chunk).order_by("pk")
+        yield _look_up(engine, known, policies, _sources(engine.domain, found))
+
+
+def facts_without(known: Known, batch: Batch, source: Source) -> Facts:
+    """What would be known of the record's candidates if it were not linked."""
+    facts, pk = batch.facts, source.pk
+    goldens = {target.golden for edges in batch.edges for target in edges.get(pk, ())}
+    members = {golden: facts.members.get(golden, frozenset()) - {pk} for golden in goldens}
+    clean = {golden: facts.clean_systems.get(golden, frozenset()) for golden in goldens}
+    if source.golden in goldens:
+        systems = {batch.rows[other].code_system for other in members[source.golden] if other in batch.rows}
+        clean[source.golden] = frozenset(s for s in systems if known.code_systems[s].deduplicated)
+    return replace(facts, members=members, clean_systems=clean, same={})
+
+
+def decided_alone(batch: Batch, source: Source, facts: Facts, policies: Policies) -> tuple[Outcome, Outcome]:
+    """What either policy makes of a record that arrives today, after all others."""
+    query = batch.queries[source.pk]
+    before, after = (
+        partition([query], {source.pk: edges.get(source.pk, {})}, facts, policy)[source.pk]
+        for policy, edges in zip(policies, batch.edges, strict=True)
+    )
+    return before, after
 
 
 def _sources(domain: str, rows: QuerySet[SourceRecord]) -> list[Source]:

@@ -38,7 +38,7 @@ def decided(wrong: bool = False) -> None:
         decide(f"E{n}", f"S{n}", True)
         decide(f"E{n}", f"S{(n + 1) % 4}", False)
     if wrong:
-        kit.feed("scm", {"S9": {"description": "bandage pediatric"}})
+        kit.feed("scm", {"S9": {"description": "catheter silicone"}})
         decide("E0", "S9", False)
 
 

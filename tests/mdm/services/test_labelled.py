@@ -9,7 +9,8 @@ import pytest
 from matching import Policy
 from matching.evaluate import Quality
 from mdm.engine import engine_for
-from mdm.services import change, labelled, rules
+from mdm.models import GoldenRecord, SourceRecord
+from mdm.services import change, labelled, rules, split
 from mdm.services.labelled import Labelled
 from tests.mdm import kit
 from tests.mdm.learning import decide, item, population
@@ -32,6 +33,11 @@ def decided(count: int = 4) -> None:
         decide(f"E{n}", f"S{(n + 1) % count}", False)
 
 
+def split_off(golden: GoldenRecord, code: str) -> None:
+    source = kit.source("scm", code)
+    split.split(golden=golden, sources=[source], actor=kit.steward(), reason="Another one")
+
+
 def test_the_rules_in_force_link_what_is_the_same_and_stricter_ones_miss_it() -> None:
     decided()
     found = measured(sure=60.0).every
@@ -42,7 +48,7 @@ def test_the_rules_in_force_link_what_is_the_same_and_stricter_ones_miss_it() ->
 
 def test_lax_rules_link_what_is_not_the_same() -> None:
     decided()
-    kit.feed("scm", {"S9": {"description": "bandage pediatric"}})
+    kit.feed("scm", {"S9": {"description": "catheter silicone"}})
     decide("E0", "S9", False)
     found = measured(sure=-60.0, review_bits=-70.0).every.after
     assert found.quality == Quality(4, 1, 0)
@@ -61,15 +67,37 @@ def test_a_conflict_is_never_counted_as_a_link() -> None:
     assert measured(sure=-60.0).every.after.quality == Quality(0, 0, 1)
 
 
+def test_a_record_that_two_others_resemble_alike_is_not_linked_and_so_never_wrongly() -> None:
+    kit.feed("erp", {"E0": item(0), "E1": item(0, catalogue_number="HM-9-X")})
+    shared = {name: value for name, value in item(0).items() if name != "catalogue_number"}
+    kit.feed("scm", {"S0": shared})
+    decide("E0", "S0", False)
+    found = measured(sure=-60.0, review_bits=-70.0).every
+    assert found.before.quality == found.after.quality == Quality(0, 0, 0)
+
+
+def test_what_people_decided_does_not_make_the_rules_look_better() -> None:
+    kit.feed("erp", {"E0": item(0)})
+    kit.feed("scm", {"S0": item(0)})
+    split_off(kit.golden("erp", "E0"), "S0")
+    assert measured().every.before.quality == Quality(0, 1, 0), "they would be linked again, had nobody said no"
+
+
+def test_records_that_no_longer_speak_are_left_out() -> None:
+    decided()
+    SourceRecord.objects.filter(code="S0").update(state=SourceRecord.State.RETIRED, golden=None)
+    assert (measured().every.same, measured().every.different) == (3, 3)
+
+
 def test_critical_pairs_are_measured_apart_and_by_their_own_threshold() -> None:
-    kit.feed("erp", {"E0": item(0) | {"implant": True}, "E1": item(1)})
-    kit.feed("scm", {f"S{n}": item(n, manufacturer="HALDEN MED INC") for n in range(2)})
+    kit.feed("erp", {"E0": item(0), "E1": item(1)})
+    kit.feed("scm", {f"S{n}": item(n) | {"implant": n == 0} for n in range(2)})
     for n in range(2):
         decide(f"E{n}", f"S{n}", True)
-    score = engine_for("item").policy
-    found = measured(sure=score.sure_score)
+    policy = engine_for("item").policy
+    found = measured()
     assert (found.every.same, found.critical.same, found.critical.different) == (2, 1, 0)
-    dear = replace(score, critical=replace(score.critical, false_link=1e15))
+    dear = replace(policy, critical=replace(policy.critical, false_link=1e15))
     strict = labelled.labelled(engine_for("item"), dear)
     assert strict.every.after.quality == Quality(1, 0, 1)
     assert strict.critical.after.quality == Quality(0, 0, 1)
