@@ -17,7 +17,7 @@ from mdm.engine import Engine
 from mdm.models import ChangedPair, ChangeRequest, SourceRecord
 from mdm.policies import label
 from mdm.services import scoring
-from mdm.services.policy_diff import Changed
+from mdm.services.policy_diff import Changed, PolicyDiff
 
 KEPT = 10_000  # pairs kept of one proposal: more than anybody reads
 CHUNK = 2_000  # pairs compared at once
@@ -41,9 +41,10 @@ class ChangedPairs:
     first: Sequence[ChangedPair]
 
 
-def changed_pairs(engine: Engine, proposed: Policy, changed: Sequence[Changed]) -> ChangedPairs:
+def changed_pairs(engine: Engine, proposed: Policy, diff: PolicyDiff) -> ChangedPairs:
     """Rank what changes by how far its score lies from the line that it crosses. Reads only."""
-    critical = scoring.either_critical(engine.domain, [(c.one, c.two) for c in changed])
+    changed = diff.changed
+    critical = np.array([not diff.critical.isdisjoint((c.one, c.two)) for c in changed], dtype=np.bool_)
     by_itself = np.array([c.outcome in BY_ITSELF for c in changed], dtype=np.bool_)
     distance = np.abs(_after(engine, proposed, changed) - _lines(proposed, changed, critical))
     chosen = np.lexsort((distance, ~(critical & by_itself)))[:KEPT]  # none that a guardrail counts is left out

@@ -17,7 +17,7 @@ from mdm.engine import Engine
 from mdm.known import Known
 from mdm.models import SourceRecord
 from mdm.partition import Outcome, Target
-from mdm.services import scoring
+from mdm.policies import is_critical
 from mdm.services.labels import Pair, labels
 from mdm.services.population import batches_of, decided_alone, facts_without
 
@@ -92,7 +92,7 @@ def labelled(engine: Engine, proposed: Policy) -> Labelled:
     said = labels(engine.domain)
     asked = _questions(said)
     pairs, questions = list(asked), list(asked.values())
-    critical = scoring.either_critical(engine.domain, pairs)
+    critical = _critical(engine.domain, pairs)
     same = np.array([question.same for question in questions], dtype=np.bool_)
     outcomes = _outcomes(engine, proposed, {question.source for question in questions})
     sides = [
@@ -100,6 +100,13 @@ def labelled(engine: Engine, proposed: Policy) -> Labelled:
         for side in (0, 1)
     ]
     return Labelled(_group(sides, np.ones_like(same)), _group(sides, critical))
+
+
+def _critical(domain: str, pairs: Sequence[Pair]) -> Bools:
+    """Of each pair, whether either record is critical."""
+    rows = SourceRecord.objects.filter(pk__in={pk for pair in pairs for pk in pair}).values_list("pk", "values")
+    found = {pk for pk, values in rows if is_critical(domain, values)}
+    return np.array([not found.isdisjoint(pair) for pair in pairs], dtype=np.bool_)
 
 
 def _questions(said: Mapping[Pair, bool]) -> dict[Pair, Question]:

@@ -37,5 +37,5 @@ class Prospect:
 def prospect(engine: Engine, proposed: Policy) -> Prospect:
     """Look at what a proposed policy would do in the engine's domain, beside the one in force."""
     population, measured = policy_diff(engine, proposed), labelled(engine, proposed)
-    pairs = changed_pairs(engine, proposed, population.changed)
+    pairs = changed_pairs(engine, proposed, population)
     return Prospect(population, measured, pairs, guardrails(engine, proposed, measured, population.changed, pairs))

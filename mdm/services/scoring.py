@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from matching import Comparison, Policy, Scores
 from mdm import candidates as pool
@@ -130,17 +129,6 @@ def score_pairs(engine: Engine, pairs: Pairs, rows: Mapping[int, Candidate], *po
     a = np.fromiter((left_at[p[0]] for p in pairs), dtype=np.int64, count=len(pairs))
     b = np.fromiter((right_at[p[1]] for p in pairs), dtype=np.int64, count=len(pairs))
     return [engine.recipe.score_pairs(tables, a, b, engine.statistics, policy) for policy in policies]
-
-
-def either_critical(domain: str, pairs: Pairs) -> NDArray[np.bool_]:
-    """Of each pair of source records, whether either is critical."""
-    found = np.zeros(len(pairs), dtype=np.bool_)
-    if not policies.knows_critical(domain):
-        return found
-    rows = SourceRecord.objects.filter(pk__in={pk for pair in pairs for pk in pair}).values_list("pk", "values")
-    critical = {pk for pk, values in rows.iterator(chunk_size=2_000) if policies.is_critical(domain, values)}
-    found[:] = [not critical.isdisjoint(pair) for pair in pairs]
-    return found
 
 
 def _enter(
