@@ -132,7 +132,7 @@ SCREENS = [
     Screen("rules-publish", "rules-detail", lambda h: ["publish", "item"], act=try_gate),
     Screen("rules-version", "rules-version", lambda h: ["match", "item", 1], drawn=False),
     Screen("rules-change", "change", lambda h: [rules_change().pk], dark=True),
-    Screen("rules-pair", "change-pair", lambda h: [rules_change().pk, 1], drawn=False),
+    Screen("rules-pair", "change-pair", lambda h: [rules_change().pk, 1]),
     Screen("accuracy", "accuracy", query={"domain": "item"}),
     Screen("quality", "quality"),
     Screen("quality-all", "quality", query={"rules": "all", "period": "4w"}, drawn=False),
