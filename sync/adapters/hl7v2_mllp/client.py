@@ -76,17 +76,16 @@ class Hl7Adapter:
 
     def _exchange(self, window: Sequence[Rendered], outcomes: list[Outcome]) -> PeerError | None:
         """Send a window and take its answers; the failure that ended it early, if one did."""
-        sent = answered = 0
+        answered = 0
         try:
-            for rendered in window:
-                self._connection.send(rendered.body)
-                sent += 1
+            self._connection.send(*(rendered.body for rendered in window))
             for rendered in window:
                 outcomes.append(self._answer(rendered.message))
                 answered += 1
         except PeerError as error:
-            unanswered = max(sent - answered, 1)  # the one that failed, and those whose answers will not come
-            outcomes += [_lost(error) if sent else error.outcome()] * unanswered
+            # Once bytes have gone out, nobody knows what of the window has arrived.
+            unanswered = len(window) - answered if error.maybe_applied else 1
+            outcomes += [_lost(error) if error.maybe_applied else error.outcome()] * unanswered
             return error
         return None
 

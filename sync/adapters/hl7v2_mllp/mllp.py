@@ -60,12 +60,12 @@ class Connection:
         self._ready: list[bytes] = []
         self._awaited = 0  # answers that are still to come
 
-    def send(self, payload: bytes) -> None:
-        """Write one frame. Raises PeerError; ``maybe_applied`` once bytes may have gone out."""
+    def send(self, *payloads: bytes) -> None:
+        """Write them as frames, in one go. Raises PeerError; ``maybe_applied`` once bytes may have gone out."""
         open_socket = self._open()
         try:
-            open_socket.sendall(frame(payload))
-            self._awaited += 1
+            open_socket.sendall(b"".join(map(frame, payloads)))
+            self._awaited += len(payloads)
         except OSError as error:
             self.close()
             raise PeerError(f"The connection broke: {error}", ErrorClass.CONNECTION, maybe_applied=True) from error
