@@ -80,7 +80,8 @@ def link(
     statistics = statistics or Statistics.of_table(recipe, theirs, vocabularies)
     found = search(mine.keys, theirs.keys, cap=CAP, best=min(recipe.candidates, most(len(left))))
     scored = score(recipe, mine, theirs, vocabularies, found, statistics, policy)
-    decisions, policy = settle(len(left), found.left, found.right, scored, policy, clean=clean, critical=mine.critical)
+    either = mine.critical[found.left] | theirs.critical[found.right]  # a pair is decided by the stricter of its ends
+    decisions, policy = settle(len(left), found.left, found.right, scored, policy, clean=clean, critical=either)
     return Linked(decisions, found.left, found.right, scored.bits, scored.vetoed, statistics, policy)
 
 
@@ -95,7 +96,7 @@ def settle(
 ) -> tuple[list[Decision], Policy]:  # fmt: skip
     """A decision for each of ``size`` left rows from its scored pairs, and the policy as calibrated on them.
 
-    ``critical``: one per left row, those that are decided by ``policy.critical``; by default none.
+    ``critical``: one per pair, those that are decided by ``policy.critical``; by default none.
     """
     decisions = [NOBODY] * size
     if not len(left):
@@ -112,14 +113,15 @@ def settle(
     calibration = learn(chosen, runners, ranking.counts > 1, policy.calibration)
     policy = replace(policy, calibration=calibration)
     chances = [f(chosen.score, chosen.lead, chosen.claimed) for f in (calibration.partnered, calibration.right)]
-    costs = [policy.costs_of(bool(c)) for c in (np.zeros(size) if critical is None else critical)]
+    costs = policy.costs_of(False), policy.costs_of(True)
+    strict = np.zeros(len(left), dtype=np.bool_) if critical is None else critical
     taken: set[int] = set()
     for place in np.argsort(-chances[1], kind="stable").tolist():
         top = ranking.top(place, SHOWN)
         shown = zip(right[top].tolist(), scored.bits[top].tolist(), scored.vetoed[top].tolist(), strict=True)
         ranked = tuple(Ranked(key, bits, ("the two conflict",) if vetoed else ()) for key, bits, vetoed in shown)
         row, chance = int(left[top[0]]), Chance(*(float(c[place]) for c in chances))
-        decision = verdict(ranked, chance, float(chosen.lead[place]), costs[row])
+        decision = verdict(ranked, chance, float(chosen.lead[place]), costs[bool(strict[top[0]])])
         if clean and decision.outcome == "link":
             if int(right[top[0]]) in taken:
                 decision = replace(decision, outcome="review", reason="a surer record of this clean source has it")

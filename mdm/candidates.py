@@ -156,6 +156,14 @@ def members(goldens: Sequence[int]) -> dict[int, Candidate]:
     return {row[0]: Candidate(*row) for row in statements.rows(query, [arrays.numbers(goldens)])}
 
 
+CRITICAL_SQL = "SELECT id FROM mdm_goldenrecord WHERE id = ANY(%s::bigint[]) AND criticality = 'high'"
+
+
+def critical(goldens: Sequence[int]) -> frozenset[int]:
+    """Those of these golden records about which mistakes cost more than elsewhere."""
+    return frozenset(row[0] for row in statements.rows(CRITICAL_SQL, [arrays.numbers(goldens)]))
+
+
 GIVEN_SQL = """
 SELECT s.id, x.golden_id FROM mdm_sourcerecord s
 JOIN mdm_crosswalk x ON x.code_system_id = s.code_system_id AND x.code = s.code

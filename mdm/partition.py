@@ -50,6 +50,7 @@ class Facts:
     rejected: frozenset[tuple[int, int]] = frozenset()  # source pairs that a person called different, ordered
     members: Mapping[int, frozenset[int]] = field(default_factory=dict)  # golden → source ids
     same: Mapping[int, int] = field(default_factory=dict)  # source → golden: a person said so, or its code was given
+    critical: frozenset[int] = frozenset()  # golden records about which mistakes cost what ``Policy.critical`` says
 
     def apart(self, one: int, two: int) -> bool:
         """Whether two golden records can't be one: a clean system has both, or a person said so."""
@@ -116,8 +117,8 @@ class _Clusters:
         return number
 
     def critical(self, *nodes: Target) -> bool:
-        """Whether any of these is a critical query: an edge is decided by the stricter of its ends."""
-        return any(node.peer in self._critical for node in nodes)
+        """Whether any of these is critical: an edge is decided by the stricter of its ends."""
+        return any(node.peer in self._critical or node.golden in self._facts.critical for node in nodes)
 
     def conflict(self, one: int, two: int) -> str:
         """Why these two clusters may never be one, "" if they may."""

@@ -94,9 +94,13 @@ def _judged(domain: str, items: Sequence[WorkItem], actor: User) -> list[tuple[W
     goldens = GoldenRecord.objects.select_related("merged_into").in_bulk(list(ids.values()))
     kept = {item.pk: goldens[ids[item.pk]].survivor for item in clear}
     differing = _differing(domain, clear, kept)
-    return left + [
-        (item, None, "A field differs") if item.pk in differing else (item, kept[item.pk], "") for item in clear
-    ]
+    return left + [(item, *_at_second_sight(kept[item.pk], differs=item.pk in differing)) for item in clear]
+
+
+def _at_second_sight(golden: GoldenRecord, *, differs: bool) -> tuple[GoldenRecord | None, str]:
+    if differs:
+        return None, "A field differs"
+    return (None, "Critical") if golden.criticality == GoldenRecord.Criticality.HIGH else (golden, "")
 
 
 def _at_first_sight(item: WorkItem, actor: User) -> str:

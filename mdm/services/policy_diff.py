@@ -180,9 +180,9 @@ def _parts(members: list[int], links: set[Pair]) -> list[list[int]]:
 def _note_likely(links: Links, policy: Policy, edges: Edges, batch: Batch) -> None:
     """Pairs of golden records that have sources which are one for certain; a veto seen from either side counts."""
     for source in batch.sources:
-        sure = policy.sure_score_of(source.critical)
         for target, edge in edges.get(source.pk, {}).items():
             mine, other = source.golden, target.golden
+            sure = policy.sure_score_of(source.critical or other in batch.facts.critical)
             if mine is None or mine == other or edge.score < sure:
                 continue
             pair = min(mine, other), max(mine, other)

@@ -131,7 +131,7 @@ def _look_up(engine: Engine, known: Known, policies: Policies, sources: list[Sou
     together = [pair for group in batch.groups().values() for pair in combinations([s.pk for s in group], 2)]
     found = {*zip(left.tolist(), right.tolist(), strict=True), *together, *((b, a) for a, b in together)}
     pairs = [(a, b) for a, b in sorted(found) if b in rows and rows[b].golden is not None]
-    batch.facts = scoring.gather_facts(known, batch.queries, pairs, rows)
+    batch.facts = scoring.gather_facts(engine.domain, known, batch.queries, pairs, rows)
     _enter(engine, policies, batch, pairs)
     rest: set[Pair] = set()
     for policy, edges in zip(policies, batch.edges, strict=True):

@@ -299,11 +299,13 @@ def _ask_about(
 def _rivals(engine: Engine, source: SourceRecord, scored: Scored) -> list[tuple[int, Edge]]:
     """Golden records that a changed record would be linked to today, had it no link: best first."""
     facts, mine = scored.facts, source.golden_id or 0
-    sure = engine.policy.sure_score_of(scored.queries[source.pk].critical)
+    critical, policy = scored.queries[source.pk].critical, engine.policy
     found = [
         (target.golden, edge)
         for target, edge in scored.edges.get(source.pk, {}).items()
-        if edge.score >= sure and not edge.vetoed and not facts.apart(mine, target.golden)
+        if edge.score >= policy.sure_score_of(critical or target.golden in facts.critical)
+        and not edge.vetoed
+        and not facts.apart(mine, target.golden)
     ]
     return sorted(found, key=lambda pair: (-round(pair[1].score, 6), pair[0]))[:SHOWN]
 

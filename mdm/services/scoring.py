@@ -79,7 +79,7 @@ def _weighed(
 ) -> Scored:
     """Judged pairs folded into edges, with those that the records of one golden record add."""
     pairs = [(a, b) for a, b, *_ in judged]
-    facts = gather_facts(known, queries, pairs, rows)
+    facts = gather_facts(engine.domain, known, queries, pairs, rows)
     edges: dict[int, dict[Target, Edge]] = defaultdict(dict)
     doubtful = _enter(edges, judged, rows, queries, engine.policy.review_bits)
     rest = unseen_members(edges, facts, set(pairs), engine.policy.review_bits)
@@ -163,7 +163,9 @@ def raise_edge(targets: dict[Target, Edge], target: Target, bits: float, vetoed:
         edge.score, edge.via = bits, via
 
 
-def gather_facts(known: Known, queries: Mapping[int, Query], pairs: Pairs, rows: Mapping[int, Candidate]) -> Facts:
+def gather_facts(
+    domain: str, known: Known, queries: Mapping[int, Query], pairs: Pairs, rows: Mapping[int, Candidate]
+) -> Facts:
     """What the database knows about the golden records that these pairs touch."""
     judgements = pool.judgements(list(queries))
     goldens = {g for _, b in pairs if (g := rows[b].golden) is not None}
@@ -191,6 +193,7 @@ def gather_facts(known: Known, queries: Mapping[int, Query], pairs: Pairs, rows:
         members={g: frozenset(s) for g, s in members.items()},
         rejected=frozenset((a, b) for a, b, verdict, *_ in judgements if verdict == Judgement.Verdict.DIFFERENT),
         same=same,
+        critical=pool.critical(sorted(goldens)) if policies.knows_critical(domain) else frozenset(),
     )
 
 

@@ -78,6 +78,9 @@ def test_an_implant_needs_more_certainty_than_a_glove_in_a_whole_table() -> None
     assert set(found.links) == {(left, right) for left, right in plain.links if left not in between}
     mixed = link(RECIPE, [implants[i] if i in between[:1] else v for i, v in enumerate(gloves)], GOLDEN, policy=policy)
     assert set(mixed.links) == {pair for pair in plain.links if pair[0] != between[0]}
+    theirs = dict(plain.links)[between[0]]  # a system that doesn't say that it is an implant joins one no sooner
+    known = [values | {"implant": True} if row == theirs else values for row, values in enumerate(GOLDEN)]
+    assert between[0] not in dict(link(RECIPE, gloves, known, policy=policy).links)
 
 
 def test_the_order_of_rows_does_not_matter() -> None:

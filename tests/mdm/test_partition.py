@@ -193,6 +193,14 @@ def test_an_implant_needs_more_certainty_than_a_glove() -> None:
     assert kinds(decide(("a", 1, surer), queries="a", critical="a")) == {"a": "link"}
 
 
+def test_what_would_join_an_implant_needs_as_much() -> None:
+    implant = Facts(critical=frozenset([1]))
+    outcomes = decide(("a", 1, BETWEEN), ("b", 2, BETWEEN), facts=implant)
+    assert kinds(outcomes) == {"a": "review", "b": "link"}
+    surer = POLICY.sure_score_of(True) + 0.1
+    assert kinds(decide(("a", 1, surer), queries="a", facts=implant)) == {"a": "link"}
+
+
 def test_an_implants_runner_up_must_be_further_behind() -> None:
     rivals = (SURE - n / 4 for n in range(100))
     chances = ((rival, POLICY.chance(SURE, lead_over(SURE, np.array([rival]))).right) for rival in rivals)

@@ -112,7 +112,8 @@ class Review:
         row = self.known.policy(Policy.Kind.MATCH, self.item.domain)
         policy = matching.Policy.from_json(row.body) if row else matching.Policy.default(self.item.domain)
         source = self.item.source
-        costs = policy.costs_of(source is not None and is_critical(source.domain, source.values))
+        critical = self.golden is not None and self.golden.criticality == GoldenRecord.Criticality.HIGH
+        costs = policy.costs_of(critical or (source is not None and is_critical(source.domain, source.values)))
         return costs.review, costs.auto
 
 

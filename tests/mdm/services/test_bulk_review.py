@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mdm.exceptions import Forbidden, NeedsReason
-from mdm.models import AuditEntry, SourceRecord, WorkItem
+from mdm.models import AuditEntry, GoldenRecord, SourceRecord, WorkItem
 from mdm.services import bulk_review, review
 from tests.mdm import kit
 
@@ -68,6 +68,12 @@ def test_an_implant_stays_with_a_person():
     source = SourceRecord.objects.get(pk=item.source_id)
     source.values = source.values | {"implant": True}
     source.save(update_fields=["values"])
+    assert bulk_review.plan(items=[item.pk], actor=kit.steward()).left == {"Critical": 1}
+
+
+def test_what_would_join_an_implant_stays_with_a_person():
+    item = agreeing()
+    GoldenRecord.objects.filter(pk=item.candidates[0]["golden"]).update(criticality=GoldenRecord.Criticality.HIGH)
     assert bulk_review.plan(items=[item.pk], actor=kit.steward()).left == {"Critical": 1}
 
 

@@ -63,12 +63,13 @@ def test_implants_would_merge_only_where_it_is_more_certain(both: bool, merges: 
     assert len(diff(sure=-3.0, review_bits=-4.0).merges) == merges
 
 
-def test_implants_would_be_asked_about_before_others_are() -> None:
+@pytest.mark.parametrize(("implant", "opened"), [(False, 0), (True, 3)])
+def test_all_records_of_an_implant_would_be_asked_about_before_others_are(implant: bool, opened: int) -> None:
     kit.feed("erp", {"E1": kit.CATHETER, "E2": kit.STAPLER})
-    kit.feed("scm", {"S1": kit.SAME_CATHETER | {"implant": True}, "S2": kit.SAME_CATHETER})
+    kit.feed("scm", {"S1": kit.SAME_CATHETER | {"implant": implant}, "S2": kit.SAME_CATHETER})
     assert kit.golden("scm", "S1") == kit.golden("scm", "S2") == kit.golden("erp", "E1")
     found = diff(sure=19.0)
-    assert (found.opened, found.splits) == (1, [])
+    assert (found.opened, found.splits) == (opened, [])
 
 
 def test_a_pair_that_a_person_called_different_would_not_merge() -> None:

@@ -49,6 +49,12 @@ def test_an_implant_needs_more_certainty_than_a_glove() -> None:
     assert kit.golden("mms", "M1") == kit.golden("erp", "E1")
 
 
+def test_a_system_that_does_not_say_so_joins_an_implant_no_sooner() -> None:
+    kit.feed("erp", {"E1": kit.CATHETER | {"implant": True}})
+    kit.feed("scm", {"S1": {"description": "Foley catheter silicone 16 Fr", "manufacturer": "Halden Medical"}})
+    assert kit.review("scm", "S1").golden == kit.golden("erp", "E1")
+
+
 def test_codes_of_both_systems_lead_to_the_golden_record() -> None:
     kit.feed("erp", {"E1": kit.CATHETER})
     kit.feed("scm", {"S1": kit.SAME_CATHETER})
