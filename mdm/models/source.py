@@ -19,7 +19,9 @@ class Ingest(models.Model):
         DONE = "done", "Done"
         FAILED = "failed", "Failed"
 
-    code_system = models.ForeignKey(CodeSystem, on_delete=models.PROTECT, related_name="ingests")
+    code_system = models.ForeignKey(  # its index: ingest_of_system
+        CodeSystem, on_delete=models.PROTECT, related_name="ingests", db_index=False
+    )
     channel = models.CharField(max_length=20, help_text="file, api, hl7v2, fhir, x12, steward")
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=10, choices=State.choices, default=State.LANDING)
@@ -35,6 +37,8 @@ class Ingest(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        # whether a system has sent something lately
+        indexes = [models.Index(fields=["code_system", "started_at"], name="ingest_of_system")]
 
     def __str__(self) -> str:
         return f"ingest {self.pk}"

@@ -28,7 +28,7 @@ from mdm.models import (
     Substitution,
     WorkItem,
 )
-from mdm.services import publish
+from mdm.services import publish, record_quality
 from mdm.ui import words
 from mdm.ui.readers import children
 
@@ -230,6 +230,10 @@ class GoldenView:
     @cached_property
     def issues(self) -> QuerySet[QualityIssue]:
         return QualityIssue.objects.filter(golden=self.record, closed_at__isnull=True)
+
+    @cached_property
+    def quality(self) -> record_quality.RecordQuality | None:
+        return record_quality.of(self.record)
 
     @cached_property
     def work_items(self) -> list[WorkItem]:

@@ -125,9 +125,9 @@ class Scorecard:
         """(domain, records, a score per dimension, the domain's score)."""
         counts = {row.rule.domain: row.measure.total for row in self.rules if row.rule.name == "fresh"}
         return [
-            (spec, counts.get(spec.name, 0), cells, _mean(cells))
+            (spec, counts.get(spec.name, 0), [_score(rows, dimension) for dimension in Dimension], _score(rows))
             for spec in LISTED
-            for cells in [[self._cell(spec.name, dimension) for dimension in Dimension]]
+            for rows in [[row for row in self.rules if row.rule.domain == spec.name]]
         ]
 
     @property
@@ -165,18 +165,12 @@ class Scorecard:
         series = {spec.plural: [self._score_on(spec.name, day) for day in days] for spec, *_ in self.rows}
         return charts.Lines([f"{day.day} {day:%b}" for day in days], series, f"Score by domain, {self.label}")
 
-    def _cell(self, domain: str, dimension: Dimension) -> Score:
-        rows = [row for row in self.rules if row.rule.domain == domain and row.rule.dimension == dimension]
-        return _mean([row.score for row in rows])
-
     def _score_on(self, domain: str, day: dt.date) -> float | None:
-        by_dimension: dict[str, list[float]] = defaultdict(list)
-        for one in scorecard.rules(domain):
-            row = self.measures.get((domain, one.name), {}).get(day)
-            if row is not None and row.total:
-                by_dimension[one.dimension].append(100 * row.passing / row.total)
-        means = [sum(shares) / len(shares) for shares in by_dimension.values()]
-        return round(sum(means) / len(means), 1) if means else None
+        rows = [
+            (one.dimension, self.measures.get((domain, one.name), {}).get(day)) for one in scorecard.rules_of(domain)
+        ]
+        shares = [(dimension, 100 * row.passing / row.total) for dimension, row in rows if row and row.total]
+        return _rounded(scorecard.score(shares))
 
 
 def _kept(rule: Rule, days: Days, owners: Mapping[str, str]) -> Kept | None:
@@ -189,7 +183,21 @@ def _kept(rule: Rule, days: Days, owners: Mapping[str, str]) -> Kept | None:
     return Kept(rule, rows[-1], score, _spaced(shares), owners.get(rule.domain, ""))
 
 
+def _score(rows: Sequence[Kept], dimension: Dimension | None = None) -> Score:
+    """Of these rules, or of those of one dimension; what it was before only if each of them was measured then."""
+    rows = [row for row in rows if dimension in (None, row.rule.dimension)]
+    then = [(row.rule.dimension, row.score.before) for row in rows if row.score.before is not None]
+    now = _rounded(scorecard.score((row.rule.dimension, row.score.now or 0.0) for row in rows))
+    before = _rounded(scorecard.score(then)) if len(then) == len(rows) else None
+    return Score(now, before, below=any(row.score.below for row in rows))
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, 1)
+
+
 def _mean(scores: Iterable[Score]) -> Score:
+    """Of the domains: each counts as much as any other."""
     known = [score for score in scores if score.now is not None]
     before = [score.before for score in known if score.before is not None]
     if not known:

@@ -59,6 +59,16 @@ def test_codes_and_sources_of_every_system_are_shown(viewer, catheter):
     assert "Matched automatically" in text
 
 
+def test_the_score_leads_to_the_rules_behind_it(viewer, catheter):
+    page = viewer.get(address(catheter))
+    score = page.context["view"].quality.shown
+    assert f'<a class="link" href="#quality">quality {score}</a>' in page.content.decode()
+    assert f"Quality {score} 3 rules are broken ≠ Broken: GTIN, each is stated" in text_of(page)
+    assert "/quality/items/stated.gtin/" in page.content.decode()
+    GoldenRecord.objects.update(status="retired")
+    assert "#quality" not in viewer.get(address(catheter)).content.decode()
+
+
 def test_the_page_asks_as_many_questions_whatever_the_record_has(viewer, catheter):
     viewer.get(address(catheter))
     with CaptureQueriesContext(connection) as small:
@@ -70,7 +80,7 @@ def test_the_page_asks_as_many_questions_whatever_the_record_has(viewer, cathete
     with CaptureQueriesContext(connection) as large:
         viewer.get(address(catheter))
     assert len(large) == len(small)
-    assert len(small) <= 34
+    assert len(small) <= 35
 
 
 def test_the_timeline_tells_what_a_version_changed(viewer, catheter):

@@ -17,7 +17,7 @@ PINNED = {
     "queue, filtered": 13,
     "comparison": 23,
     "comparison, swapped": 20,
-    "golden record": 33,
+    "golden record": 34,
     "golden record, versions": 10,
     "items": 11,
     "suppliers": 11,
