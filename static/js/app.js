@@ -1,6 +1,6 @@
 // What every page does: theme without a reload, toasts that leave, focus after a swap, copying, rows that open.
 import { listen } from "./keys.js";
-import { leaveLater, say } from "./toasts.js";
+import { copy, leaveLater, say } from "./toasts.js";
 
 const THEMES = ["auto", "light", "dark"];
 
@@ -14,8 +14,8 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("click", (event) => {
   const toggle = event.target.closest("[data-toggle]");
   if (toggle) toggle.setAttribute("aria-expanded", String(toggle.getAttribute("aria-expanded") !== "true"));
-  const copy = event.target.closest("[data-copy]");
-  if (copy) copyCodes(copy.dataset.copy);
+  const codes = event.target.closest("[data-copy]");
+  if (codes) copyCodes(codes.dataset.copy);
   const text = event.target.closest("[data-copy-text]");
   if (text) copyText(text.dataset.copyText);
   const toast = event.target.closest("[data-toast]");
@@ -58,13 +58,13 @@ function switchTheme(event, form) {
 function copyCodes(name) {
   const rows = document.querySelectorAll(`[data-copied="${CSS.escape(name)}"] tbody tr`);
   const text = [...rows].map((row) => [...row.cells].slice(0, 4).map((cell) => cell.innerText.trim()).join("\t")).join("\n");
-  navigator.clipboard.writeText(text).then(() => say(`${rows.length} codes copied.`), () => say("The browser did not allow copying."));
+  copy(text, `${rows.length} code${rows.length === 1 ? "" : "s"} copied.`);
 }
 
 /** Of several texts in the place, the one that shows. */
 function copyText(id) {
   const shown = [...document.querySelectorAll(`#${CSS.escape(id)} pre, #${CSS.escape(id)}:is(pre, code)`)].find((one) => one.checkVisibility());
-  navigator.clipboard.writeText(shown?.innerText ?? "").then(() => say("Copied."), () => say("The browser did not allow copying."));
+  copy(shown?.innerText ?? "", "Copied.");
 }
 
 /** A button that needs a text moves the focus there instead of acting without it. */

@@ -1,5 +1,5 @@
 // The crosswalk explorer: count what is pasted, resolve with Ctrl+Enter, walk the problems with N, copy the column.
-import { say } from "./toasts.js";
+import { copy } from "./toasts.js";
 
 const codes = document.querySelector("#resolve textarea");
 
@@ -39,5 +39,5 @@ function countLines() {
 
 function copyColumn() {
   const cells = [...document.querySelectorAll("#resolved [data-column]")].map((cell) => cell.textContent.replace("∅", ""));
-  navigator.clipboard.writeText(cells.join("\n")).then(() => say(`${cells.length} codes copied.`), () => say("The browser did not allow copying."));
+  copy(cells.join("\n"), `${cells.length} code${cells.length === 1 ? "" : "s"} copied.`);
 }

@@ -11,6 +11,16 @@ export function say(text, { stays = false } = {}) {
   return toast;
 }
 
+/** Onto the clipboard, if the browser allows it: it has none on pages that came over plain HTTP. */
+export async function copy(text, done) {
+  try {
+    await navigator.clipboard.writeText(text);
+    say(done);
+  } catch {
+    say("The browser did not allow copying.");
+  }
+}
+
 /** Toasts leave by themselves. */
 export function leaveLater() {
   for (const toast of document.querySelectorAll("[data-toast]:not([data-leaving])")) {

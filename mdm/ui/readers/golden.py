@@ -82,6 +82,10 @@ class Code:
     factor: Fraction | None  # base units in one of its unit
 
     @property
+    def ended(self) -> bool:
+        return self.row.valid_to is not None and self.row.valid_to <= timezone.now().date()
+
+    @property
     def state(self) -> tuple[str, str]:
         """Tone and words of its validity today."""
         today = timezone.localdate()
@@ -89,9 +93,9 @@ class Code:
             return "", "Not yet valid"
         if self.row.valid_to is None:
             return ("eq", "Preferred") if self.row.preferred else ("eq", "Also valid")
-        left = (self.row.valid_to - today).days
-        if left <= 0:
+        if self.ended:
             return "ne", "Ended"
+        left = (self.row.valid_to - today).days
         return "sim", f"Ends in {left} day{'' if left == 1 else 's'}"
 
 
@@ -216,12 +220,21 @@ class GoldenView:
 
     @cached_property
     def sources(self) -> list[tuple[SourceRecord, int]]:
-        """Linked source records and how many attributes each wins."""
-        won = [p.get("source") for p in self.record.provenance.values()]
+        """Linked source records and how many of the attributes that are stated each wins, the best first."""
+        won = [row.origin.source for row in self.attributes if row.stated and row.origin]
         return sorted(((s, won.count(s.pk)) for s in self.linked), key=lambda pair: (-pair[1], pair[0].pk))
 
     @cached_property
     def codes(self) -> list[Code]:
+        """Of today and of days to come."""
+        return [code for code in self._every_code if not code.ended]
+
+    @property
+    def ended_codes(self) -> list[Code]:
+        return [code for code in self._every_code if code.ended]
+
+    @cached_property
+    def _every_code(self) -> list[Code]:
         live = Crosswalk.objects.filter(golden=self.record, known_to__isnull=True).select_related("code_system__system")
         ordered = live.order_by("code_system__system__name", "code_system__slug", "-preferred", "code")
         ladder = Ladder.of(self.values.get("packaging") or [], self.values.get("base_uom") or "")

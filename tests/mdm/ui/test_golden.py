@@ -8,8 +8,9 @@ from html import unescape
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from mdm.models import ChangeRequest, GoldenRecord, Override
+from mdm.models import ChangeRequest, Crosswalk, GoldenRecord, Override
 from mdm.services import merge
 from tests.mdm import kit
 from tests.mdm.ui.conftest import HX
@@ -57,6 +58,27 @@ def test_codes_and_sources_of_every_system_are_shown(viewer, catheter):
     assert "E1" in text
     assert "D1" in text
     assert "Matched automatically" in text
+
+
+def test_wins_are_counted_in_the_attributes_that_are_shown(viewer, catheter):
+    page = viewer.get(address(catheter))
+    view = page.context["view"]
+    won = {source.code: wins for source, wins in view.sources}
+    assert sum(won.values()) == view.stated
+    assert f"ERP E1 {won['E1']} of {view.stated}" in text_of(page)
+
+
+def test_codes_that_ended_are_folded_away_and_not_copied(viewer, catheter):
+    assert "ended code" not in text_of(viewer.get(address(catheter)))
+    row = Crosswalk.objects.get(code="E1", known_to__isnull=True)
+    row.pk, row.code, row.valid_to = None, "E0", timezone.localdate()
+    row.preferred = False
+    row.save()
+    page = text_of(viewer.get(address(catheter)))
+    assert "Show 1 ended code" in page
+    codes = viewer.get(address(catheter)).content.decode().split('data-copied="codes"')[1]
+    assert "E0" not in codes.split("<details")[0]
+    assert "Ended" in codes.split("<details")[1]
 
 
 def test_the_score_leads_to_the_rules_behind_it(viewer, catheter):
