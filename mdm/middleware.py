@@ -20,6 +20,7 @@ from mdm import access, auth, context, rates
 from mdm.api import crosswalk, idempotency, problems, refusals
 from mdm.exceptions import ConcordError
 from mdm.fhir import outcomes
+from mdm.ui.refusals import said
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -134,7 +135,7 @@ def _turned_away(request: HttpRequest, error: Exception) -> HttpResponseBase:
     if not isinstance(error, ConcordError):
         raise error
     if not isinstance(error, access.NotSignedIn):
-        raise PermissionDenied(error.message) from error
+        raise PermissionDenied(said(error)) from error
     if htmx := getattr(request, "htmx", None):  # a fragment can't show the login page: send the whole page there
         page = htmx.current_url_abs_path or request.get_full_path()
         return HttpResponseClientRedirect(redirect_to_login(page).url)

@@ -218,11 +218,7 @@ def weight(number: float) -> str:
     return f"{number:.2f}".replace("-", "−")
 
 
-@register.filter
-def kind_name(text: str) -> str:
-    return words.KINDS.get(text, text.replace("_", " "))
-
-
+register.filter("kind_name", words.kind_name)
 register.filter("rule_name", words.rule_name)
 register.filter("action_words", words.action_words)
 register.filter("consequence", words.consequence)

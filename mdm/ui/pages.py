@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 from mdm import permissions
 from mdm.access import requires
 from mdm.exceptions import ConcordError, NotFound
+from mdm.ui.refusals import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,7 +83,8 @@ def is_fragment(request: Any) -> bool:
 
 
 def show_error(request: HttpRequest, error: ConcordError) -> HttpResponse:
-    return render(request, "error.html", {"error": error}, fragment="parts/error.html", status=error.status)
+    context = {"error": error, "said": said(error)}
+    return render(request, "error.html", context, fragment="parts/error.html", status=error.status)
 
 
 def not_found(what: str) -> NotFound:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import cache
 from typing import Any
 
+from django.apps import apps
 from django.utils import timezone
 
 from mdm.canonical import DOMAINS, Field, Kind
-from mdm.models import AuditEntry
+from mdm.models import AuditEntry, WorkItem
 
 EMPTY = "Not stated"
 FLAGS = {True: "Yes", False: "No"}
@@ -98,11 +100,7 @@ KINDS = {
     "ein": "EIN",
     "lei": "LEI",
     "duns": "DUNS",
-    "codesystem": "code system",
-    "workitem": "work item",
-    "changerequest": "change request",
     "feedrun": "import",
-    "localexception": "local exception",
 }
 
 RULES = {
@@ -204,6 +202,16 @@ ACTIONS = {
 }
 
 
+@cache
+def _models() -> dict[str, str]:
+    return {model._meta.model_name or "": str(model._meta.verbose_name) for model in apps.get_models()}
+
+
+def kind_name(text: str) -> str:
+    """A kind of code, or of what an audit entry is about."""
+    return KINDS.get(text) or _models().get(text, text.replace("_", " "))
+
+
 def rule_name(rule: str) -> str:
     return RULES.get(rule, rule.replace("_", " ").capitalize())
 
@@ -235,7 +243,16 @@ def consequence(entry: AuditEntry) -> str:
 def _short(part: Any) -> str:
     if isinstance(part, list) and len(part) > 3:
         return f"({len(part)})"
-    return ", ".join(map(str, part)) if isinstance(part, list) else str(part)
+    return ", ".join(map(_name, part)) if isinstance(part, list) else _name(part)
+
+
+def _name(part: Any) -> str:
+    """What programs call a domain, an attribute of one or a kind of work, as people call it."""
+    domain, _, field = str(part).partition(".")
+    if domain in DOMAINS and field in ("", *DOMAINS[domain].by_name):
+        label = DOMAINS[domain].label
+        return f"{label}: {DOMAINS[domain].by_name[field].label}" if field else label
+    return str(dict(WorkItem.Kind.choices).get(str(part), part))
 
 
 def resolution_words(resolution: str) -> str:

@@ -39,6 +39,8 @@ class WrongColumns(FeedError):
 class BadMapping(FeedError):
     """The mapping is wrong. Map each column to a path that the domain has."""
 
+    # its details: paths that are `strange` to the domain, those that columns go to `twice`, and whether it `has_code`
+
     code = "bad-mapping"
 
 

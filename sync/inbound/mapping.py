@@ -100,11 +100,27 @@ def plan(domain: Domain, columns: Sequence[str], mapping: Mapped, constants: Map
     """
     positions = _positions(columns, mapping)
     targets = [(positions[column], path) for column, path in pairs(mapping) if path != IGNORE]
-    every = [path for _position, path in targets] + list(constants)
-    if CODE not in every and domain is GL_ACCOUNT and "name" in every:
+    check(domain, mapping, constants)
+    if CODE not in {path for _position, path in targets}:
         targets += [(position, CODE) for position, path in targets if path == "name"]
-    _check_paths(domain, every, CODE in {path for _position, path in targets})
     return Plan(tuple(columns), tuple(targets), dict(constants))
+
+
+def check(domain: Domain, mapping: Mapped, constants: Mapping[str, str]) -> None:
+    """Whether any file could be read by it. Raises ``BadMapping`` as ``plan`` does."""
+    mapped = [path for _column, path in pairs(mapping) if path != IGNORE]
+    every = [*mapped, *constants]
+    strange = {path: why for path in every if (why := why_no_path(domain, path))}
+    twice = sorted({path for path in every if every.count(path) > 1})
+    has_code = CODE in mapped or (domain is GL_ACCOUNT and CODE not in every and "name" in mapped)
+    wrong = list(strange.values())
+    if twice:
+        wrong.append(f"several columns go to {', '.join(twice)}")
+    if not has_code:
+        wrong.append(f"no column is mapped to {CODE}, the record's own code in its system")
+    if wrong:
+        text = f"The mapping can't be used: {'; '.join(wrong)}."
+        raise BadMapping(text, strange=list(strange), twice=twice, has_code=has_code)
 
 
 def pairs(mapping: Mapped) -> list[tuple[str, str]]:
@@ -131,13 +147,3 @@ def _lacking(lacking: Sequence[str], columns: Sequence[str]) -> str:
         f"The file has no column {', '.join(map(hint, lacking))}. Its columns are: {', '.join(columns)}. "
         "Mend the mapping or export the file again; nothing was changed."
     )
-
-
-def _check_paths(domain: Domain, every: Sequence[str], has_code: bool) -> None:
-    wrong = [why for path in every if (why := why_no_path(domain, path))]
-    if twice := sorted({path for path in every if every.count(path) > 1}):
-        wrong.append(f"several columns go to {', '.join(twice)}")
-    if not has_code:
-        wrong.append(f"no column is mapped to {CODE}, the record's own code in its system")
-    if wrong:
-        raise BadMapping(f"The mapping can't be used: {'; '.join(wrong)}.")

@@ -11,9 +11,11 @@ from mdm.canonical import Field, Kind
 from mdm.exceptions import ConcordError
 from mdm.models import User
 from mdm.ui import words
-from mdm.values import CODE, IGNORE, UOM, UPDATED_AT, parse_row, paths
+from mdm.values import CODE, IGNORE, UOM, UPDATED_AT, parse_row, paths, why_no_path
 from sync.inbound import blank, services
+from sync.inbound import mapping as inbound
 from sync.inbound.domains import domain_of
+from sync.inbound.errors import BadMapping
 from sync.inbound.mapping import SURE, Suggestion, pairs
 from sync.models import FeedRun
 
@@ -101,9 +103,9 @@ def _column(run: FeedRun, number: int, offer: Suggestion, samples: list[str], *,
 
 def clean(domain: str, path: str, samples: Sequence[str]) -> tuple[tuple[str, ...], str]:
     """What an import would make of values at a path, and why it would put aside the first that it can't read."""
-    if path in (IGNORE, CODE, *PSEUDO):
-        return (), ""
     model = domain_of(domain)
+    if path in (IGNORE, CODE, *PSEUDO) or why_no_path(model, path):
+        return (), ""
     spec, texts = model.by_name[path.partition(".")[0]], []
     for sample in samples:
         parsed = parse_row(model, {CODE: "x", path: sample})
@@ -128,6 +130,28 @@ def chosen(posted: Mapping[str, str]) -> dict[str, list[str]]:
     if own := posted.get(OWN):
         mapping[own] = [CODE, *mapping.get(own, [])]
     return mapping
+
+
+def check(run: FeedRun) -> None:
+    """Refuse to start what no file can be read by. Raises ``BadMapping``."""
+    inbound.check(domain_of(run.domain), run.mapping, run.constants)
+
+
+def said(domain: str, error: ConcordError) -> str:
+    """Why it can't be imported so, in the words of the mapping screen; what is not about columns is said as it is."""
+    if not isinstance(error, BadMapping):
+        return error.message
+    found = [] if error.details["has_code"] else ["Choose the column that holds the record’s own code, under Own code."]
+    for path in error.details["twice"]:
+        found.append(f"Several columns become {_label(domain, path)}. Leave all but one of them out, under Becomes.")
+    for path in error.details["strange"]:
+        found.append(f"This mapping names “{path}”, which such records don’t have. Choose anew, under Becomes.")
+    return " ".join(found)
+
+
+def _label(domain: str, path: str) -> str:
+    known = PSEUDO | {CODE: "the record’s own code"} | {p: text for _, group in choices(domain) for p, text in group}
+    return known.get(path, path)
 
 
 @cache

@@ -15,9 +15,11 @@ from django.utils import timezone
 from mdm.exceptions import ConcordError
 from mdm.models import PRIMARY, CodeSystem, SourceSystem, User
 from sync.inbound import services
+from sync.inbound.errors import BadMapping
 from sync.inbound.preview import DryRun
 from sync.models import FeedRun, QuarantinedRow
 from sync.models.feed import GL_ACCOUNT, FeedDomain
+from sync.ui.mapping import said
 
 ROWS_SHOWN = 100
 CELL = "cell."
@@ -44,10 +46,11 @@ def brought(choice: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A dry run and the reasons of its problems, or why the file can't be read."""
+    """A dry run and the reasons of its problems, or why there can be none."""
 
     result: DryRun | None = None
     error: str = ""
+    mend: bool = False  # the columns, that is: the file can be read
     reasons: list[tuple[str, list[int]]] = field(default_factory=list)
 
 
@@ -55,10 +58,10 @@ def dry_run(run: FeedRun, user: User) -> Checked:
     try:
         result = services.dry_run(run=run, actor=user)
     except ConcordError as error:
-        return Checked(error=error.message)
+        return Checked(error=said(run.domain, error), mend=isinstance(error, BadMapping))
     numbers: dict[str, list[int]] = {}
     for bad in result.problems:
-        numbers.setdefault(f"{bad.column}: {bad.reason}" if bad.column else bad.reason, []).append(bad.number)
+        numbers.setdefault(bad.reason, []).append(bad.number)  # it names the column
     return Checked(result, reasons=sorted(numbers.items(), key=lambda pair: -len(pair[1])))
 
 

@@ -114,10 +114,11 @@ def start(request: Request, pk: int) -> HttpResponse:
     found, options = find(pk), Options(request.POST)
     chosen = _apply(request, found)
     try:
+        columns.check(found)
         _save_as(request, found, options, chosen)
         services.queue(run=found, actor=request.user, **chosen)
     except ConcordError as error:
-        messages.error(request, error.message)
+        messages.error(request, columns.said(found.domain, error))
         return _draft(request, found, status=error.status)
     return redirect("sync:import", pk)
 

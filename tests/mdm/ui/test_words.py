@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from mdm import permissions
 from mdm.canonical import DOMAINS
+from mdm.exceptions import Forbidden
+from mdm.models import AuditEntry
 from mdm.ui import words
 from mdm.ui.readers import children
+from mdm.ui.refusals import said
 
 ITEM = DOMAINS["item"].by_name
 
@@ -50,3 +54,30 @@ def test_a_packaging_level_names_the_unit_it_holds():
 def test_a_supplier_part_reads_as_an_offer():
     part = {"supplier": "Halden", "number": "H-1", "price": "12.50", "currency": "USD", "uom": "BX", "contract": "C7"}
     assert children.texts(ITEM["supplier_parts"], [part]) == [("Halden", "H-1 · 12.50 USD per BX · C7")]
+
+
+@pytest.mark.parametrize(
+    ("after", "text"),
+    [
+        ({"kind": "feed_problem"}, "kind Feed problem"),
+        ({"domain": "cost_center", "review_hours": 48}, "domain Cost center, review hours 48"),
+        ({"attribute": "item.udi_di"}, "attribute Item: UDI-DI"),
+        ({"file": "items.csv", "version": "item.nothing"}, "file items.csv, version item.nothing"),
+    ],
+)
+def test_what_an_action_led_to_is_told_without_the_names_of_programs(after, text):
+    assert words.consequence(AuditEntry(after=after)) == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [("attributenote", "attribute note"), ("feedrun", "import"), ("gtin", "GTIN"), ("x_y", "x y")]
+)
+def test_what_an_action_was_about_is_told_as_people_call_it(kind, text):
+    assert words.kind_name(kind) == text
+
+
+@pytest.mark.parametrize("permission", permissions.DESCRIPTIONS)
+def test_who_lacks_a_permission_is_told_what_it_is_for(permission):
+    text = said(Forbidden(permission))
+    assert permissions.DESCRIPTIONS[permission][1:] in text
+    assert "_" not in text

@@ -79,16 +79,38 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(steward):
     assert "3 rows read" in text
     assert "New 2" in text
     assert "Put aside 1" in text
+    assert "1 row: Effective From: this is no date" in text
     assert "row 4" in text
     assert not SourceRecord.objects.exists()
     run.refresh_from_db()
     assert run.state == "draft"
 
 
-def test_a_mapping_without_the_code_is_refused_with_the_reason(steward):
+def test_a_mapping_without_the_code_says_which_step_to_take_and_starts_nothing(steward, queued):
     run = draft(steward)
     without = form_of(steward, run) | {"code": ""}
-    assert "$code" in text_of(steward.post(f"/imports/{run.pk}/check/", without, headers=HX))
+    step = "Choose the column that holds the record’s own code, under Own code."
+    checked = text_of(steward.post(f"/imports/{run.pk}/check/", without, headers=HX))
+    assert step in checked
+    assert "$code" not in checked
+    answer = steward.post(f"/imports/{run.pk}/start/", without)
+    assert answer.status_code == 422
+    assert step in text_of(answer)
+    run.refresh_from_db()
+    assert run.state == "draft"
+
+
+def test_columns_that_become_the_same_are_told_by_its_label(steward):
+    run = draft(steward)
+    twice = form_of(steward, run) | {"column.Status": "name"}
+    checked = text_of(steward.post(f"/imports/{run.pk}/check/", twice, headers=HX))
+    assert "Several columns become Name. Leave all but one of them out, under Becomes." in checked
+
+
+def test_a_saved_mapping_of_what_is_no_more_is_told(steward):
+    run = draft(steward)
+    strange = form_of(steward, run) | {"column.Status": "colour"}
+    assert "This mapping names “colour”" in text_of(steward.post(f"/imports/{run.pk}/check/", strange, headers=HX))
 
 
 @pytest.mark.django_db(transaction=True)
