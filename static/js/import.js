@@ -1,18 +1,52 @@
-// Mapping columns: N goes to the next column that needs a look.
+// Mapping columns: N goes to the next column that needs a look, Y accepts what it becomes, Ctrl+Enter starts the import.
+
+const TYPING = "input:not([type=radio], [type=checkbox]), textarea";
+const place = document.querySelector("[data-to-check]");
+
+const tick = (row) => row.querySelector("[name=accepted]");
+const open = () => [...document.querySelectorAll(".map-check")].filter((row) => !tick(row).checked);
 
 document.addEventListener("keydown", (event) => {
-  if (event.key.toLowerCase() !== "n" || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (document.activeElement?.matches("input, textarea") || document.body.dataset.keys === "off") return;
-  const unsure = [...document.querySelectorAll(".map-check select")];
-  if (!unsure.length) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || document.body.dataset.keys === "off") return;
+  if (document.activeElement?.matches(TYPING)) return;
+  const act = { n: next, y: accept }[event.key.toLowerCase()];
+  if (!act || !open().length) return;
   event.preventDefault();
-  unsure[(unsure.indexOf(document.activeElement) + 1) % unsure.length].focus();
+  act(document.activeElement?.closest(".map-check"));
 });
 
-// Ctrl+Enter starts the import, from wherever the focus is.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
   const form = document.querySelector("form#main");
   event.preventDefault();
   form?.requestSubmit(form.querySelector(".bar button[type=submit]"));
 });
+
+// Who says where a column goes has looked at it.
+document.addEventListener("change", (event) => {
+  const row = event.target.closest?.(".map-check");
+  if (row && event.target.matches("select")) tick(row).checked = true;
+  count();
+});
+count(); // the browser may have kept ticks over a reload
+
+/** The one after this row, from the top again after the last. */
+function next(row) {
+  const rows = open();
+  const after = rows.find((one) => row && row.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING);
+  (after ?? rows[0])?.querySelector("select").focus();
+}
+
+/** The row in focus, else the first one: so that what is accepted is always in sight, the first press only goes there. */
+function accept(row) {
+  if (!row) return next();
+  tick(row).checked = true;
+  count();
+  next(row);
+}
+
+function count() {
+  const left = open().length;
+  if (place) place.textContent = left ? `${left} to check` : "All checked";
+  place?.classList.toggle("tag--warn", left > 0);
+}

@@ -43,6 +43,7 @@ from sync.sandbox.launch import Sandbox
 SCALE = 0.1
 LEFT_OPEN = 40  # reviews of items that nobody has decided
 BACKEND = "django.contrib.auth.backends.ModelBackend"
+UNMAPPED = "Article,Descriptn,Maker,Latex YN\nA1,Foley catheter 16 Fr,Halden,N\nA2,Foley catheter 18 Fr,Halden,Y\n"
 BROKEN = "Article,Name,Maker\nA1,Foley catheter 16 Fr,Halden\n,Nameless,Halden\nA3,,\n"
 
 State = WorkItem.State
@@ -222,7 +223,7 @@ def _broken_file() -> None:
     """An import whose columns are still to be mapped, and one with rows to mend."""
     owner, system = the_steward(), SourceSystem.objects.get(code="scm")
     how = {"system": system, "domain": "item", "actor": owner}
-    feeds.upload(file=ContentFile(BROKEN.encode()), name="new-vendor.csv", **how)
+    feeds.upload(file=ContentFile(UNMAPPED.encode()), name="new-vendor.csv", **how)
     mapping = {"Article": "$code", "Name": "description", "Maker": "manufacturer"}
     run = feeds.start_run(
         file=ContentFile(BROKEN.encode()), name="weekly-list.csv", enqueue=False, mapping=mapping, **how

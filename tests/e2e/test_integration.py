@@ -94,6 +94,32 @@ def test_an_earlier_version_is_brought_back_by_keyboard_alone(page, live_server)
     assert kit.fresh(golden).attributes.category == "Urology"
 
 
+def test_columns_to_check_are_accepted_by_keyboard_alone(page, live_server, tmp_path):
+    kit.code_system("erp", "item")
+    path = tmp_path / "items.csv"
+    path.write_text("Item Number,Descriptn,Manufact Name,Catalog Nr\nA1,Foley,Halden,HM-16\n")
+    sign_in(page, live_server, "steward")
+    page.goto(f"{live_server.url}/imports/new/")
+    page.get_by_label("File", exact=True).set_input_files(path)
+    page.get_by_label("It brings").select_option("ERP: items")
+    page.get_by_role("button", name="Continue").click()
+    count = page.locator("[data-to-check]")
+    expect(count).to_have_text("3 to check")
+    page.wait_for_load_state("networkidle")
+    page.keyboard.press("y")  # nothing is accepted out of sight
+    expect(page.get_by_label("Descriptn becomes")).to_be_focused()
+    expect(count).to_have_text("3 to check")
+    page.keyboard.press("y")
+    expect(count).to_have_text("2 to check")
+    expect(page.get_by_label("Manufact Name becomes")).to_be_focused()
+    page.keyboard.press("n")
+    page.get_by_label("Catalog Nr becomes").select_option("Brand")  # who chooses has looked
+    expect(count).to_have_text("1 to check")
+    page.keyboard.press("n")
+    page.keyboard.press("y")
+    expect(count).to_have_text("All checked")
+
+
 def test_a_file_is_imported_and_its_bad_row_mended_and_sent_again(page, live_server, tmp_path):
     kit.code_system("erp", "item")
     path = tmp_path / "items.csv"
