@@ -61,6 +61,22 @@ def opened(schedule: Mapping[str, Any], now: dt.datetime) -> dt.datetime | None:
     return max(ends, default=None)
 
 
+def waits(
+    schedule: Mapping[str, Any], since: dt.datetime, until: dt.datetime
+) -> Iterator[tuple[dt.datetime, dt.datetime]]:
+    """When a change of ``since``, which was sent at ``until``, waited for the next delta or for a blackout to end. They
+    may overlap.
+    """
+    began = cutoff(schedule, since)
+    if began is not None:
+        midnight = _instant(timezone.localtime(since).date() + DAY, dt.time())
+        yield since, min(began + schedule["every"] * MINUTE, midnight, until)
+    for window in schedule.get("blackout", ()):
+        for start, end in _periods(window, until, days=(until - since).days + 1):
+            if start < until and since < end:
+                yield max(start, since), min(end, until)
+
+
 def _periods(window: Mapping[str, Any], now: dt.datetime, *, days: int) -> Iterator[tuple[dt.datetime, dt.datetime]]:
     """Beginnings and ends, in UTC, of what began in the last ``days`` days, or begins by tomorrow."""
     start, end = _time(window["from"]), _time(window["to"])

@@ -20,10 +20,12 @@ from mdm.models import AuditEntry, ChangeEvent, GoldenRecord, SourceRecord, Sour
 from mdm.ui import charts, words
 from mdm.ui.readers import work
 from sync.models import Attempt, FeedRun, Lane
+from sync.ui import waits
 
 EACH = 25  # hops of a kind
 BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
-STOPPED = (Attempt.Outcome.REJECTED, Attempt.Outcome.RETRY, Attempt.Outcome.UNKNOWN)
+AGAIN = (Attempt.Outcome.RETRY, Attempt.Outcome.UNKNOWN)
+STOPPED = (Attempt.Outcome.REJECTED, *AGAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,33 @@ class Trace:
 
     @property
     def waited(self) -> float:
-        """Seconds until people decided: the longest wait, as decisions on one record overlap."""
-        return max((hop.seconds or 0 for hop in self.hops if hop.tone == "person"), default=0.0)
+        """Seconds in which people were to decide something."""
+        return self._covered(self._for_people)
+
+    @property
+    def machine(self) -> float:
+        """Seconds in which neither people nor, as far as is known, targets held it up."""
+        for_targets = waits.for_targets(self._attempts, self.event.recorded_at)
+        return self.seconds - self._covered([*self._for_people, *for_targets])
+
+    @property
+    def steps(self) -> int:
+        """Those that no person took."""
+        return sum(hop.tone != "person" for hop in self.hops)
+
+    @property
+    def retries(self) -> int:
+        return sum(attempt.outcome in AGAIN for attempt in self._attempts)
+
+    @cached_property
+    def _for_people(self) -> list[waits.Interval]:
+        decided = [
+            (hop.at - dt.timedelta(seconds=hop.seconds or 0), hop.at) for hop in self.hops if hop.tone == "person"
+        ]
+        return [*decided, *waits.for_people(self._attempts)]
+
+    def _covered(self, found: Sequence[waits.Interval]) -> float:
+        return waits.seconds(found, self.hops[0].at, self.hops[-1].at)
 
     @property
     def told(self) -> tuple[int, int]:
@@ -128,10 +155,14 @@ class Trace:
             f"{address}?version={self.event.version}",
         )
 
-    def _told(self) -> Iterator[Hop]:
+    @cached_property
+    def _attempts(self) -> list[Attempt]:
         """Every attempt to tell a target of this version."""
         attempts = Attempt.objects.filter(lane__record=self.record, version=self.event.version).select_related("target")
-        for attempt in attempts.order_by("pk")[:EACH]:
+        return list(attempts.order_by("pk")[:EACH])
+
+    def _told(self) -> Iterator[Hop]:
+        for attempt in self._attempts:
             yield Hop(
                 attempt.finished_at,
                 attempt.target.name,

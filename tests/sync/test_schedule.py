@@ -60,6 +60,23 @@ def test_the_last_blackout_ended_when_it_did(moment: str, ended: str) -> None:
     assert schedule.opened({"blackout": [NIGHT]}, at(moment)) == at(ended)
 
 
+@pytest.mark.parametrize(
+    ("plan", "since", "until", "waited"),
+    [
+        ({}, "2026-11-28 10:00", "2026-11-28 12:00", []),
+        ({"every": 15}, "2026-11-28 10:05", "2026-11-28 10:16", [("2026-11-28 10:05", "2026-11-28 10:15")]),
+        ({"every": 15}, "2026-11-28 10:05", "2026-11-28 10:09", [("2026-11-28 10:05", "2026-11-28 10:09")]),
+        ({"every": 420}, "2026-11-28 22:30", "2026-11-29 01:00", [("2026-11-28 22:30", "2026-11-29 00:00")]),
+        ({"blackout": [NIGHT]}, "2026-11-28 21:00", "2026-11-29 03:00", [("2026-11-28 22:00", "2026-11-29 02:00")]),
+        ({"blackout": [NIGHT]}, "2026-11-28 23:00", "2026-11-29 01:00", [("2026-11-28 23:00", "2026-11-29 01:00")]),
+        ({"blackout": [NIGHT]}, "2026-11-29 03:00", "2026-12-05 21:00", []),
+    ],
+)
+def test_what_a_change_waited_for_is_told_by_the_schedule(plan, since, until, waited) -> None:
+    found = schedule.waits(plan, at(since), at(until))
+    assert [*found] == [(at(start), at(end)) for start, end in waited]
+
+
 NEW_YORK = "America/New_York"  # summer time began on 2026-03-08 at 02:00 and ended on 2026-11-01 at 02:00
 
 

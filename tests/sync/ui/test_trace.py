@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from html import unescape
 
@@ -12,6 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from mdm.services import review
 from mdm.ui import charts
 from sync.adapters.base import Outcome, State
+from sync.models import Attempt
+from sync.ui import waits
 from sync.ui.traces import Trace
 from tests.mdm import kit as masters
 from tests.sync import kit
@@ -44,7 +47,50 @@ def test_a_trace_goes_from_the_feed_to_the_target(decided):
     assert ("Steward", "steward", "person") in told
     assert told[-2:] == [("ERP", told[-2][1], "stop"), ("ERP", "Acknowledged", "")]
     assert trace.told == (1, 1)
-    assert trace.waited > 0
+    assert 0 < trace.waited < trace.seconds
+    assert trace.machine == pytest.approx(trace.seconds - trace.waited, abs=1e-3)
+    assert trace.retries == 1
+    assert trace.steps == len(trace.hops) - 1
+
+
+def test_what_people_and_targets_took_is_not_the_machines_time(decided):
+    """Sent after the steward's answer; the target answered after an hour, and was told anew a day later."""
+    event = decided.events.get(version=decided.version)
+    lane = decided.lanes.get()
+    Attempt.objects.filter(lane=lane, version=event.version).delete()
+    hour, told = dt.timedelta(hours=1), event.recorded_at
+    for outcome, begins, ends, generation in (
+        ("sent", told, told + hour / 60, 1),
+        ("acknowledged", told + hour, told + hour, 1),
+        ("rejected", told + 25 * hour, told + 25 * hour, 2),
+        ("acknowledged", told + 27 * hour, told + 27 * hour, 2),
+    ):
+        Attempt.objects.create(
+            lane=lane, target=lane.target, version=event.version, generation=generation, kind="upsert",
+            payload_hash=b"", outcome=outcome, started_at=begins, finished_at=ends,
+        )  # fmt: skip
+    trace = Trace(decided, event)
+    before = trace.seconds - 27 * 3600  # until the version was there
+    decision = trace.waited - 2 * 3600  # nobody had the refused one sent again for two hours
+    assert 0 < decision < before
+    assert trace.machine == pytest.approx(before - decision + 60, abs=1e-3)
+
+
+def test_waits_that_overlap_count_once():
+    def at(minute: int) -> dt.datetime:
+        return dt.datetime(2026, 11, 27, 9, minute, tzinfo=dt.UTC)
+
+    found = [(at(0), at(10)), (at(5), at(12)), (at(6), at(7)), (at(40), at(59))]
+    assert waits.seconds(found, at(2), at(45)) == (10 + 5) * 60
+    assert waits.seconds([], at(2), at(45)) == 0
+
+
+def test_the_id_of_a_change_is_copied_from_where_it_stands(viewer, decided):
+    page = viewer.get(f"/trace/{decided.public_id}/").content.decode()
+    change = decided.events.get(version=decided.version).change_id
+    assert f'<code class="mono" id="change">{change}</code>' in page
+    assert 'data-copy-text="change" data-key="c"' in page
+    assert "retry</span>" in page
 
 
 def test_an_earlier_version_has_its_own_way(viewer, decided):
