@@ -11,7 +11,10 @@ class SyncConfig(AppConfig):
     def ready(self) -> None:
         import_module("sync.receivers")
         from mdm import doctor
+        from mdm.ui.readers import todo
         from sync.doctor import check_sources, check_targets
+        from sync.ui.todos import todos
 
         doctor.also(check_targets)
         doctor.also(check_sources)
+        todo.also(todos)

@@ -12,7 +12,7 @@ from django.urls import reverse
 from mdm.models import GoldenRecord, WorkItem
 from mdm.ui.readers.compare import Comparison
 from sync.models import FeedRun, Reconciliation
-from sync.ui import impact, readers
+from sync.ui import delivered, impact, readers
 
 register = template.Library()
 
@@ -26,6 +26,11 @@ def sync_counts(context: RequestContext) -> dict[str, int]:
 @register.simple_tag
 def targets_in_step() -> list[readers.TargetState]:
     return readers.targets()
+
+
+@register.simple_tag
+def delivered_today() -> delivered.Delivered:
+    return delivered.today()
 
 
 @register.simple_tag

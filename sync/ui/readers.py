@@ -124,7 +124,7 @@ def _sparks() -> dict[int, list[float]]:
         recent.order_by().annotate(minute=TruncMinute("finished_at")).values("target", "minute").annotate(n=Count("pk"))
     )
     for row in rows:
-        back = int((now - row["minute"]).total_seconds() // step)
+        back = max(int((now - row["minute"]).total_seconds() // step), 0)  # clocks of workers may be ahead
         found[row["target"]][max(SPARK_STEPS - 1 - back, 0)] += row["n"]
     return found
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
+from django.urls import reverse
 from django.utils import timezone
 
 from mdm.canonical import LISTED
@@ -24,9 +25,10 @@ from mdm.models import (
     User,
     WorkItem,
 )
-from mdm.permissions import APPROVE, IMPORT
+from mdm.permissions import APPROVE, DECIDE, IMPORT
 from mdm.ui import charts, words
-from mdm.ui.readers import backlog, counting, work
+from mdm.ui.readers import backlog, counting, unmapped, work
+from mdm.ui.readers.todo import URGENT_FIRST, Todo, added
 from mdm.ui.readers.work import Kind, Waiting
 
 DAYS = 30
@@ -35,66 +37,13 @@ MATCHED = ("accepted", "merged", "linked", "proposed")
 SERIES = ("Matched", "Not a match", "New record")
 
 
-@dataclass(frozen=True, slots=True)
-class Todo:
-    icon: str
-    tone: str  # "", "warn" or "bad"
-    title: str
-    text: str
-    url: str  # a named URL
-    act: str
-
-
 def todos(user: User, *, team: bool) -> list[Todo]:
     """What needs this user, or the team: worst first."""
     groups = work.waiting(None if team else user)
     reviews = work.together([groups[kind] for kind in work.REVIEWS if kind in groups])
-    found = [
-        _overdue(reviews),
-        _some(reviews, "inbox", "", "to decide", "Possible matches, duplicates and new records", "review", "Review"),
-        _kind(
-            groups,
-            Kind.FAILED_DELIVERY,
-            "cable",
-            "bad",
-            "failed deliveries",
-            "A target refused them",
-            "work",
-            "Inspect",
-        ),
-        _kind(
-            groups,
-            Kind.FEED_PROBLEM,
-            "file-warning",
-            "warn",
-            "feed problems",
-            "Held back until somebody looks",
-            "work",
-            "Open",
-        ),
-        _kind(
-            groups,
-            Kind.INVALID_DATA,
-            "badge-alert",
-            "warn",
-            "records with invalid data",
-            "Values kept, but marked",
-            "work",
-            "Open",
-        ),
-        _kind(
-            groups,
-            Kind.LOCAL_EXCEPTION,
-            "pin-off",
-            "warn",
-            "local exceptions ended",
-            "A target holds its own values; decide anew",
-            "work",
-            "Open",
-        ),
-        _approvals(user),
-    ]
-    return [todo for todo in found if todo]
+    found = [_overdue(reviews), _to_decide(reviews), *_other_work(groups), _unmapped(user), _approvals(user)]
+    listed = [*(todo for todo in found if todo), *added(user, team=team)]
+    return sorted(listed, key=lambda todo: URGENT_FIRST.index(todo.tone))
 
 
 def _overdue(reviews: Waiting) -> Todo | None:
@@ -103,23 +52,48 @@ def _overdue(reviews: Waiting) -> Todo | None:
     plural = "review is" if reviews.overdue == 1 else "reviews are"
     age = (timezone.now() - reviews.oldest).days
     text = f"The oldest has waited {age} days" if age > 1 else "Due today"
-    return Todo("timer", "bad", f"{reviews.overdue} {plural} overdue", text, "review", "Review")
+    return Todo("timer", "bad", f"{reviews.overdue} {plural} overdue", text, reverse("review"), "Review")
 
 
-def _some(group: Waiting, icon: str, tone: str, what: str, text: str, url: str, act: str) -> Todo | None:
-    return Todo(icon, tone, f"{group.number} {what}", text, url, act) if group.number else None
+def _to_decide(reviews: Waiting) -> Todo | None:
+    if not reviews.number:
+        return None
+    text = "Possible matches, duplicates and new records"
+    return Todo("inbox", "", f"{reviews.number} to decide", text, reverse("review"), "Review")
 
 
-def _kind(groups: dict[str, Waiting], kind: str, *rest: str) -> Todo | None:
-    return _some(groups.get(kind, work.NOTHING), *rest)
+# Failed deliveries are told by target: ``sync.ui.todos``.
+OTHER_WORK = (
+    (Kind.FEED_PROBLEM, "file-warning", "feed problem{}", "Held back until somebody looks"),
+    (Kind.INVALID_DATA, "badge-alert", "record{} with invalid data", "Values kept, but marked"),
+    (Kind.LOCAL_EXCEPTION, "pin-off", "local exception{} ended", "A target holds its own values; decide anew"),
+)
+
+
+def _other_work(groups: Mapping[str, Waiting]) -> Iterator[Todo]:
+    for kind, icon, what, text in OTHER_WORK:
+        if number := groups.get(kind, work.NOTHING).number:
+            title = f"{number} {what.format('' if number == 1 else 's')}"
+            yield Todo(icon, "warn", title, text, reverse("work"), "Open")
+
+
+def _unmapped(user: User) -> Todo | None:
+    """Codes that records wait for, for whoever may say what they mean."""
+    number = unmapped.total(limit=work.ENOUGH) if user.has_permission(DECIDE) else None
+    if not number:
+        return None
+    one = number.number == 1
+    title = "A code that records name is unknown" if one else f"{number} codes that records name are unknown"
+    text = "No system has sent what they mean; a steward can say it"
+    return Todo("file-question-mark", "warn", title, text, reverse("unmapped"), "Map")
 
 
 def _approvals(user: User) -> Todo | None:
     number = work.approvable(user) if user.has_permission(APPROVE) else 0
     if not number:
         return None
-    wait = "change waits" if number == 1 else "changes wait"
-    return Todo("stamp", "warn", f"{number} {wait} for a second person", "Proposed by others", "changes", "Decide")
+    title = f"{number} {'change waits' if number == 1 else 'changes wait'} for a second person"
+    return Todo("stamp", "warn", title, "Proposed by others", reverse("changes"), "Decide")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from django.db.models import Count, Q
 from mdm import search
 from mdm.canonical import DOMAINS
 from mdm.models import CodeSystem, GoldenRecord, PendingReference
+from mdm.ui.readers.counting import EXACT_UP_TO, count_distinct
 from mdm.ui.readers.counting import Count as Number
-from mdm.ui.readers.counting import count_distinct
 
 PAGE = 50
 WAITING_SHOWN = 10
@@ -52,8 +52,8 @@ def most(number: int) -> list[Unmapped]:
     return _rows(list(_grouped().order_by("-waiting", "code_system", "code")[:number]))
 
 
-def total() -> Number:
-    return count_distinct(PendingReference.objects.all(), "code_system", "code")
+def total(limit: int = EXACT_UP_TO) -> Number:
+    return count_distinct(PendingReference.objects.all(), "code_system", "code", limit=limit)
 
 
 def page_of(system: str = "", after: str = "") -> Page:

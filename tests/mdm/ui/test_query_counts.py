@@ -24,7 +24,7 @@ PINNED = {
     "locations": 11,
     "cost-centers": 11,
     "work": 9,
-    "home": 25,
+    "home": 28,
 }
 
 
