@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -11,6 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from mdm import access
+
+LOOK_EVERY = 15  # seconds
 
 
 def database() -> str:
@@ -39,6 +43,22 @@ def broker() -> str:
     except redis.RedisError:
         return "unreachable"
     return ""
+
+
+_looked: tuple[float, bool] = (float("-inf"), True)  # when, and what was seen
+
+
+def in_service() -> bool:
+    """Whether people can work, for pages that strangers see: it tells no more, and costs at most one look in a while.
+
+    Without its broker Concord is slower, but it works.
+    """
+    global _looked
+    now = time.monotonic()
+    if now - _looked[0] > LOOK_EVERY:
+        _looked = now, _looked[1]  # others go on with what was seen while this one looks
+        _looked = now, not (database() or migrations())
+    return _looked[1]
 
 
 CHECKS = {"database": database, "redis": broker, "migrations": migrations}

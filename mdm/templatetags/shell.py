@@ -7,11 +7,17 @@ from typing import Any
 from django import template
 from django.template.context import RequestContext
 
+from mdm import health
 from mdm.canonical import LISTED
 from mdm.permissions import APPROVE
 from mdm.ui.readers import work
 
 register = template.Library()
+
+
+@register.simple_tag
+def in_service() -> bool:
+    return health.in_service()
 
 
 @register.simple_tag(takes_context=True)

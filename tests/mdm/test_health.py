@@ -66,3 +66,32 @@ def test_probes_are_answered_on_plain_http_where_everything_else_is_redirected(c
     assert client.get("/healthz").status_code == 200
     assert client.get("/readyz").status_code == 200
     assert client.get("/anything").status_code == 301
+
+
+@pytest.fixture
+def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has looked yet."""
+    monkeypatch.setattr(health, "_looked", (float("-inf"), True))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("part", ["database", "migrations"])
+def test_strangers_learn_that_it_is_maintained_and_no_more(client: Client, unseen: None, monkeypatch, part) -> None:
+    monkeypatch.setattr(health, part, lambda: "3 not applied, on host db7")
+    page = client.get("/login/").content.decode()
+    assert "Being maintained" in page
+    assert "In service" not in page
+    assert "db7" not in page
+
+
+@pytest.mark.django_db
+@override_settings(REDIS_URL="redis://127.0.0.1:1/0")
+def test_strangers_learn_that_it_is_in_service_for_one_look_however_many_ask(client, unseen, monkeypatch) -> None:
+    looks: list[int] = []
+    monkeypatch.setattr(health, "migrations", lambda: looks.append(1) or "")
+    for _ in range(5):
+        assert "In service" in client.get("/login/").content.decode()
+    assert len(looks) == 1
+    monkeypatch.setattr(health, "LOOK_EVERY", -1)
+    client.get("/login/")
+    assert len(looks) == 2
