@@ -91,6 +91,12 @@ def test_deliveries_of_today_and_those_that_never_failed_are_counted(viewer, tar
     text = text_of(viewer.get("/"))
     assert "4 changes delivered today" in text
     assert "75% at the first attempt" in text
+    second, *_ = kit.create_many("supplier", 1)
+    peer.answers[second.public_id] = Outcome(State.REJECTED, error="no", error_class="refused")
+    kit.deliver(target)
+    text = text_of(viewer.get("/"))
+    assert "4 changes delivered today" in text
+    assert "60% at the first attempt" in text
     Attempt.objects.update(finished_at=timezone.now() - dt.timedelta(days=2))
     assert "Nothing delivered yet today" in text_of(viewer.get("/"))
 
