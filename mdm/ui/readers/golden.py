@@ -83,7 +83,7 @@ class Code:
 
     @property
     def ended(self) -> bool:
-        return self.row.valid_to is not None and self.row.valid_to <= timezone.now().date()
+        return self.row.valid_to is not None and self.row.valid_to <= timezone.localdate()
 
     @property
     def state(self) -> tuple[str, str]:
