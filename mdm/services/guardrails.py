@@ -77,7 +77,7 @@ def _critical(count: int) -> Guardrail:
 def _vetoes(recipe: Recipe, before: Policy, after: Policy) -> Guardrail:
     """What forbids a link does so whatever it weighs; its weight says how far the pair falls."""
     changed = {name.partition(".")[0] for name in _weights_against(before, after)}
-    named = [f"{words}" for name, words in recipe.vetoes.items() if name in changed]
+    named = [words for name, words in recipe.vetoes.items() if name in changed]
     if named:
         return Guardrail("vetoes", False, f"What vetoes a link would weigh otherwise: {', '.join(named)}")
     return Guardrail("vetoes", True, f"Vetoes unchanged: {', '.join(recipe.vetoes.values())}")

@@ -15,12 +15,13 @@ from matching.train import ENOUGH
 from mdm import candidates as pool
 from mdm.engine import Engine
 from mdm.known import Known
-from mdm.models import SourceRecord
+from mdm.models import GoldenRecord, SourceRecord
 from mdm.partition import Outcome, Target
 from mdm.policies import is_critical
 from mdm.services.labels import Pair, labels
 from mdm.services.population import batches_of, decided_alone, facts_without
 
+HIGH = GoldenRecord.Criticality.HIGH
 SPEAKING = (SourceRecord.State.LINKED, SourceRecord.State.REVIEW)
 
 
@@ -103,9 +104,10 @@ def labelled(engine: Engine, proposed: Policy) -> Labelled:
 
 
 def _critical(domain: str, pairs: Sequence[Pair]) -> Bools:
-    """Of each pair, whether either record is critical."""
-    rows = SourceRecord.objects.filter(pk__in={pk for pair in pairs for pk in pair}).values_list("pk", "values")
-    found = {pk for pk, values in rows if is_critical(domain, values)}
+    """Of each pair, whether either record is critical, or belongs to one that is."""
+    rows = SourceRecord.objects.filter(pk__in={pk for pair in pairs for pk in pair})
+    told = rows.values_list("pk", "values", "golden__criticality")
+    found = {pk for pk, values, golden in told if golden == HIGH or is_critical(domain, values)}
     return np.array([not found.isdisjoint(pair) for pair in pairs], dtype=np.bool_)
 
 

@@ -54,7 +54,7 @@ class PolicyDiff:
     splits: list[dict[str, Any]] = field(default_factory=list)
     moves: list[dict[str, Any]] = field(default_factory=list)
     touched: set[int] = field(default_factory=set)  # source records that any of these is about
-    critical: set[int] = field(default_factory=set)  # source records about which mistakes cost more
+    critical: set[int] = field(default_factory=set)  # source records that are critical, or belong to a record that is
     changed: list[Changed] = field(default_factory=list)  # the pair behind each difference, where there is one
 
     def to_json(self) -> dict[str, Any]:
@@ -75,7 +75,9 @@ def policy_diff(engine: Engine, proposed: Policy) -> PolicyDiff:
     likely: tuple[Links, Links] = ({}, {})
     for batch in batches(engine, policies):
         diff.records += len(batch.sources)
-        diff.critical.update(source.pk for source in batch.sources if source.critical)
+        diff.critical.update(
+            source.pk for source in batch.sources if source.critical or source.golden in batch.facts.critical
+        )
         _compare_decisions(diff, known, policies, batch)
         _compare_groups(diff, policies, batch)
         for policy, edges, links in zip(policies, batch.edges, likely, strict=True):

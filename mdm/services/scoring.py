@@ -176,7 +176,8 @@ def gather_facts(
     members: dict[int, set[int]] = defaultdict(set)
     clean: dict[int, set[int]] = defaultdict(set)
     deduplicated = {pk for pk, system in known.code_systems.items() if system.deduplicated}
-    for row in pool.members(sorted(goldens)).values():
+    asked = sorted(goldens)
+    for row in pool.members(asked).values():
         if row.golden is not None:
             members[row.golden].add(row.source)
             if row.code_system in deduplicated:
@@ -193,7 +194,7 @@ def gather_facts(
         members={g: frozenset(s) for g, s in members.items()},
         rejected=frozenset((a, b) for a, b, verdict, *_ in judgements if verdict == Judgement.Verdict.DIFFERENT),
         same=same,
-        critical=pool.critical(sorted(goldens)) if policies.knows_critical(domain) else frozenset(),
+        critical=pool.critical(asked) if policies.knows_critical(domain) else frozenset(),
     )
 
 

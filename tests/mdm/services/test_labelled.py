@@ -103,6 +103,16 @@ def test_critical_pairs_are_measured_apart_and_by_their_own_threshold() -> None:
     assert strict.critical.after.quality == Quality(0, 0, 1)
 
 
+def test_a_pair_is_critical_whichever_record_of_an_implant_says_so() -> None:
+    kit.feed("erp", {"E0": item(0)})
+    kit.feed("scm", {"S0": item(0)})
+    decide("E0", "S0", True)
+    assert measured().critical.same == 0
+    kit.feed("mms", {"M0": item(0) | {"implant": True}})
+    assert kit.golden("mms", "M0") == kit.golden("erp", "E0")
+    assert measured().critical.same == 1
+
+
 def test_few_labels_are_not_enough_and_none_are_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     none = measured()
     assert (none.every.same, none.every.different, none.every.enough) == (0, 0, False)

@@ -72,6 +72,12 @@ def test_all_records_of_an_implant_would_be_asked_about_before_others_are(implan
     assert (found.opened, found.splits) == (opened, [])
 
 
+def test_every_record_of_an_implant_is_critical() -> None:
+    kit.feed("erp", {"E1": kit.CATHETER, "E2": kit.STAPLER})
+    kit.feed("scm", {"S1": kit.SAME_CATHETER | {"implant": True}})
+    assert diff().critical == {kit.source("erp", "E1").pk, kit.source("scm", "S1").pk}
+
+
 def test_a_pair_that_a_person_called_different_would_not_merge() -> None:
     kit.feed("erp", {"E1": kit.CATHETER})
     kit.feed("scm", {"S1": SHORTER})
