@@ -33,10 +33,10 @@ def live(request: Request) -> HttpResponse:
 
 @page(VIEW)
 def letter(request: Request, pk: int) -> HttpResponse:
-    """One failed delivery."""
-    lane = letters.find_dead(pk)
+    """One failed delivery; where somebody dealt with it a moment ago, how it stands now."""
+    lane = letters.find(pk)
     if lane is None:
-        raise not_found("failed delivery here any more")
+        raise not_found(f"delivery {pk}")
     context = {"section": "sync", "letter": letters.LaneView(lane)}
     return render(request, "sync/letter.html", context, fragment="sync/parts/letter.html")
 

@@ -109,10 +109,16 @@ def test_a_paused_target_keeps_its_deliveries_until_it_is_resumed(steward, targe
     assert not target.paused
 
 
-def test_a_delivery_that_is_no_longer_dead_is_not_found(steward, target, peer, refused):
+def test_a_delivery_that_somebody_dealt_with_meanwhile_shows_how_it_stands(steward, target, peer, refused):
+    """J fetches the next row while P sends the list: the answer may be asked for after the decision."""
     peer.answers.clear()
     steward.post("/sync/dead/decide/", {"lane": [refused.pk], "decision": "retry"})
-    assert steward.get(f"/sync/dead/{refused.pk}/").status_code == 404
+    kit.deliver(target)
+    part = steward.get(f"/sync/dead/{refused.pk}/", headers=HX)
+    assert part.status_code == 200
+    assert "In step Somebody dealt with this delivery." in text_of(part)
+    assert 'name="lane"' not in part.content.decode()
+    assert steward.get("/sync/dead/999999999/").status_code == 404
 
 
 def test_the_console_asks_as_many_questions_for_many_lanes_as_for_one(steward, target, peer):
