@@ -22,6 +22,8 @@ load_dotenv(BASE_DIR / ".env")  # what the environment already says wins
 
 Network = IPv4Network | IPv6Network
 
+MOVE_VAR = "Free or own that directory, or let CONCORD_VAR name another."
+
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 
@@ -100,10 +102,13 @@ def secret(name: str) -> str:
     if value := text(name):
         return value
     path = var_dir() / name.lower()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        _write_once(path, secrets.token_urlsafe(64))
-    return path.read_text()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _write_once(path, secrets.token_urlsafe(64))
+        return path.read_text()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{path} can't be kept: {error.strerror}. {MOVE_VAR}") from None
 
 
 def _write_once(path: Path, content: str) -> None:

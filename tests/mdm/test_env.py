@@ -55,3 +55,10 @@ def test_what_is_no_address_of_a_redis_is_refused_without_being_repeated(url):
     with pytest.raises(ImproperlyConfigured, match="REDIS_URL is no address of a Redis; write redis://") as error:
         env.broker(url)
     assert url not in str(error.value)
+
+
+def test_a_secret_that_can_not_be_kept_is_said_with_the_remedy(monkeypatch, tmp_path):
+    (file := tmp_path / "file").touch()
+    monkeypatch.setenv("CONCORD_VAR", str(file))
+    with pytest.raises(ImproperlyConfigured, match=r"some_secret can't be kept: .*CONCORD_VAR name another"):
+        env.secret("SOME_SECRET")
