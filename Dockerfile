@@ -22,5 +22,8 @@ USER concord
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=3)"]
-CMD ["granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--host", "0.0.0.0", "--port", "8000", \
-     "--workers", "2", "--blocking-threads", "8", "--respawn-failed-workers", "mdm.wsgi:application"]
+# As `manage.py up` starts it: a test compares the two.
+ENV CONCORD_WEB_PROCESSES=2
+CMD ["granian", "--interface", "wsgi", "--http", "1", "--no-ws", "mdm.wsgi:application", \
+     "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--blocking-threads", "48", \
+     "--backlog", "1024", "--backpressure", "512", "--respawn-failed-workers", "--workers-kill-timeout", "5"]

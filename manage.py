@@ -13,7 +13,9 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))  # so that what was begun is put away
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mdm.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError, ProgrammingError
 
     from mdm import embedded
 
@@ -22,7 +24,26 @@ def main() -> None:
             embedded.ensure()
         except embedded.EmbeddedError as error:
             sys.exit(f"{error}")
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(f"{error}")
+    except (OperationalError, ProgrammingError) as error:
+        if "--traceback" in sys.argv or not (remedy := remedy_of(error)):
+            raise
+        sys.exit(f"{str(error).splitlines()[0]}\n{remedy}")
+
+
+def remedy_of(error: Exception) -> str:
+    """What to do where the database is away, or of another version; nothing where the mistake is ours."""
+    from django.db import OperationalError
+    from psycopg.errors import UndefinedColumn, UndefinedTable
+
+    if isinstance(error, OperationalError):
+        return "Start PostgreSQL, or correct DATABASE_URL; `manage.py doctor` says what is wrong."
+    if isinstance(error.__cause__, UndefinedColumn | UndefinedTable):
+        return "The database has not the tables of this version; `manage.py migrate` makes them."
+    return ""
 
 
 if __name__ == "__main__":

@@ -194,7 +194,7 @@ class Policy:
             calibration=Calibration.from_json({**default.calibration.to_json(), **values.get("calibration", {})}),
             costs=Costs(**{**asdict(default.costs), **values.get("costs", {})}),
             critical=Costs(**{**asdict(default.critical), **values.get("critical", {})}),
-            weights={**default.weights, **values.get("weights", {})},
+            weights={**default.weights, **{name: float(bits) for name, bits in values.get("weights", {}).items()}},
         )
 
     def to_json(self) -> dict[str, Any]:

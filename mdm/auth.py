@@ -99,6 +99,8 @@ def issue(
 ) -> tuple[ApiKey, str]:
     """Make an API key; its secret is returned this once. Scopes the user lacks are refused."""
     permissions.require(actor, permissions.ADMINISTER)
+    if not 0 < len(name.strip()) <= 80:
+        raise Refused("Say what uses the key, in at most 80 characters.")
     if unknown := sorted(set(scopes) - set(permissions.DESCRIPTIONS)):
         raise Refused(f"There is no permission {', '.join(unknown)}. Known: {', '.join(permissions.DESCRIPTIONS)}.")
     if missing := sorted(scope for scope in set(scopes) if not user.has_permission(scope)):

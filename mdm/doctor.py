@@ -170,7 +170,7 @@ def database() -> Finding:
     try:
         connection.ensure_connection()
     except DatabaseError as failure:
-        reason = str(failure).strip().splitlines()[-1]
+        reason = str(failure).strip().splitlines()[0]
         return error("database", reason, "Start PostgreSQL, or correct DATABASE_URL")
     return ok("database", "answers")
 

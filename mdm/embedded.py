@@ -69,11 +69,16 @@ def ensure() -> None:
 
 def use(name: str, var: Path) -> None:
     """Start the server or join those who use it. Doing so twice in one process changes nothing."""
+    from mdm.env import MOVE_VAR
+
     home = var / name
     if home in _held:
         return
-    home.mkdir(parents=True, exist_ok=True)
-    users = (home / "users.lock").open("ab")
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        users = (home / "users.lock").open("ab")
+    except OSError as error:
+        raise EmbeddedError(f"{home} can't be written: {error.strerror}. {MOVE_VAR}") from None
     fcntl.flock(users, fcntl.LOCK_SH)  # waits while a guard is stopping the server
     try:
         with _locked(home / "start.lock"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -20,6 +21,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 load_dotenv(BASE_DIR / ".env")  # what the environment already says wins
 
 Network = IPv4Network | IPv6Network
+
+MOVE_VAR = "Free or own that directory, or let CONCORD_VAR name another."
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
@@ -39,14 +42,20 @@ def flag(name: str, *, default: bool) -> bool:
     return value in _TRUE
 
 
-def number(name: str, default: int) -> int:
+def number(name: str, default: int, *, least: int = 0) -> int:
     value = text(name)
     if not value:
         return default
-    try:
-        return int(value)
-    except ValueError:
-        raise ImproperlyConfigured(f"{name} is {value!r}; write a whole number.") from None
+    if not value.isdecimal() or int(value) < least:
+        raise ImproperlyConfigured(f"{name} is {value!r}; write a whole number from {least} on.")
+    return int(value)
+
+
+def choice(name: str, known: Sequence[str], default: str) -> str:
+    value = text(name, default)
+    if value not in known:
+        raise ImproperlyConfigured(f"{name} is {value!r}; write {' or '.join(known)}.")
+    return value
 
 
 def words(name: str, default: str = "") -> list[str]:
@@ -93,10 +102,13 @@ def secret(name: str) -> str:
     if value := text(name):
         return value
     path = var_dir() / name.lower()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        _write_once(path, secrets.token_urlsafe(64))
-    return path.read_text()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _write_once(path, secrets.token_urlsafe(64))
+        return path.read_text()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{path} can't be kept: {error.strerror}. {MOVE_VAR}") from None
 
 
 def _write_once(path: Path, content: str) -> None:
@@ -115,7 +127,7 @@ def database(url: str) -> dict[str, Any]:
         parts = dict(conninfo_to_dict(url))
     except ProgrammingError as error:
         raise ImproperlyConfigured(
-            f"DATABASE_URL is not a PostgreSQL URL ({error}); write postgresql://user:password@host:5432/name."
+            f"DATABASE_URL is not a PostgreSQL URL ({str(error).strip()}); write postgresql://user:password@host:5432/name."
         ) from None
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -131,6 +143,10 @@ def database(url: str) -> dict[str, Any]:
 def broker(url: str) -> str:
     """The same Redis in kombu's spelling, which differs from redis-py's for a unix socket."""
     parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise ImproperlyConfigured(
+            "REDIS_URL is no address of a Redis; write redis://host:6379/0, or rediss:// for TLS."
+        )
     if parts.scheme != "unix":
         return url
     return f"redis+socket://{parts.path}" + (f"?virtual_host={parts.query[3:]}" if parts.query[:3] == "db=" else "")

@@ -80,3 +80,6 @@ def readyz(request: HttpRequest) -> JsonResponse:
     problems = {name: check() for name, check in CHECKS.items()}
     ready = not any(problems.values())
     return JsonResponse({name: problem or "ok" for name, problem in problems.items()}, status=200 if ready else 503)
+
+
+PROBES = {"/healthz": healthz, "/readyz": readyz}

@@ -16,7 +16,7 @@ from django.urls import ResolverMatch
 from django_htmx.http import HttpResponseClientRedirect
 from rest_framework.exceptions import APIException
 
-from mdm import access, auth, context, rates
+from mdm import access, auth, context, health, rates
 from mdm.api import crosswalk, idempotency, problems, refusals
 from mdm.exceptions import ConcordError
 from mdm.fhir import outcomes
@@ -55,6 +55,16 @@ class RequestContext:
         for header, value in HEADERS.items():
             response.setdefault(header, value)
         return response
+
+
+class Probes:
+    """Answers probes, which come by address, before anything asks whether ALLOWED_HOSTS has the name they call us."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return health.PROBES.get(request.path_info, self.get_response)(request)
 
 
 class KeyedRequests(BaseHandler):

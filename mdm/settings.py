@@ -51,13 +51,14 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "mdm.middleware.Probes",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "mdm.middleware.AccessControl",
@@ -163,7 +164,7 @@ if OIDC_ISSUER:
         }
     ]
 
-SESSION_COOKIE_AGE = env.number("SESSION_HOURS", 10) * 3600
+SESSION_COOKIE_AGE = env.number("SESSION_HOURS", 10, least=1) * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -192,7 +193,7 @@ CONTENT_SECURITY_POLICY = {
 
 # ---------------------------------------------------------------------------------------------------------------- mail
 EMAIL_HOST = env.text("EMAIL_HOST")  # unset: alerts go to webhooks and the console only
-EMAIL_PORT = env.number("EMAIL_PORT", 587)
+EMAIL_PORT = env.number("EMAIL_PORT", 587, least=1)
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = env.text("EMAIL_USER"), env.text("EMAIL_PASSWORD")
 EMAIL_USE_TLS = env.flag("EMAIL_TLS", default=True)
 EMAIL_TIMEOUT = 10  # seconds
@@ -240,8 +241,8 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "mdm.api.problems.handle",
 }
 # Requests per minute and API key. Each web process counts its own share of them.
-API_RATE = env.number("API_RATE", 60_000)
-API_RATE_SHARES = env.number("CONCORD_WEB_PROCESSES", 1)
+API_RATE = env.number("API_RATE", 60_000, least=1)
+API_RATE_SHARES = env.number("CONCORD_WEB_PROCESSES", 1, least=1)
 # Where webhooks may go besides everywhere but this machine, link-local networks and metadata services of clouds.
 WEBHOOK_NETWORKS = env.networks("WEBHOOK_NETWORKS")
 # Minutes for which whoever asks for a downtime pack of a site is given the last one.
@@ -354,6 +355,6 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
 gc.set_threshold(50_000, 20, 50)
 
 # ------------------------------------------------------------------------------------------------------------- logging
-LOG_FORMAT = env.text("LOG_FORMAT", "console" if DEBUG or not HTTPS else "json")
+LOG_FORMAT = env.choice("LOG_FORMAT", ("json", "console"), "console" if DEBUG or not HTTPS else "json")
 LOGGING_CONFIG = None
-logs.configure(LOG_FORMAT, env.text("LOG_LEVEL", "INFO"))
+logs.configure(LOG_FORMAT, env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"))

@@ -127,7 +127,8 @@ def _belong(target: Target, system: str | None) -> None:
     found = SourceSystem.objects.filter(code=system or "").first()
     if found is None:
         known = ", ".join(SourceSystem.objects.values_list("code", flat=True)) or "none yet"
-        raise InvalidValue(f"There is no system {system or ''} (known: {known}). create_system makes one.")
+        said = f"There is no system {system}" if system else "Name the system that it is"
+        raise InvalidValue(f"{said} (known: {known}). create_system makes one.")
     target.system = found
 
 

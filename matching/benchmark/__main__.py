@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from .task import DOMAINS, write_task
 
 
 def _share(text: str) -> float:
-    share = float(text)
-    if not 0 <= share <= 0.6:
-        raise argparse.ArgumentTypeError("a share from 0 to 0.6")
-    return share
+    with suppress(ValueError):
+        if 0 <= (share := float(text)) <= 0.6:
+            return share
+    raise argparse.ArgumentTypeError("a share from 0 to 0.6")
 
 
 def _count(text: str) -> int:
-    count = int(text)
-    if count < 50:
-        raise argparse.ArgumentTypeError("at least 50: fewer have no siblings")
-    return count
+    if not text.isdecimal() or int(text) < 50:
+        raise argparse.ArgumentTypeError("a whole number, at least 50: fewer have no siblings")
+    return int(text)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -40,6 +40,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--kind", default="link", choices=("link", "dedupe"))
     parser.add_argument("--duplicates", type=_share, default=0.2, help="share of the rows that are copies (dedupe)")
     options = parser.parse_args(arguments)
+    try:
+        _write(options)
+    except OSError as error:
+        sys.exit(f"{options.out} can't be written: {error.strerror}.")
+
+
+def _write(options: argparse.Namespace) -> None:
     for name in DOMAINS if options.domain == "all" else [options.domain]:
         folder = write_task(
             DOMAINS[name],

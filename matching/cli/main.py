@@ -7,8 +7,10 @@ import csv
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from ..bulk import Linked, link
 from ..diagnosis import by_kind
@@ -16,10 +18,11 @@ from ..domains import NAMES, recipe_for
 from ..duplicates import Deduplicated, dedupe
 from ..em import learn_tables
 from ..explain import line, why_not
+from ..files import why
 from ..model import Policy, Statistics
 from ..recipe import Recipe
 from ..standardise import dictionaries, entries
-from .roles import Records, read_roles
+from .roles import COMMON, Records, read_roles, readable
 from .score import OfDuplicates, OfLink, row_of
 from .tables import BadInput, Pair, Table, read_pairs
 
@@ -34,6 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     except BadInput as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except KeyboardInterrupt:
+        return 130  # as a shell says it
     return 0
 
 
@@ -82,12 +87,24 @@ class _Task:
         dictionaries.use(_own_words(options.dictionary))
         self.recipe: Recipe = recipe_for(options.domain)
         roles = read_roles(options.roles, options.section or paths[0].resolve().parent.name)
+        self._warn(options.roles, roles)
         self.tables = [Table.read(path) for path in paths]
         self.values = [Records(table, roles, options.domain) for table in self.tables]
-        self.policy = Policy.from_json(options.policy.read_text()) if options.policy else self.recipe.policy
+        self.policy = _policy(options.policy, options.domain) if options.policy else self.recipe.policy
         self.clean = options.clean
         if options.learn:
             self._learn()
+
+    def _warn(self, path: Path, roles: Mapping[str, str]) -> None:
+        """A role misspelt would be a column not looked at. Common roles may be stated wherever they mean nothing."""
+        known = readable(self.recipe)
+        if not known & roles.keys():
+            raise BadInput(f"{path} says of no column what it means; roles are {', '.join(sorted(known))}.")
+        if unknown := sorted(roles.keys() - known - COMMON):
+            sys.stderr.write(
+                f"{path}: left out, as {self.recipe.domain} has no such role: {', '.join(unknown)}. "
+                f"Roles are {', '.join(sorted(known))}.\n"
+            )
 
     def _learn(self) -> None:
         """Weights from these tables; what they say of each field goes to standard error."""
@@ -101,6 +118,18 @@ class _Task:
 
     def dedupe(self) -> Deduplicated:
         return dedupe(self.recipe, self.values[0], policy=self.policy)
+
+
+def _policy(path: Path, domain: str) -> Policy:
+    try:
+        policy = Policy.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: {why(error)}.") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BadInput(f"{path} is no policy as Concord exports it: {error}.") from error
+    if policy.domain != domain:
+        raise BadInput(f"{path} is a policy of the domain {policy.domain}, not of {domain}.")
+    return policy
 
 
 def _own_words(paths: Sequence[Path]) -> dict[str, dict[str, str]]:
@@ -119,7 +148,8 @@ def _own_words(paths: Sequence[Path]) -> dict[str, dict[str, str]]:
 def _link(options: argparse.Namespace) -> None:
     task = _Task(options, [options.left, options.right])
     left, right = (table.ids for table in task.tables)
-    _write(options.out, _linked_rows(task.link(), left, right))
+    with _written(options.out) as file:
+        _write(file, _linked_rows(task.link(), left, right))
 
 
 def _linked_rows(found: Linked, left: Sequence[str], right: Sequence[str]) -> Iterator[tuple[object, ...]]:
@@ -132,7 +162,8 @@ def _linked_rows(found: Linked, left: Sequence[str], right: Sequence[str]) -> It
 
 def _dedupe(options: argparse.Namespace) -> None:
     task = _Task(options, [options.single])
-    _write(options.out, _duplicate_rows(task.dedupe(), task.tables[0].ids))
+    with _written(options.out) as file:
+        _write(file, _duplicate_rows(task.dedupe(), task.tables[0].ids))
 
 
 def _duplicate_rows(found: Deduplicated, ids: Sequence[str]) -> Iterator[tuple[object, ...]]:
@@ -147,11 +178,20 @@ def _duplicate_rows(found: Deduplicated, ids: Sequence[str]) -> Iterator[tuple[o
         yield ids[a], ids[b], scores[a, b], round(chance, 6), "review", "likely, but not certain"
 
 
-def _write(path: Path, rows: Iterator[tuple[object, ...]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(HEADING)
-        writer.writerows(rows)
+@contextmanager
+def _written(path: Path) -> Iterator[TextIO]:
+    """The file, opened before the work is done that it is for."""
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield file
+    except OSError as error:
+        raise BadInput(f"{path} can't be written: {why(error)}.") from error
+
+
+def _write(file: TextIO, rows: Iterator[tuple[object, ...]]) -> None:
+    writer = csv.writer(file)
+    writer.writerow(HEADING)
+    writer.writerows(rows)
 
 
 def _explain(options: argparse.Namespace) -> None:

@@ -12,25 +12,51 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
+from ..files import why
+from ..recipe import Recipe
 from .tables import BadInput, Table
 
 ITEM = {"name": "description", "description": "long_description", "brand": "manufacturer", "code": "catalogue_number"}
 PLACE = {"address": "line1", "city": "city", "state": "state", "postcode": "postcode"}
 LISTS = frozenset(("dba_names",))  # separated by semicolons
+COMMON = frozenset(("name", "description", "brand", "code", *PLACE, "phone", "website", "email"))
 UNUSED = frozenset(("kind", "price", "given_name", "id"))
 
 
 def read_roles(path: Path, task: str) -> dict[str, str]:
     """Role → column, of the section ``task`` or of a file without sections."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        raise BadInput(f"{path}: {error}") from error
+        raise BadInput(f"{path}: {why(error)}.") from error
     sections = [name for name, value in table.items() if isinstance(value, dict)]
     found = table.get(task, table if not sections else None)
     if found is None:
         raise BadInput(f"{path} has no section [{task}]; it has {', '.join(sections)}. Say which with --section.")
+    if odd := [role for role, column in found.items() if not isinstance(column, str)]:
+        raise BadInput(f'{path}: write {odd[0]} = "column"; a role is one column.')
     return {role: column for role, column in found.items() if role not in UNUSED}
+
+
+class _Asked(dict[str, Any]):
+    """A record that states nothing, and remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return default
+
+
+def readable(recipe: Recipe) -> set[str]:
+    """Roles that the engine makes something of in this domain."""
+    asked = _Asked()
+    recipe.standardise(asked)
+    recipe.critical(asked)
+    fields = asked.names | (set(PLACE.values()) if recipe.domain == "supplier" else set())
+    return {role for role in COMMON | fields if _field(role, recipe.domain) in fields}
 
 
 class Records(Sequence[dict[str, Any]]):

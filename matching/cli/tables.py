@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
+
+from ..files import why
 
 Pair = tuple[str, str]
 
@@ -32,7 +35,10 @@ class Table:
         """Read a table with a heading. Raises BadInput without an "id" column, or where two rows share an id."""
         columns = _parquet(path) if path.suffix == ".parquet" else _separated(path)
         if "id" not in columns:
-            raise BadInput(f"{path}: no column named id; name the column that identifies a row so.")
+            raise BadInput(
+                f"{path}: no column named id, but {', '.join(columns)}. Separate columns by commas, in .tsv by tabs, "
+                "and name the one that identifies a row id."
+            )
         ids = columns["id"]
         if len(set(ids)) < len(ids):
             twice = next(i for i in ids if ids.count(i) > 1)
@@ -69,8 +75,10 @@ def _opened(path: Path) -> Iterator[TextIO]:
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
             yield file
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: {error}") from error
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: {why(error)}.") from error
+    except csv.Error as error:
+        raise BadInput(f"{path} is no table: {error}. Is a quotation mark left open?") from error
 
 
 def _separated(path: Path) -> dict[str, list[str]]:
@@ -80,13 +88,21 @@ def _separated(path: Path) -> dict[str, list[str]]:
         heading = next(rows, None)
         if not heading:
             raise BadInput(f"{path} is empty; a heading and rows are needed.")
-        body = list(rows)
-    for number, row in enumerate(body, start=2):
-        if len(row) != len(heading):
-            raise BadInput(f"{path}, row {number}: {len(row)} fields, the heading has {len(heading)}.")
+        if twice := {name for name in heading if heading.count(name) > 1}:
+            raise BadInput(f"{path}: two columns are named {min(twice)!r}; names must be unique.")
+        body = list(_rows(path, rows, len(heading)))
     return {name: list(values) for name, values in zip(heading, zip(*body, strict=True), strict=True)} if body else {
         name: [] for name in heading
     }  # fmt: skip
+
+
+def _rows(path: Path, rows: Iterable[list[str]], width: int) -> Iterator[list[str]]:
+    """An empty line is no row."""
+    for number, row in enumerate(rows, start=2):
+        if len(row) == width:
+            yield row
+        elif row:
+            raise BadInput(f"{path}, row {number}: {len(row)} fields, the heading has {width}.")
 
 
 def _parquet(path: Path) -> dict[str, list[str]]:
@@ -97,5 +113,5 @@ def _parquet(path: Path) -> dict[str, list[str]]:
     try:
         table = parquet.read_table(path)
     except (OSError, ArrowInvalid) as error:
-        raise BadInput(f"{path}: {error}") from error
+        raise BadInput(f"{path}: {why(error)}.") from error
     return {name: ["" if v is None else str(v) for v in table[name].to_pylist()] for name in table.column_names}

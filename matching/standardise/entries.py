@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ..files import why
 from .dictionaries import NAMES, Words, shipped
 from .text import fold, spell
 
@@ -32,7 +33,7 @@ def read(path: Path) -> dict[str, dict[str, str]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadEntries(f"{path}: {error}") from error
+        raise BadEntries(f"{path}: {why(error)}.") from error
     rows = _toml(path, text) if path.suffix == ".toml" else _separated(path, text)
     found: dict[str, dict[str, str]] = {}
     for where, name, written, meaning in rows:

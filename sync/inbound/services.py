@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import IO, Any
 
 import structlog
+from django.core.validators import slug_re
 from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -15,7 +16,7 @@ from rapidfuzz import process
 
 from mdm import permissions
 from mdm.changes import Change
-from mdm.exceptions import Refused
+from mdm.exceptions import InvalidValue, Refused
 from mdm.models import CodeSystem, SourceSystem, User
 from sync.inbound import files, lease, quarantine, tasks
 from sync.inbound.domains import domain_of
@@ -144,6 +145,8 @@ def wake(run_id: int) -> None:
 def save_feed(*, code: str, name: str, actor: User, **options: Any) -> Feed:
     """Save a mapping and its options under a name, or change the saved ones."""
     permissions.require(actor, permissions.IMPORT)
+    if not slug_re.fullmatch(code):
+        raise InvalidValue(f"{code!r} is no code of a feed: write letters, digits, hyphens and underscores, no blanks.")
     feed, made = Feed.objects.update_or_create(code=code, defaults={"name": name, **options})
     change = Change.begin(actor, "feed.saved")
     change.audit(about=feed, after={"new": made, "mapping": feed.mapping, "missing": feed.missing})

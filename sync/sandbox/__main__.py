@@ -15,7 +15,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--until-parent-exits", action="store_true", help="stop when the starting process is gone")
     for name in ("admin", "ehr", "erp", "supply", "fhir"):
-        parser.add_argument(f"--{name}-port", type=int, default=0, help="0 (default): a free port, the same next time")
+        parser.add_argument(
+            f"--{name}-port", type=_port, default=0, help="0 (default): a free port, the same next time"
+        )
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port; write a number to 65535, or 0")
+    return int(text)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -228,3 +228,9 @@ def test_programs_on_the_path_serve_where_the_wheels_have_no_build(monkeypatch: 
         embedded_guard.postgres_programs()
     with pytest.raises(SystemExit, match=r"No redis-server: install .* or set REDIS_URL"):
         embedded_guard.redis_server()
+
+
+def test_a_directory_that_can_not_be_written_is_said_with_the_remedy(tmp_path: Path) -> None:
+    (file := tmp_path / "file").touch()
+    with pytest.raises(embedded.EmbeddedError, match=r"can't be written: Not a directory\. .*CONCORD_VAR name another"):
+        embedded.use("redis", file)

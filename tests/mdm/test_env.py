@@ -34,3 +34,31 @@ def test_what_is_no_time_zone_is_named(monkeypatch, value):
     monkeypatch.setenv("SOME_ZONE", value)
     with pytest.raises(ImproperlyConfigured, match="SOME_ZONE"):
         env.zone("SOME_ZONE", "UTC")
+
+
+@pytest.mark.parametrize("value", ["ten", "-1", "0", "1.5"])
+def test_what_is_no_number_that_makes_sense_is_named(monkeypatch, value):
+    monkeypatch.setenv("SOME_NUMBER", value)
+    with pytest.raises(ImproperlyConfigured, match=f"SOME_NUMBER is '{value}'; write a whole number from 1 on"):
+        env.number("SOME_NUMBER", 10, least=1)
+
+
+def test_what_is_none_of_the_choices_is_named_with_them(monkeypatch):
+    assert env.choice("SOME_CHOICE", ("json", "console"), "json") == "json"
+    monkeypatch.setenv("SOME_CHOICE", "xml")
+    with pytest.raises(ImproperlyConfigured, match="SOME_CHOICE is 'xml'; write json or console"):
+        env.choice("SOME_CHOICE", ("json", "console"), "json")
+
+
+@pytest.mark.parametrize("url", ["redis.example.org:6379", "http://redis.example.org", "nonsense"])
+def test_what_is_no_address_of_a_redis_is_refused_without_being_repeated(url):
+    with pytest.raises(ImproperlyConfigured, match="REDIS_URL is no address of a Redis; write redis://") as error:
+        env.broker(url)
+    assert url not in str(error.value)
+
+
+def test_a_secret_that_can_not_be_kept_is_said_with_the_remedy(monkeypatch, tmp_path):
+    (file := tmp_path / "file").touch()
+    monkeypatch.setenv("CONCORD_VAR", str(file))
+    with pytest.raises(ImproperlyConfigured, match=r"some_secret can't be kept: .*CONCORD_VAR name another"):
+        env.secret("SOME_SECRET")

@@ -95,3 +95,9 @@ def test_strangers_learn_that_it_is_in_service_for_one_look_however_many_ask(cli
     monkeypatch.setattr(health, "LOOK_EVERY", -1)
     client.get("/login/")
     assert len(looks) == 2
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_are_answered_by_whatever_name_they_come(db: None, client: Client, path: str) -> None:
+    assert client.get(path, SERVER_NAME="10.1.2.3").status_code == 200
+    assert client.get("/login/", SERVER_NAME="10.1.2.3").status_code == 400

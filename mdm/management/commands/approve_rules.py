@@ -8,7 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from mdm.exceptions import ConcordError
-from mdm.models import ChangeRequest, User
+from mdm.management.people import user_named
+from mdm.models import ChangeRequest
 from mdm.services import requests
 
 
@@ -21,9 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--reason", default="")
 
     def handle(self, *, request: int, user: str, reason: str, **_: Any) -> None:
-        actor = User.objects.filter(username=user).first()
-        if actor is None:
-            raise CommandError(f"There is no user {user}.")
+        actor = user_named(user)
         found = ChangeRequest.objects.filter(pk=request, kind=ChangeRequest.Kind.POLICY).first()
         if found is None:
             raise CommandError(f"There is no change of the rules {request}.")

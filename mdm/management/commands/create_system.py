@@ -25,18 +25,26 @@ class Command(BaseCommand):
 
     @transaction.atomic
     def handle(self, *, code: str, name: str, kind: str, domains: list[str], **_: Any) -> None:
-        system = SourceSystem.objects.filter(code=code).first() or self._made(code, name or code, kind)
-        if system.kind != kind:
-            raise CommandError(f"There is a system {code} already, of the kind {system.kind}.")
+        system = system_of(code, name or code, kind)
         slugs = [CodeSystem.objects.own(system, domain).slug for domain in domains]
         self.stdout.write(f"{code} has the code systems {', '.join(slugs)}.")
 
-    def _made(self, code: str, name: str, kind: str) -> SourceSystem:
-        system = SourceSystem(code=code, name=name, kind=kind)
-        try:
-            system.full_clean()
-        except ValidationError as error:
-            raise CommandError(" ".join(error.messages)) from None
-        system.save()
-        Change.begin(User.objects.system(), "source_system.create").audit(about=system, after={"kind": kind})
-        return system
+
+def system_of(code: str, name: str, kind: str) -> SourceSystem:
+    """The system with this code, made where there is none. Raises CommandError."""
+    system = SourceSystem.objects.filter(code=code).first() or _made(code, name, kind)
+    if system.kind != kind:
+        raise CommandError(f"There is a system {code} already, of the kind {system.kind}.")
+    return system
+
+
+def _made(code: str, name: str, kind: str) -> SourceSystem:
+    system = SourceSystem(code=code, name=name, kind=kind)
+    try:
+        system.full_clean()
+    except ValidationError as error:
+        told = (f"{name}: {' '.join(said)}" for name, said in error.message_dict.items())
+        raise CommandError(" ".join(told)) from None
+    system.save()
+    Change.begin(User.objects.system(), "source_system.create").audit(about=system, after={"kind": kind})
+    return system

@@ -36,10 +36,13 @@ class Command(BaseCommand):
         if User.objects.filter(username=username).exists():
             raise CommandError(f"There is a user {username} already.")
         user = User(username=username, **{name: options[name] for name in ("first_name", "last_name", "email")})
-        if no_login:
-            user.set_unusable_password()
-        else:
-            user.set_password(_password(user))
+        user.set_unusable_password()
+        try:
+            user.full_clean()
+            if not no_login:
+                user.set_password(_password(user))
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from None
         user.save()
         user.groups.set(Group.objects.filter(name__in=roles))
         Change.begin(User.objects.system(), "user.create").audit(about=user, after={"roles": roles})
@@ -47,9 +50,10 @@ class Command(BaseCommand):
 
 
 def _password(user: User) -> str:
-    password = os.environ.get(PASSWORD_VARIABLE) or getpass.getpass(f"Password for {user.username}: ")
+    """A password that will do. Raises ValidationError."""
     try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise CommandError(" ".join(error.messages)) from None
+        password = os.environ.get(PASSWORD_VARIABLE) or getpass.getpass(f"Password for {user.username}: ")
+    except EOFError:
+        raise CommandError(f"Nobody is there to be asked; set {PASSWORD_VARIABLE}, or say --no-login.") from None
+    validate_password(password, user)
     return password

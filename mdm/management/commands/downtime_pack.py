@@ -36,6 +36,8 @@ class Command(BaseCommand):
         parser.add_argument("--distrust", action="store_true", help="With --new-key: the old one is in wrong hands.")
 
     def handle(self, **options: Any) -> None:
+        if options["distrust"] and not options["new_key"]:
+            raise CommandError("--distrust goes with --new-key REASON: packs of the old key are trusted no more.")
         try:
             if options["new_key"] or options["keys"]:
                 self._keys(options["new_key"], options["distrust"])
@@ -64,10 +66,17 @@ class Command(BaseCommand):
             raise CommandError(pack.error or "A worker is making it already. Fetch it when it is done.")
         where = downtime.place(pack)
         if (to := options["to"]) is not None:
-            where = Path(shutil.copyfile(where, to / downtime.file_name(pack) if to.is_dir() else to))
+            where = _copied(where, to / downtime.file_name(pack) if to.is_dir() else to)
         self.stdout.write(f"{where}: {pack.codes:,} codes of {pack.records:,} records, {pack.size:,} bytes.")
         key = downtime_keys.current().public
         self.stdout.write(f"In date until {pack.expires_at:%Y-%m-%d %H:%M} UTC. Check it with the key {key}")
+
+
+def _copied(pack: Path, to: Path) -> Path:
+    try:
+        return Path(shutil.copyfile(pack, to))
+    except OSError as error:
+        raise CommandError(f"The pack is made, in {pack}, but can't be copied to {to}: {error.strerror}.") from None
 
 
 def _site(public_id: str) -> GoldenRecord | None:

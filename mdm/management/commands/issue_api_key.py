@@ -15,6 +15,8 @@ from mdm.models import User
 
 SCOPES = [name.removeprefix("mdm.") for name in permissions.DESCRIPTIONS]
 
+MOST_DAYS = 3650
+
 
 class Command(BaseCommand):
     help = "Issue an API key for a user and print it: this once, as only its hash is kept."
@@ -29,6 +31,8 @@ class Command(BaseCommand):
         user = User.objects.filter(username=username).first()
         if user is None:
             raise CommandError(f"There is no user {username}. Make one: manage.py create_user {username} --no-login.")
+        if not 0 < days <= MOST_DAYS:
+            raise CommandError(f"--days {days}: write 1 to {MOST_DAYS}.")
         expires_at = timezone.now() + dt.timedelta(days=days)
         wanted = [f"mdm.{scope}" for scope in scopes]
         system = User.objects.system()

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from matching.standardise import entries
 from mdm.engine import words_of
 from mdm.exceptions import ConcordError
-from mdm.models import User
+from mdm.management.people import user_named
 from mdm.services import own_words
 
 
@@ -34,11 +34,8 @@ class Command(BaseCommand):
             if dry_run:
                 self._show(words, replace)
                 return
-            actor = User.objects.filter(username=user).first()
-            if actor is None:
-                raise CommandError(f"There is no user {user}. Say with --user who proposes.")
             request = own_words.propose(
-                words=words, source=source or file.name, actor=actor, reason=reason, replace=replace
+                words=words, source=source or file.name, actor=user_named(user), reason=reason, replace=replace
             )
         except entries.BadEntries as error:
             raise CommandError(str(error)) from None

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from mdm.changes import Change
+from mdm.management.people import user_named
 from mdm.models import User
 
 
@@ -21,9 +22,7 @@ class Command(BaseCommand):
 
     @transaction.atomic
     def handle(self, *, username: str, **options: Any) -> None:
-        user = User.objects.filter(username=username).first()
-        if user is None:
-            raise CommandError(f"There is no user {username}.")
+        user = user_named(username)
         removed, _ = Authenticator.objects.filter(user=user).delete()
         if not removed:
             raise CommandError(f"{username} has no second factor.")

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from mdm.canonical import DOMAINS
 from mdm.exceptions import ConcordError
+from mdm.management.people import user_named
 from mdm.models import BulkRun, User
 from mdm.services import bulk_load
 
@@ -28,13 +29,11 @@ class Command(BaseCommand):
     def handle(self, *, domain: str, abandon: str, user: str, **_: Any) -> None:
         started = time.monotonic()
         try:
-            actor = User.objects.get(username=user) if user else User.objects.system()
+            actor = user_named(user, otherwise=User.objects.system())
             if abandon:
                 self._abandon(domain, abandon, actor)
                 return
             run = bulk_load.work(bulk_load.begin(domain=domain, actor=actor), beat=self._tell)
-        except User.DoesNotExist as error:
-            raise CommandError(f"There is no user {user!r}.") from error
         except ConcordError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(

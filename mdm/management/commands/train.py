@@ -9,7 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from mdm.exceptions import ConcordError
-from mdm.models import DomainName, User
+from mdm.management.people import user_named
+from mdm.models import DomainName
 from mdm.services import learning
 
 
@@ -33,10 +34,7 @@ class Command(BaseCommand):
                 practise = learning.practise_unlabelled if unsupervised else learning.practise
                 self._show(practise(domain).to_json())
                 return
-            actor = User.objects.filter(username=user).first()
-            if actor is None:
-                raise CommandError(f"There is no user {user}. Say with --user who proposes.")
-            request = learning.train(domain=domain, actor=actor, reason=reason, unlabelled=unsupervised)
+            request = learning.train(domain=domain, actor=user_named(user), reason=reason, unlabelled=unsupervised)
         except ConcordError as error:
             raise CommandError(error.message) from None
         self._show(request.diff)

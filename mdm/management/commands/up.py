@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.conf import settings
@@ -84,14 +84,26 @@ def _plain_http() -> dict[str, str]:
     return {} if env.text("CONCORD_HTTPS") else {"CONCORD_HTTPS": "0"}
 
 
+def port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise ArgumentTypeError(f"{text} is no port; write a number from 1 to 65535")
+    return int(text)
+
+
+def count(text: str) -> int:
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text} is no number of processes; write 0 or more")
+    return int(text)
+
+
 class Command(BaseCommand):
     help = "Start web, worker, beat, the HL7 listener and sandbox targets; restart what dies; stop all on Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address the web server listens on (%(default)s)")
-        parser.add_argument("--port", type=int, default=8000, help="port of the web server (%(default)s)")
-        parser.add_argument("--web", type=int, default=2, help="web processes; 0 for none (%(default)s)")
-        parser.add_argument("--workers", type=int, default=2, help="worker processes; 0 for none (%(default)s)")
+        parser.add_argument("--port", type=port, default=8000, help="port of the web server (%(default)s)")
+        parser.add_argument("--web", type=count, default=2, help="web processes; 0 for none (%(default)s)")
+        parser.add_argument("--workers", type=count, default=2, help="worker processes; 0 for none (%(default)s)")
         parser.add_argument(
             "--no-listen",
             action="store_true",

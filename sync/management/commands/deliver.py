@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.db import OperationalError, connection
 from django.utils import timezone
 
 from sync import outbox, schedule, targets
 from sync.adapters.base import AdapterError
+from sync.management.given import active_targets
 from sync.models import Target
 from sync.sealed import SealBroken
 
@@ -37,20 +38,13 @@ class Command(BaseCommand):
         parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this long in any case")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        chosen = self._targets(options["target"])
+        chosen = active_targets(options["target"])
         end = time.monotonic() + options["seconds"]
         patience = "forever" if options["forever"] else "idle" if options["until_idle"] else "once"
         with stopped_by_signal() as stop, ThreadPoolExecutor(max_workers=max(len(chosen), 1)) as threads:
             running = [threads.submit(run, target, patience, stop, end) for target in chosen]
             for code, tally, problem in (future.result() for future in running):
                 self._report(code, tally, problem)
-
-    def _targets(self, codes: list[str]) -> list[Target]:
-        found = list(Target.objects.select_related("system").filter(active=True))
-        if unknown := sorted(set(codes) - {target.code for target in found}):
-            known = ", ".join(target.code for target in found) or "none"
-            raise CommandError(f"No active target {', '.join(unknown)}; known are {known}.")
-        return [target for target in found if not codes or target.code in codes]
 
     def _report(self, code: str, tally: outbox.Tally, problem: str) -> None:
         counts = ", ".join(f"{n} {outcome}" for outcome, n in sorted(tally.outcomes.items())) or "nothing due"

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
 
 from sync.demo import report, run, world
+from sync.management.commands.generate_demo import scale
 
 
 class Command(BaseCommand):
@@ -17,7 +18,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--seed", type=int, default=7, help="of the generator (%(default)s)")
-        parser.add_argument("--scale", type=float, default=1.0, help="size of the network (%(default)s)")
+        parser.add_argument("--scale", type=scale, default=1.0, help="size of the network (%(default)s)")
         parser.add_argument(
             "--open", action="store_true", help="leave reviews open; use the services that run already (manage.py up)"
         )

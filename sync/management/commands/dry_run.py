@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from mdm.models import GoldenRecord
 from sync import dry_run, targets
 from sync.adapters.base import AdapterError
+from sync.management.given import records
 from sync.models import Target
 from sync.sealed import SealBroken
 
@@ -26,8 +26,8 @@ class Command(BaseCommand):
         found = Target.objects.select_related("system").filter(code=target).first()
         if found is None:
             raise CommandError(f"No target {target}.")
-        records = list(GoldenRecord.objects.filter(public_id__in=options["record"]))
-        lanes = dry_run.of_records(found, records) if options["record"] else dry_run.due(found, options["limit"])
+        named = records(options["record"])
+        lanes = dry_run.of_records(found, named) if named else dry_run.due(found, options["limit"])
         try:
             for trial in dry_run.trials(found, lanes):
                 self._print(trial)

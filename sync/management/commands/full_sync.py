@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from mdm.canonical import DOMAINS
 from mdm.models import User
 from sync import services
-from sync.models import Target
+from sync.management.given import active_targets
 
 
 class Command(BaseCommand):
@@ -21,11 +21,9 @@ class Command(BaseCommand):
         parser.add_argument("--reason", default="Full sync from the command line")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = Target.objects.filter(active=True)
-        if options["target"]:
-            found = found.filter(code__in=options["target"])
+        found = active_targets(options["target"])
         if not found:
-            raise CommandError("No such active target.")
+            raise CommandError("There is no active target. set_target makes one.")
         for target in found:
             lanes = services.full_sync(
                 target=target, actor=User.objects.system(), domains=options["domain"], reason=options["reason"]

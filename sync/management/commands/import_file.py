@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import time
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from mdm.exceptions import ConcordError
+from mdm.management.commands.create_system import system_of
+from mdm.management.people import user_named
 from mdm.models import CodeSystem, SourceSystem, User
 from sync.inbound import lease, services
 from sync.inbound.mapping import SURE, Suggestion
 from sync.inbound.preview import DryRun
+from sync.management.given import json_object
 from sync.models.feed import GL_ACCOUNT, DateOrder, Feed, FeedDomain, FeedRun, MissingRows
 
 SHOWN = 20
@@ -39,7 +43,7 @@ class Command(BaseCommand):
         parser.add_argument("--sheet", default="", help="Of a workbook.")
         parser.add_argument("--date-order", default=None, choices=[v for v in DateOrder.values if v])
         parser.add_argument("--missing", default=None, choices=MissingRows.values)
-        parser.add_argument("--max-retire-share", type=float, default=None)
+        parser.add_argument("--max-retire-share", type=_share, default=None, metavar="0…1")
         parser.add_argument("--clean", action="store_true", help="The system's codes are free of duplicates.")
         parser.add_argument("--save-feed", default="", metavar="CODE", help="Save mapping and options as a feed.")
         parser.add_argument("--create-system", default="", choices=["", *SourceSystem.Kind.values], metavar="KIND")
@@ -49,30 +53,25 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
         try:
-            actor = self._actor(options["user"])
+            actor = user_named(options["user"], otherwise=User.objects.system())
             if options["dry_run"]:
                 self._try(actor, options)
                 return
             run = self._draft(actor, options)
             services.queue(run=run, actor=actor, enqueue=False)
             run = self._work(run)
-        except (ConcordError, OSError, json.JSONDecodeError) as error:
-            raise CommandError(str(error)) from error
+        except ConcordError as error:
+            raise CommandError(error.message) from error
         self._tell(run, time.monotonic() - started)
         if run.state != FeedRun.State.DONE or not (run.new + run.changed + run.unchanged):
             raise CommandError(run.message or "No row could be imported.")
+        if run.message:
+            self.stdout.write(self.style.WARNING(run.message))
 
     @transaction.atomic
     def _try(self, actor: User, options: dict[str, Any]) -> None:
         self._tell_dry(services.dry_run(run=self._draft(actor, options), actor=actor))
         transaction.set_rollback(True)
-
-    def _actor(self, username: str) -> User:
-        if not username:
-            return User.objects.system()
-        if user := User.objects.filter(username=username).first():
-            return user
-        raise CommandError(f"There is no user {username!r}.")
 
     @transaction.atomic
     def _draft(self, actor: User, options: dict[str, Any]) -> FeedRun:
@@ -88,7 +87,7 @@ class Command(BaseCommand):
             "mapping": _mapping(options) or None,
         }
         stated = {name: value for name, value in how.items() if value not in (None, "")}
-        with options["path"].open("rb") as file:
+        with _opened(options["path"]) as file:
             run = services.upload(
                 file=file, name=options["path"].name, actor=actor, feed=feed, system=system, domain=domain, **stated
             )
@@ -157,8 +156,23 @@ class Command(BaseCommand):
             self.stdout.write(f"  row {row.row_number}: {row.reason}")
         if run.quarantined > SHOWN:
             self.stdout.write(f"  … and {run.quarantined - SHOWN:,} more")
-        if run.message:
-            self.stdout.write(self.style.WARNING(run.message))
+
+
+def _share(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (share := float(text)) <= 1:
+            return share
+    raise ArgumentTypeError(f"{text} is no share; write a number from 0 to 1, such as 0.02")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise CommandError(f"{path} can't be read: {error.strerror}.") from None
+    with file:
+        yield file
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:
@@ -173,7 +187,10 @@ def _pairs(texts: list[str]) -> dict[str, str]:
 
 
 def _mapping(options: dict[str, Any]) -> dict[str, Any]:
-    mapping: dict[str, Any] = json.loads(options["mapping"].read_text()) if options["mapping"] else {}
+    mapping = json_object(options["mapping"]) if options["mapping"] else {}
+    for column, paths in mapping.items():
+        if not all(isinstance(path, str) for path in (paths if isinstance(paths, list) else [paths])):
+            raise CommandError(f'{options["mapping"]}: {column!r} is mapped to no path; write "path" or ["path", …].')
     for text in options["map"]:
         for column, path in _pairs([text]).items():
             have = mapping.get(column, [])
@@ -183,6 +200,6 @@ def _mapping(options: dict[str, Any]) -> dict[str, Any]:
 
 def _create(slug: str, domain: str, kind: str) -> None:
     """The system and its own codes of the domain, where they don't exist."""
-    system, _ = SourceSystem.objects.get_or_create(code=slug, defaults={"name": slug, "kind": kind})
+    system = system_of(slug, slug, kind)
     if domain != GL_ACCOUNT:
         CodeSystem.objects.own(system, domain)

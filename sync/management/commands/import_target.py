@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from argparse import ArgumentParser
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from matching.files import why
 from sync.management.commands.set_target import set_up
+from sync.management.given import json_object
 
 
 class Command(BaseCommand):
@@ -33,11 +34,9 @@ class Command(BaseCommand):
 
 
 def read(file: Path) -> dict[str, Any]:
+    if file.suffix != ".toml":
+        return json_object(file)
     try:
-        text = file.read_text()
-        settings = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CommandError(f"{file} can't be read: {error}") from None
-    if not isinstance(settings, dict):
-        raise CommandError(f"{file} holds no settings: write an object.")
-    return settings
+        raise CommandError(f"{file} can't be read: {why(error)}.") from None

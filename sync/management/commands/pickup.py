@@ -36,8 +36,13 @@ class Command(BaseCommand):
         if not folder.is_dir():
             raise CommandError(f"{folder} is no folder.")
         while True:
-            for path in ready(folder, options["quiet"]):
-                self._take(path)
+            try:
+                for path in ready(folder, options["quiet"]):
+                    self._take(path)
+            except OSError as error:
+                if not options["every"]:
+                    raise CommandError(f"{folder} can't be read and emptied: {error.strerror}.") from None
+                self.stderr.write(f"{folder} can't be read and emptied: {error.strerror}; looked at again.")
             if not options["every"]:
                 return
             time.sleep(options["every"])

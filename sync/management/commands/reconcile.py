@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from mdm.models import User
 from sync import reconcile, targets
-from sync.models import Reconciliation, Target
+from sync.management.given import active_targets
+from sync.models import Reconciliation
 
 SHOWN = 20  # drifted records printed per target; all are stored
 
@@ -21,15 +22,13 @@ class Command(BaseCommand):
         parser.add_argument("--lanes-only", action="store_true", help="don't read the targets back")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        found = active_targets(options["target"])
         for finding in reconcile.check_lanes():
             self.stdout.write(" ".join(f"{name}={value}" for name, value in finding.items()))
         if options["lanes_only"]:
             return
-        found = Target.objects.select_related("system").filter(active=True)
-        if options["target"]:
-            found = found.filter(code__in=options["target"])
         if not found:
-            raise CommandError("No such active target.")
+            raise CommandError("There is no active target. set_target makes one.")
         runs = [reconcile.compare(target, actor=User.objects.system()) for target in found]
         targets.forget_all()
         for run in runs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sync.sandbox.__main__ import arguments, run
 
@@ -18,4 +18,7 @@ class Command(BaseCommand):
         arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        run(argparse.Namespace(**options))
+        try:
+            run(argparse.Namespace(**options))
+        except OSError as error:
+            raise CommandError(f"The sandbox can't run in {options['dir']}: {error.strerror or error}.") from None

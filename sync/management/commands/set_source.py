@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from mdm.exceptions import ConcordError
 from mdm.models import SourceSystem, User
 from sync.inbound import messages
 from sync.inbound.formats import FORMATS
+from sync.management.given import json_object, secret
 from sync.models import InboundSource
 
 
@@ -45,9 +44,9 @@ class Command(BaseCommand):
                 format=options["format"],
                 actor=User.objects.system(),
                 name=options["name"],
-                profile=_json(options["profile"], now.profile),
-                config=_json(options["config"], now.config),
-                secrets=dict(map(_secret, options["secret"])),
+                profile=json_object(options["profile"]) if options["profile"] else now.profile,
+                config=json_object(options["config"]) if options["config"] else now.config,
+                secrets=dict(map(secret, options["secret"])),
                 forget=options["forget_secret"],
                 active=not options["off"],
             )
@@ -61,23 +60,3 @@ class Command(BaseCommand):
             known = ", ".join(SourceSystem.objects.values_list("code", flat=True)) or "none yet"
             raise CommandError(f"There is no system {code} (known: {known}). create_system makes one.")
         return system
-
-
-def _json(path: Path | None, otherwise: dict[str, Any]) -> dict[str, Any]:
-    if path is None:
-        return otherwise
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise CommandError(f"{path} can't be read as JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise CommandError(f"{path} holds no JSON object: setting to value.")
-    return found
-
-
-def _secret(pair: str) -> tuple[str, str]:
-    name, _, variable = pair.partition("=")
-    value = os.environ.get(variable or name, "")
-    if not value:
-        raise CommandError(f"The environment variable {variable or name} is empty; it should hold the secret {name}.")
-    return name, value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from argparse import ArgumentParser, FileType
 from collections.abc import Iterable, Mapping
@@ -16,6 +15,7 @@ from mdm.exceptions import ConcordError
 from mdm.models import User
 from sync import configuring, overlap
 from sync.adapters import registry
+from sync.management.given import secret
 from sync.models import Target
 
 
@@ -63,7 +63,7 @@ class Command(BaseCommand):
     def _config(self, file: Any) -> dict[str, Any]:
         try:
             config = json.load(file)
-        except json.JSONDecodeError as error:
+        except ValueError as error:
             raise CommandError(f"The configuration is no JSON: {error}") from None
         if not isinstance(config, dict):
             raise CommandError("The configuration is a JSON object: setting to value.")
@@ -85,11 +85,3 @@ def set_up(
         hint = " (--no-check sets it up all the same)" if "can't be reached" in error.message else ""
         raise CommandError(f"{error.message}{hint}") from None
     return f"{said}{code} is set up, version {done.target.version}; {done.lanes} records will be sent to it."
-
-
-def secret(pair: str) -> tuple[str, str]:
-    name, _, variable = pair.partition("=")
-    value = os.environ.get(variable or name, "")
-    if not value:
-        raise CommandError(f"The environment variable {variable or name} is empty; it should hold the secret {name}.")
-    return name, value

@@ -12,8 +12,9 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from mdm.canonical import DOMAINS
 from mdm.exceptions import ConcordError
-from mdm.models import GoldenRecord, User
+from mdm.models import User
 from sync import services
+from sync.management.given import records
 from sync.models import Target
 
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
                 target=found,
                 actor=User.objects.system(),
                 since=_since(options["since"]),
-                records=_records(options["record"]),
+                records=records(options["record"]) if options["record"] else None,
                 domains=options["domain"],
                 reason=options["reason"],
             )
@@ -59,12 +60,3 @@ def _since(text: str | None) -> dt.datetime | None:
         raise CommandError(f"{text} is no time; write 2026-11-26T08:00.")
     moment = moment or dt.datetime.combine(day, dt.time())  # type: ignore[arg-type]  # one of the two is there
     return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
-
-
-def _records(ids: list[str] | None) -> list[GoldenRecord] | None:
-    if ids is None:
-        return None
-    found = list(GoldenRecord.objects.filter(public_id__in=ids))
-    if unknown := sorted(set(ids) - {record.public_id for record in found}):
-        raise CommandError(f"No record {', '.join(unknown)}.")
-    return found

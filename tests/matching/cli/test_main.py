@@ -139,6 +139,8 @@ def test_parquet_says_the_same_as_csv(task: dict[str, str], tmp_path: Path) -> N
         ([("a", "b"), ("a", "c")], ("id", "text"), "two rows have the id 'a'"),
         ([("a",)], ("id", "text"), "row 2: 1 fields, the heading has 2"),
         ([("a", "b")], ("id", "other"), "no column 'text'"),
+        ([("a", "b", "c")], ("id", "text", "text"), "two columns are named 'text'"),
+        ([("a", "b" * 140_000)], ("id", "text"), "is no table"),
     ],
 )
 def test_bad_input_is_named_with_its_remedy(
@@ -183,3 +185,82 @@ def test_own_words_that_can_not_be_used_are_named(
         command = ["link", "--roles", task["roles"], task["left"], task["right"], "--out", task["out"]]
         assert main([*command, "--dictionary", str(bad)]) == 2
         assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("latin.csv", "id,text\na,Café\n".encode("latin-1"), "byte 13 is not UTF-8; save it with that encoding."),
+        ("half.csv.gz", gzip.compress(b"id,text\na,b\n")[:-9], "end-of-stream"),
+        ("no.csv.gz", b"id,text\n", "Not a gzipped file"),
+        ("no.parquet", b"id,text\n", "not a parquet file"),
+        ("semicolons.csv", b"id;text;maker\n", "no column named id, but id;text;maker."),
+    ],
+)
+def test_a_file_of_another_kind_is_named_with_the_reason(
+    task: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes, complaint: str
+) -> None:
+    (left := tmp_path / name).write_bytes(content)
+    assert main(["link", "--roles", task["roles"], str(left), task["right"], "--out", task["out"]]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(str(left))
+    assert complaint in said
+
+
+def test_empty_lines_of_a_table_are_no_rows(task: dict[str, str]) -> None:
+    left = Path(task["left"])
+    left.write_text(left.read_text().replace("\n", "\n\n"))
+    assert main(["link", "--roles", task["roles"], str(left), task["right"], "--out", task["out"]]) == 0
+    assert decisions(task)["E1"]["right_id"] == "G1"
+
+
+def test_an_output_that_can_not_be_written_is_said_in_a_sentence(
+    task: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "nowhere" / "out.csv"
+    assert main(["link", "--roles", task["roles"], task["left"], task["right"], "--out", str(out)]) == 2
+    assert capsys.readouterr().err == f"{out} can't be written: No such file or directory.\n"
+
+
+def test_a_misspelt_role_is_named_rather_than_passed_over(
+    task: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(task["roles"]).write_text('name = "text"\nmanufakturer = "maker"\nwebsite = "number"\nprice = "number"\n')
+    assert main(["link", "--roles", task["roles"], task["left"], task["right"], "--out", task["out"]]) == 0
+    assert "left out, as item has no such role: manufakturer. Roles are " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("roles", "complaint"),
+    [
+        ("", "says of no column what it means"),
+        ('nam = "text"\n', "says of no column what it means; roles are brand, catalogue_number, code"),
+        ('name = ["text", "maker"]\n', 'write name = "column"'),
+    ],
+)
+def test_roles_that_mean_nothing_are_refused(
+    task: dict[str, str], capsys: pytest.CaptureFixture[str], roles: str, complaint: str
+) -> None:
+    Path(task["roles"]).write_text(roles)
+    assert main(["link", "--roles", task["roles"], task["left"], task["right"], "--out", task["out"]]) == 2
+    assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ("{", "is no policy"),
+        ("[]", "is no policy"),
+        ('{"domain": "item", "costs": {"bogus": 1}}', "bogus"),
+        ('{"domain": "item", "weights": {"code.rarity": "much"}}', "much"),
+        ('{"domain": "item", "weights": 3}', "is no policy"),
+        ('{"domain": "supplier"}', "a policy of the domain supplier, not of item"),
+    ],
+)
+def test_a_policy_that_is_none_is_refused(
+    task: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], body: str, complaint: str
+) -> None:
+    (policy := tmp_path / "policy.json").write_text(body)
+    options = ["--roles", task["roles"], "--policy", str(policy), task["left"], task["right"], "--out", task["out"]]
+    assert main(["link", *options]) == 2
+    assert complaint in capsys.readouterr().err

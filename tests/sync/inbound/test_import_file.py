@@ -99,7 +99,10 @@ def test_a_dry_run_writes_nothing_at_all(db: None, path: Path) -> None:
         (csv_bytes(), ["--map=Code"], "has no '='"),
         (csv_bytes(), ["--feed=nope"], "There is no feed 'nope'"),
         (csv_bytes(), ["--user=nobody"], "no user"),
-        (csv_bytes(), ["--mapping=/nonexistent.json"], "No such file"),
+        (csv_bytes(), ["--mapping=/nonexistent.json"], "/nonexistent.json can't be read: No such file or directory."),
+        (csv_bytes(), [*maps(MAPPING), "--save-feed=two words"], "'two words' is no code of a feed"),
+        (csv_bytes(), [*maps(MAPPING), "--create-system=ehr"], "a system erp already, of the kind erp"),
+        (csv_bytes(), [*maps(MAPPING), "--max-retire-share=7"], "7 is no share"),
     ],
 )
 def test_nothing_imported_is_a_failure_that_says_why(
@@ -109,6 +112,24 @@ def test_nothing_imported_is_a_failure_that_says_why(
     with pytest.raises(CommandError, match=words.replace("(", r"\(")) as error:
         command(path, "--system=erp", "--domain=cost_center", *arguments)
     assert error.value.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("mapping", "words"),
+    [
+        ("[]", "holds no JSON object"),
+        ("{", "is no JSON"),
+        ('{"Code": 3}', "'Code' is mapped to no path"),
+        ('{"Code": ["$code", 3]}', "'Code' is mapped to no path"),
+    ],
+)
+def test_a_mapping_that_is_none_is_refused_before_a_run_is_queued(
+    erp: Sender, path: Path, tmp_path: Path, mapping: str, words: str
+) -> None:
+    (file := tmp_path / "mapping.json").write_text(mapping)
+    with pytest.raises(CommandError, match=words):
+        command(path, "--system=erp", "--domain=cost_center", f"--mapping={file}")
+    assert not FeedRun.objects.exists()
 
 
 def test_an_unknown_system_is_told(erp: Sender, path: Path) -> None:
