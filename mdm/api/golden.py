@@ -16,7 +16,7 @@ from mdm.api.fields import Value
 from mdm.api.shapes import PUBLISHED, SHAPES
 from mdm.canonical import Domain
 from mdm.exceptions import NotFound
-from mdm.lookup import code_systems
+from mdm.lookup import code_systems, today
 from mdm.models import AuditEntry, ChangeEvent, Crosswalk, GoldenRecord
 from mdm.services import publish, split
 
@@ -159,7 +159,9 @@ def _matching(domain: Domain, query: dict[str, Any]) -> QuerySet[GoldenRecord]:
         records = records.filter(name__icontains=word)
     if "code" in query:
         system = code_systems.get(query["code_system"])
-        codes = Crosswalk.objects.filter(code_system=system, code=system.normalise(query["code"]), known_to=None)
+        codes = Crosswalk.objects.filter(
+            Crosswalk.in_force(today()), code_system=system, code=system.normalise(query["code"])
+        )
         records = records.filter(pk__in=codes.values("golden"))
     if since := query.get("changed_since"):
         records = records.filter(updated_at__gte=since)

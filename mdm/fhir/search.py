@@ -94,8 +94,7 @@ def _identifier(domains: Domains, modifier: str, value: str) -> Q:
         known = uris.systems(uri) if uri else code_systems.all()
     except NotFound:
         return Q(pk__in=[])
-    day = timezone.localdate()
-    now = Q(known_to=None, valid_from__lte=day) & (Q(valid_to=None) | Q(valid_to__gt=day))
+    now = Crosswalk.in_force(timezone.localdate())
     own = [one for one in known if one.domain in domains]
     if not code:
         return Q(pk__in=Crosswalk.objects.filter(now, code_system__in=own).values("golden"))

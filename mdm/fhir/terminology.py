@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import F
 
 from mdm.code_systems import code_systems
 from mdm.exceptions import NotFound
@@ -120,12 +120,12 @@ def with_elements(source: CodeSystem, target: CodeSystem) -> Resource:
 def _rows(source: CodeSystem, target: CodeSystem) -> Any:
     """(code, name, code there) of what means the same record today, in order of code."""
     there, day = F("golden__codes__code"), today()
-    standing = Q(known_to=None, valid_from__lte=day) & (Q(valid_to=None) | Q(valid_to__gt=day))
-    other = Q(golden__codes__known_to=None, golden__codes__valid_from__lte=day) & (
-        Q(golden__codes__valid_to=None) | Q(golden__codes__valid_to__gt=day)
-    )
     rows = Crosswalk.objects.filter(
-        standing, other, code_system=source, golden__codes__code_system=target, golden__approved_version__gt=0
+        Crosswalk.in_force(day),
+        Crosswalk.in_force(day, "golden__codes__"),
+        code_system=source,
+        golden__codes__code_system=target,
+        golden__approved_version__gt=0,
     )
     found = rows.annotate(there=there).order_by("code", "there").values_list("code", "golden__name", "there")
     return found[: SHOWN + 1]
