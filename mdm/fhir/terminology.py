@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from mdm.code_systems import code_systems
 from mdm.exceptions import NotFound
@@ -118,7 +118,9 @@ def with_elements(source: CodeSystem, target: CodeSystem) -> Resource:
 
 
 def _rows(source: CodeSystem, target: CodeSystem) -> Any:
-    """(code, name, code there) of what means the same record today, in order of code."""
+    """(code, name, code there) of what means the same record today, in order of code. A code that several records
+    share is in none: nobody can say which of them it means.
+    """
     there, day = F("golden__codes__code"), today()
     rows = Crosswalk.objects.filter(
         Crosswalk.in_force(day),
@@ -127,5 +129,9 @@ def _rows(source: CodeSystem, target: CodeSystem) -> Any:
         golden__codes__code_system=target,
         golden__approved_version__gt=0,
     )
+    if not source.unique:
+        others = Crosswalk.objects.filter(Crosswalk.in_force(day), code_system=source, code=OuterRef("code"))
+        shared = others.filter(golden__approved_version__gt=0).exclude(golden=OuterRef("golden"))
+        rows = rows.exclude(Exists(shared))
     found = rows.annotate(there=there).order_by("code", "there").values_list("code", "golden__name", "there")
     return found[: SHOWN + 1]
