@@ -127,9 +127,10 @@ def statement(*, by: str, form: str = "now", target: bool = False) -> str:
 @cache
 def _record_statement(form: str) -> str:
     golden, facts, joins, published = _FORMS[form]
+    there = "n.created_at <= %(known_at)s" if form == "then" else "true"
     return f"""
     SELECT {golden}, {facts}, n.domain FROM mdm_goldenrecord n {joins}
-    WHERE n.public_id = %(public_id)s AND {published}
+    WHERE n.public_id = %(public_id)s AND {published} AND {there}
     """  # noqa: S608 - as above
 
 

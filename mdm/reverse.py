@@ -10,7 +10,7 @@ from typing import Any
 from mdm import substitutes
 from mdm.code_systems import code_systems
 from mdm.conversion import NoFactor
-from mdm.exceptions import NotFound
+from mdm.exceptions import InvalidValue, NotFound
 from mdm.factors import Answer, End, factors
 from mdm.lookup import today
 from mdm.lookup_rows import Clocks, OwnCode, Record, of_golden, of_id
@@ -37,8 +37,11 @@ def codes_of(
         raise NotFound(f"There is no golden record {public_id[:40]}{when}.")
     clocks = Clocks(as_of or today(), known_at)
     target = code_systems.get(to) if to else None
+    if target and target.domain != record.domain:
+        raise InvalidValue(f"{target.slug} holds codes of {target.domain} records, {record.id} is of {record.domain}.")
     rows = [row for row in of_golden(record.golden, clocks) if target is None or row.system == target.pk]
-    standing = substitutes.in_force({record.golden}, clocks, site)[record.golden]
+    items = {record.golden} if record.domain == "item" else set()
+    standing = substitutes.in_force(items, clocks, site)[record.golden]
     shown = [_shown(row, unit) for row, unit in zip(rows, _factors(record, rows, asked, uom, clocks), strict=True)]
     return {
         "id": record.id,

@@ -31,6 +31,7 @@ LIVE = GoldenRecord.Status.LIVE
 SHOWN = (LIVE, GoldenRecord.Status.RETIRED, GoldenRecord.Status.MERGED)
 # What says how to answer, not what to find
 RESULT = {"_count", "_cursor", "_summary", "_total", "_format", "_pretty", "_sort"}
+CHOICES = {"_summary": ("count", "true", "false", "text", "data"), "_total": ("accurate", "estimate", "none")}
 SORTS = {"_lastUpdated": "updated_at", "_id": "public_id", "name": "name"}
 Order = tuple[tuple[str, bool], ...]  # (column, whether descending); the last one tells any two records apart
 USUAL: Order = (("domain", True), ("updated_at", False), ("pk", False))  # of the index golden_record_recent, backwards
@@ -243,6 +244,7 @@ def parse(resource: str, domains: Domains, given: QueryDict, *, lenient: bool) -
         for value in values:
             condition &= _any_of(parameter, domains, name, modifier, value)
             filters.append((name, value))
+    check_choices(given, lenient=lenient)
     one = {name: given.get(name, "") for name in RESULT}
     count = count_of(one["_count"])
     order = _order(one["_sort"], lenient=lenient)
@@ -258,6 +260,13 @@ def parse(resource: str, domains: Domains, given: QueryDict, *, lenient: bool) -
         includes=tuple(along),
         order=order,
     )
+
+
+def check_choices(given: QueryDict, *, lenient: bool) -> None:
+    """Whole resources are answered whatever ``_summary`` but count asks for; what asks for nothing is refused."""
+    for name, known in CHOICES.items():
+        if not lenient and (value := given.get(name)) and value not in known:
+            raise ValidationError({name: f"Not {value[:40]!r}. Known are: {', '.join(known)}."})
 
 
 def _order(text: str, *, lenient: bool) -> Order:

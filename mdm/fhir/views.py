@@ -28,7 +28,7 @@ from mdm.fhir import (
     uris,
     versions,
 )
-from mdm.fhir.base import FhirView, answer, remembered
+from mdm.fhir.base import FhirView, answer, lenient, remembered
 from mdm.models import ChangeEvent, GoldenRecord
 
 FORM = "application/x-www-form-urlencoded"
@@ -120,7 +120,7 @@ class History(RecordView):
     def shown(
         self, request: HttpRequest, told: QuerySet[ChangeEvent], by: str, at: str, *, counted: bool
     ) -> HttpResponse:
-        filters, events = versions.parse(told, request.GET)
+        filters, events = versions.parse(told, request.GET, lenient=lenient(request))
         count = min(search.count_of(request.GET.get("_count", "")), versions.MOST)
         scope, asked = f"fhir:{at}", {"cursor": request.GET.get("_cursor"), "limit": count, "filters": filters}
         below = paging.after(asked, scope)
@@ -155,8 +155,7 @@ class TypeHistory(History):
 class Records(RecordView):
     def get(self, request: HttpRequest) -> HttpResponse:
         given = _given(request)
-        lenient = "handling=lenient" in request.META.get("HTTP_PREFER", "")
-        query = search.parse(self.resource, self.domains, given, lenient=lenient)
+        query = search.parse(self.resource, self.domains, given, lenient=lenient(request))
         scope, asked = f"fhir:{self.resource}", {"cursor": query.cursor, "limit": query.count, "filters": query.filters}
         found = [] if query.only_count else search.rows(query, paging.after(asked, scope))
         page, cursor = paging.page(found, asked, scope, search.key_in(query.order))
@@ -204,11 +203,13 @@ class Terms(FhirView):
         raise NotImplementedError
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        used = [(name, value) for name, values in request.GET.lists() for value in values if name not in search.RESULT]
-        if unknown := sorted({name for name, _ in used} - set(self.filters)):
+        unknown = sorted(set(request.GET) - set(self.filters) - (search.RESULT - {"_sort"}))
+        if unknown and not lenient(request):
             raise ValidationError({name[:80]: f"Unknown. Known are: {', '.join(self.filters)}." for name in unknown})
+        search.check_choices(request.GET, lenient=lenient(request))
+        used = [(name, value) for name in self.filters for value in request.GET.getlist(name)]
         found = [one for one in self.every() if all(self.filters[name](one, value) for name, value in used)]
-        count = search.count_of(request.GET.get("_count", ""))
+        count = 0 if request.GET.get("_summary") == "count" else search.count_of(request.GET.get("_count", ""))
         asked = {"cursor": request.GET.get("_cursor"), "limit": count, "filters": used}
         start = (paging.after(asked, self.resource) or [0])[0]
         rows = list(enumerate(found[start : start + count + 1], start=start + 1))

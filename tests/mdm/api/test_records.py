@@ -69,6 +69,25 @@ def test_a_record_s_codes_are_told_as_they_were_known_under_the_id_that_it_had_t
     assert (none["codes"], none["status"]) == ([], "live")
 
 
+@pytest.mark.parametrize(("query", "status"), [
+    ({"known_at": "2026-05-03T14:00:00"}, 400), ({"known_at": "2026-05-03"}, 400), ({"as_of": "2026-5-3"}, 400),
+    ({"as_of": ""}, 400), ({"uom": " "}, 400), ({"site": "x y"}, 400), ({"site": "MDM-LO-999999"}, 422),
+    ({"to": "erp-supplier"}, 422), ({"to": ""}, 400), ({"on": "2026-05-03"}, 400),
+    ({"uom": "BX", "to": "erp-item"}, 200),
+])  # fmt: skip
+def test_a_record_is_asked_in_the_words_in_which_a_code_is_and_refuses_alike(client, catheter, query, status):
+    world.code_system("erp-supplier", "supplier")
+    doors = [f"/api/v1/records/{catheter.public_id}/codes", "/api/v1/crosswalk/erp-item/4711"]
+    answers = [client.get(door, query) for door in doors]
+    assert [answer.status_code for answer in answers] == [status] * 2
+    assert answers[0].json().get("errors") == answers[1].json().get("errors")
+
+
+def test_a_record_of_a_time_before_it_was_there_is_not_found(client, catheter):
+    query = {"known_at": (timezone.now() - dt.timedelta(days=1)).isoformat()}
+    assert client.get(f"/api/v1/records/{catheter.public_id}/codes", query).status_code == 404
+
+
 def test_a_code_filters_lists_while_it_means_the_record(client, catheter):
     erp, day = kit.CodeSystem.objects.get(slug="erp-item"), dt.timedelta(days=1)
     world.coded(catheter, erp, "OVER", uom="BX", valid_to=timezone.localdate() - day)

@@ -241,12 +241,25 @@ def test_a_search_may_be_posted_as_a_form(api, acme):
 @pytest.mark.parametrize("query", [
     "nmae=acme", "name:above=x", "active=perhaps", "_lastUpdated=3%20May", "_lastUpdated=xx2026", "_count=-1",
     "_count=x", "_lastUpdated=9999-12-31", "_cursor=forged", "name=", "name=a,,b", "name=%00", "identifier=|",
-    "_id:not=x",
+    "_id:not=x", "_summary=all", "_total=exact",
 ])  # fmt: skip
 def test_a_search_that_makes_no_sense_is_refused_with_what_to_do(api, query):
     answer = api.get(f"/fhir/Organization?{query}")
     assert answer.status_code == 400, answer.content
     assert answer.json()["issue"][0]["details"]["text"]
+
+
+@pytest.mark.parametrize("prefer", ["handling=lenient", "Handling=Lenient", 'respond-async, handling="lenient"'])
+@pytest.mark.parametrize("kind", ["Organization", "NamingSystem", "ConceptMap", "Organization/_history"])
+def test_leniency_is_heard_everywhere_however_it_is_written(api, acme, kind, prefer):
+    assert api.get(f"/fhir/{kind}?nmae=x").status_code == 400
+    answer = api.get(f"/fhir/{kind}?nmae=x", headers={"Prefer": prefer})
+    assert "nmae" not in link(parsed(answer), "self")
+
+
+@pytest.mark.parametrize("accept", ["application/*", "application/fhir+json; fhirVersion=4.0", "text/html, */*;q=0.8"])
+def test_who_can_read_json_is_answered_in_it(api, acme, accept):
+    assert api.get("/fhir/Organization", headers={"Accept": accept})["Content-Type"] == "application/fhir+json"
 
 
 def test_a_client_that_prefers_leniency_is_told_which_filters_were_used(api, acme):
