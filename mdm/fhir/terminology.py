@@ -13,13 +13,13 @@ from django.db.models import Exists, F, OuterRef
 from mdm.code_systems import code_systems
 from mdm.exceptions import NotFound
 from mdm.fhir import names, uris
+from mdm.fhir.elements import SUBSETTED
 from mdm.lookup import today
 from mdm.models import PRIMARY, CodeSystem, Crosswalk
 
 Resource = dict[str, Any]
 SHOWN = 1_000  # mappings that a ConceptMap lists; $translate answers for all
 SINCE = dt.date(2026, 1, 1)  # NamingSystem.date, which R4 demands: of these definitions, not of a system
-SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
 
 
 def naming_systems() -> list[Resource]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, ClassVar, NoReturn
 
 from django.db.models import QuerySet
@@ -19,6 +19,7 @@ from mdm.fhir import (
     bundles,
     capability,
     concepts,
+    elements,
     includes,
     parameters,
     resources,
@@ -104,8 +105,9 @@ class RecordView(FhirView):
 
 class Record(RecordView):
     def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        wanted = elements.parse(self.resource, request.GET.get("_elements", ""))
         (shown,) = resources.of_records([self.find(pk)], self.fhir)
-        return answer(request, shown, resources.etag(shown))
+        return answer(request, elements.only(shown, wanted), resources.etag(shown))
 
 
 class RecordVersion(RecordView):
@@ -160,8 +162,8 @@ class Records(RecordView):
         found = [] if query.only_count else search.rows(query, paging.after(asked, scope))
         page, cursor = paging.page(found, asked, scope, search.key_in(query.order))
         bundle = bundles.searchset(
-            resources.of_records(page, self.fhir),
-            included=resources.of_records(includes.found(query.includes, page, self.domains), self.fhir),
+            self.shown(page, query),
+            included=self.shown(includes.found(query.includes, page, self.domains), query),
             base=_base(request, self.fhir),
             path=self.resource,
             filters=query.filters,
@@ -170,6 +172,9 @@ class Records(RecordView):
             total=search.matching(query).count() if query.total or query.only_count else None,
         )
         return answer(request, bundle)
+
+    def shown(self, records: Collection[GoldenRecord], query: search.Query) -> list[dict[str, Any]]:
+        return [elements.only(one, query.elements) for one in resources.of_records(records, self.fhir)]
 
 
 class SearchRecords(Records):
@@ -203,7 +208,7 @@ class Terms(FhirView):
         raise NotImplementedError
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        unknown = sorted(set(request.GET) - set(self.filters) - (search.RESULT - {"_sort"}))
+        unknown = sorted(set(request.GET) - set(self.filters) - (search.RESULT - {"_sort", "_elements"}))
         if unknown and not lenient(request):
             raise ValidationError({name[:80]: f"Unknown. Known are: {', '.join(self.filters)}." for name in unknown})
         search.check_choices(request.GET, lenient=lenient(request))
