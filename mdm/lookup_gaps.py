@@ -14,7 +14,7 @@ from mdm.models import CodeSystem
 _CODES = """
 SELECT c.code, c.uom, g.public_id AS id, g.name, CASE WHEN EXISTS (
     SELECT 1 FROM mdm_crosswalk t WHERE t.golden_id = c.golden_id AND t.code_system_id = %(to)s
-    AND t.known_to IS NULL AND (t.valid_to IS NULL OR t.valid_to > %(today)s)
+    AND t.known_to IS NULL AND t.valid_from <= %(today)s AND (t.valid_to IS NULL OR t.valid_to > %(today)s)
 ) THEN 'mapped' ELSE 'unmapped' END AS state
 FROM mdm_crosswalk c JOIN mdm_goldenrecord g ON g.id = c.golden_id
 WHERE c.code_system_id = %(system)s AND c.known_to IS NULL AND (c.valid_to IS NULL OR c.valid_to > %(today)s)

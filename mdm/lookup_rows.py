@@ -43,6 +43,17 @@ class Row(NamedTuple):
     target_preferred: bool | None
 
 
+class Record(NamedTuple):
+    """What an id means."""
+
+    golden: int  # the survivor's where the record is, or was at the time, merged
+    id: str
+    redirected_from: str | None
+    status: str
+    name: str
+    domain: str
+
+
 class OwnCode(NamedTuple):
     """A code of a record."""
 
@@ -50,11 +61,6 @@ class OwnCode(NamedTuple):
     uom: str
     valid_from: dt.date | None
     valid_to: dt.date | None
-    golden: int
-    id: str
-    redirected_from: str | None
-    status: str
-    name: str
     system: int
     preferred: bool
 
@@ -91,7 +97,6 @@ _FORMS = {
 _BY = {
     "code": "c.code_system_id = %(system)s AND c.code = %(code)s",
     "codes": "c.code_system_id = %(system)s AND c.code = ANY(%(codes)s)",
-    "golden": "c.golden_id = %(golden)s",
 }
 _EFFECTIVE = "{0}.valid_from <= %(as_of)s AND ({0}.valid_to IS NULL OR {0}.valid_to > %(as_of)s)"
 _KNOWN_NOW = "{0}.known_to IS NULL"
@@ -104,15 +109,29 @@ def statement(*, by: str, form: str = "now", target: bool = False) -> str:
     """``by``: one "code" or "codes" of a system, or the codes of one "golden" record in every system."""
     golden, facts, joins, published = _FORMS[form]
     known = _KNOWN_THEN if form == "then" else _KNOWN_NOW
+    if by == "golden":
+        return f"""
+        SELECT c.code, c.uom, nullif(c.valid_from, '0001-01-01'), c.valid_to, c.code_system_id, c.preferred
+        FROM mdm_crosswalk c WHERE c.golden_id = %(golden)s AND {_EFFECTIVE.format("c")} AND {known.format("c")}
+        """  # noqa: S608 - as below
     there = f"""LEFT JOIN mdm_crosswalk t ON t.golden_id = {golden} AND t.code_system_id = %(to)s
     AND {_EFFECTIVE.format("t")} AND {known.format("t")}"""
     found = "t.code, t.uom, t.preferred" if target else "NULL, NULL, NULL"
     return f"""
-    SELECT c.code, c.uom, nullif(c.valid_from, '0001-01-01'), c.valid_to, {golden}, {facts},
-        {"c.code_system_id, c.preferred" if by == "golden" else found}
+    SELECT c.code, c.uom, nullif(c.valid_from, '0001-01-01'), c.valid_to, {golden}, {facts}, {found}
     FROM mdm_crosswalk c JOIN mdm_goldenrecord n ON n.id = c.golden_id {joins} {there if target else ""}
     WHERE {_BY[by]} AND {_EFFECTIVE.format("c")} AND {known.format("c")} AND {published}
     """  # noqa: S608 - put together from the parts above alone
+
+
+@cache
+def _record_statement(form: str) -> str:
+    golden, facts, joins, published = _FORMS[form]
+    there = "n.created_at <= %(known_at)s" if form == "then" else "true"
+    return f"""
+    SELECT {golden}, {facts}, n.domain FROM mdm_goldenrecord n {joins}
+    WHERE n.public_id = %(public_id)s AND {published} AND {there}
+    """  # noqa: S608 - as above
 
 
 def of_codes(system: CodeSystem, target: CodeSystem | None, codes: Sequence[str], clocks: Clocks) -> list[Any]:
@@ -123,10 +142,18 @@ def of_codes(system: CodeSystem, target: CodeSystem | None, codes: Sequence[str]
     return _read("codes", query | {"codes": list(codes)}, clocks)
 
 
+def of_id(public_id: str, known_at: dt.datetime | None) -> Record | None:
+    """What an id means, or meant; None: no record that is, or was, published."""
+    form = "survivor" if known_at is None else "then"
+    rows = fetch(_record_statement(form), {"public_id": public_id, "known_at": known_at})
+    return Record(*rows[0]) if rows else None
+
+
 def of_golden(golden: int, clocks: Clocks) -> list[OwnCode]:
-    """The record's own codes in every system."""
-    query = {"golden": golden, "as_of": clocks.as_of, "to": None}
-    return [OwnCode(*row) for row in _read("golden", query, clocks)]
+    """A record's own codes in every system."""
+    query = {"golden": golden, "as_of": clocks.as_of, "known_at": clocks.known_at}
+    form = "now" if clocks.known_at is None else "then"
+    return [OwnCode(*row) for row in fetch(statement(by="golden", form=form), query)]
 
 
 def _read(by: str, query: dict[str, Any], clocks: Clocks) -> list[Any]:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import Q
+from django.utils import timezone
 
 from matching.standardise.text import unique
 from mdm.canonical import DOMAINS
@@ -41,8 +42,9 @@ SELECT golden_id, status, own, terms FROM found LIMIT %s
 """
 CODED_SQL = """
 SELECT c.golden_id, s.slug, c.code FROM unnest(%s::bigint[], %s::text[]) AS q(system, code)
-JOIN mdm_crosswalk c ON c.code_system_id = q.system AND c.code = q.code AND c.known_to IS NULL AND c.valid_to IS NULL
-JOIN mdm_codesystem s ON s.id = c.code_system_id LIMIT %s
+JOIN mdm_crosswalk c ON c.code_system_id = q.system AND c.code = q.code AND c.known_to IS NULL
+JOIN mdm_codesystem s ON s.id = c.code_system_id
+WHERE c.valid_from <= %s AND (c.valid_to IS NULL OR c.valid_to > %s) LIMIT %s
 """
 
 Row = tuple[int, str, int, list[str]]  # golden id, status, number of own terms, terms
@@ -197,6 +199,7 @@ def with_code(text: str, domains: Collection[str], limit: int = 50) -> list[tupl
     """(golden id, code system, code) of the records of which this is a code now, in any system of these domains."""
     systems = [system for system in code_systems.all() if system.domain in domains]
     wanted = [(system.pk, code) for system in systems if (code := system.normalise(text))]
+    today = timezone.localdate()
     with connection.cursor() as cursor:
-        cursor.execute(CODED_SQL, [[pk for pk, _ in wanted], [code for _, code in wanted], limit])
+        cursor.execute(CODED_SQL, [[pk for pk, _ in wanted], [code for _, code in wanted], today, today, limit])
         return [(golden, slug, code) for golden, slug, code in cursor.fetchall()]

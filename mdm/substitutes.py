@@ -15,14 +15,15 @@ from mdm.models import GoldenRecord
 
 # One that is retired, or was at the time, stands in for nothing. A retired item may well be replaced.
 _IN_FORCE = f"""
-SELECT i.id, r.id, i.public_id, i.name, r.public_id, r.name, l.public_id,
-       u.numerator, u.denominator, u.valid_from, u.valid_to, u.reason, a.username
+SELECT i.id, r.id, i.public_id, coalesce(ih.name, i.name), r.public_id, coalesce(rh.name, r.name),
+       coalesce(m.public_id, l.public_id), u.numerator, u.denominator, u.valid_from, u.valid_to, u.reason, a.username
 FROM mdm_substitution u
 JOIN mdm_goldenrecord i ON i.id = u.item_id
 JOIN mdm_goldenrecord r ON r.id = u.substitute_id
 LEFT JOIN mdm_goldenrecord l ON l.id = u.site_id
 JOIN mdm_user a ON a.id = u.approver_id
-{AS_KNOWN.format("r")}
+{AS_KNOWN.format("i")} {AS_KNOWN.format("r")} {AS_KNOWN.format("l")}
+LEFT JOIN mdm_goldenrecord m ON m.id = CASE WHEN lh.status IS NULL THEN l.merged_into_id ELSE lh.merged_into_id END
 WHERE (u.item_id = ANY(%(goldens)s) OR u.substitute_id = ANY(%(goldens)s))
     AND u.valid_from <= %(as_of)s AND (u.valid_to IS NULL OR u.valid_to > %(as_of)s)
     AND (%(known_at)s::timestamptz IS NULL AND u.ended_at IS NULL
@@ -33,9 +34,10 @@ ORDER BY u.site_id IS NULL, u.id
 """  # noqa: S608 - put together from the parts above alone
 _WITH_WHAT_IT_IS_PART_OF = """
 WITH RECURSIVE up(id) AS (
-    SELECT %(site)s::bigint UNION SELECT l.parent_id FROM up JOIN mdm_location l ON l.golden_id = up.id
-    WHERE l.parent_id IS NOT NULL
-) SELECT id FROM up
+    SELECT %(site)s::bigint UNION
+    SELECT coalesce(p.merged_into_id, p.id) FROM up JOIN mdm_location l ON l.golden_id = up.id
+    JOIN mdm_goldenrecord p ON p.id = l.parent_id
+) SELECT id FROM up UNION SELECT g.id FROM up JOIN mdm_goldenrecord g ON g.merged_into_id = up.id
 """
 
 
@@ -86,7 +88,7 @@ def in_force(goldens: Collection[int], clocks: Clocks, site: str | None = None) 
 
 
 def around(site: str) -> list[int]:
-    """The location and all that it is part of."""
+    """The location and all that it is part of, with what was merged into these."""
     location = GoldenRecord.objects.filter(domain="location", public_id=site).select_related("merged_into").first()
     if location is None:
         raise InvalidValue(f"{site[:40]} is no location. Give the public id of one, e.g. MDM-LO-000001.")

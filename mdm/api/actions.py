@@ -12,15 +12,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mdm import permissions
-from mdm.api import changes, examples
+from mdm.api import changes, conditional, examples
 from mdm.api.base import Nothing, Strict, View, actor, expected_etag, reason_field
 from mdm.api.fields import AttributeValues
-from mdm.api.golden import find_record, reads
+from mdm.api.golden import find_record, reads, shown
+from mdm.api.json import dumps
 from mdm.api.shapes import SHAPES
 from mdm.canonical import DOMAINS, Domain
 from mdm.exceptions import NotFound
 from mdm.models import ChangeRequest, GoldenRecord, Override, SourceRecord
-from mdm.services import change, enter, merge, publish, split
+from mdm.services import change, enter, merge, split
 
 
 class Entering(Strict):
@@ -59,13 +60,13 @@ class EnterRecord(View):
     def post(self, request: Request) -> Response:
         given = Entering.checked(request.data)
         record = enter.enter(domain=self.domain.name, actor=actor(request), **given)
-        shown = {
+        outcome = {
             "outcome": "created" if record.link_reason == SourceRecord.LinkReason.NEW else record.state,
             "golden": record.golden and record.golden.public_id,
             "code_system": record.code_system.slug,
             "code": record.code,
         }
-        return Response(shown, status=201)
+        return Response(outcome, status=201)
 
 
 class RecordAction(View):
@@ -83,11 +84,12 @@ class RecordAction(View):
         record = find_record(self.domain, public_id, drafts=True)
         given = self.body.checked(request.data)
         if "HTTP_IF_MATCH" in request.META:
-            expected_etag(request, publish.payload(record))
+            expected_etag(request, shown(record))
         done = self.act(record, given, request)
         if isinstance(done, ChangeRequest):
             return Response(changes.show(changes.find(done.pk)), status=202)
-        return Response(publish.payload(done or GoldenRecord.objects.get(pk=record.pk)))
+        now = shown(GoldenRecord.objects.select_related("merged_into").get(pk=(done or record).pk))
+        return Response(now, headers={"ETag": conditional.etag(dumps(now))} if request.method == "PATCH" else None)
 
 
 class PostAction(RecordAction):

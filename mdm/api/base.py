@@ -81,7 +81,7 @@ class View(APIView):
             made["Deprecation"] = f"@{int(self.deprecated.since.timestamp())}"
             made["Sunset"] = http_date(self.deprecated.sunset.timestamp())
             made["Link"] = f'<{self.deprecated.link}>; rel="deprecation"'
-        if request.method == "GET" and made.status_code == 200 and not made.streaming:
+        if request.method in ("GET", "HEAD") and made.status_code == 200 and not made.streaming:
             made.render()
             return conditional.unless_known(request._request, made)
         return made

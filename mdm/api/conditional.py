@@ -15,7 +15,7 @@ Answer = TypeVar("Answer", bound=HttpResponse)
 
 
 class PreconditionFailed(ConcordError):
-    """If-Match names a state that has passed. Read the record again, decide, and send its new ETag."""
+    """If-Match names a state that has passed. Read the whole record again, decide, and send its new ETag."""
 
     status = 412
     code = "precondition-failed"

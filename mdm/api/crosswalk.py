@@ -130,7 +130,7 @@ class CrosswalkLookup(DirectView):
         version = fresh.now()
         known = None if version is None else answers.get(key, version)
         if known is None:
-            body = write(lookup.resolve(code_system, code, **_asked(request.META["QUERY_STRING"])))
+            body = write(lookup.resolve(code_system, code, **asked(request.META["QUERY_STRING"])))
             known = body, conditional.etag(body)
             if version is not None:
                 answers.put(key, known, version)
@@ -157,7 +157,7 @@ class CrosswalkBatch(DirectView):
 
 
 @lru_cache(maxsize=1024)
-def _asked(query: str) -> dict[str, Any]:
+def asked(query: str) -> dict[str, Any]:
     """The options of an address: whoever looks codes up asks the same of each."""
     return _options(once(QueryDict(query.encode("latin-1"))))
 

@@ -16,7 +16,7 @@ from mdm.api.fields import Value
 from mdm.api.shapes import PUBLISHED, SHAPES
 from mdm.canonical import Domain
 from mdm.exceptions import NotFound
-from mdm.lookup import code_systems
+from mdm.lookup import code_systems, today
 from mdm.models import AuditEntry, ChangeEvent, Crosswalk, GoldenRecord
 from mdm.services import publish, split
 
@@ -96,8 +96,8 @@ class GoldenList(GoldenView):
             matching = matching.filter(Q(name__gt=name) | Q(pk__gt=pk), name__gte=name)
         rows = list(matching.order_by("name", "pk").only("pk", "name")[: query["limit"] + 1])
         records, cursor = paging.page(rows, query, scope, lambda record: [record.name, record.pk])
-        shown = publish.payloads([record.pk for record in records])
-        return Response({"results": [_sparse(shown[record.pk], query) for record in records], "next": cursor})
+        told = publish.payloads([record.pk for record in records])
+        return Response({"results": [_sparse(told[record.pk], query) for record in records], "next": cursor})
 
 
 class GoldenDetail(GoldenView):
@@ -112,12 +112,7 @@ class GoldenDetail(GoldenView):
         asked = find_record(self.domain, public_id)
         if instant := query.get("as_of"):
             return Response(_sparse(past.payload(asked, instant), query))
-        shown = publish.payload(asked.survivor)
-        if asked.survivor != asked:
-            shown["redirected_from"] = asked.public_id
-        elif parted := split.parted_from(asked):
-            shown["split_into"] = parted
-        return Response(_sparse(shown, query))
+        return Response(_sparse(shown(asked), query))
 
 
 class GoldenProvenance(GoldenView):
@@ -159,7 +154,9 @@ def _matching(domain: Domain, query: dict[str, Any]) -> QuerySet[GoldenRecord]:
         records = records.filter(name__icontains=word)
     if "code" in query:
         system = code_systems.get(query["code_system"])
-        codes = Crosswalk.objects.filter(code_system=system, code=system.normalise(query["code"]), known_to=None)
+        codes = Crosswalk.objects.filter(
+            Crosswalk.in_force(today()), code_system=system, code=system.normalise(query["code"])
+        )
         records = records.filter(pk__in=codes.values("golden"))
     if since := query.get("changed_since"):
         records = records.filter(updated_at__gte=since)
@@ -175,6 +172,16 @@ def _sparse(shown: publish.Payload, query: dict[str, Any]) -> publish.Payload:
         known = ", ".join(shown["attributes"])
         raise serializers.ValidationError({"fields": f"No attributes: {', '.join(unknown)[:200]}. Known are: {known}."})
     return shown | {"attributes": {name: shown["attributes"][name] for name in wanted}}
+
+
+def shown(asked: GoldenRecord) -> publish.Payload:
+    """What a record's id answers with. Its ETag is of this, whole."""
+    payload = publish.payload(asked.survivor)
+    if asked.survivor != asked:
+        payload["redirected_from"] = asked.public_id
+    elif parted := split.parted_from(asked):
+        payload["split_into"] = parted
+    return payload
 
 
 def find_record(domain: Domain, public_id: str, *, drafts: bool = False) -> GoldenRecord:

@@ -25,7 +25,7 @@ from mdm.models import StoredAnswer
 PURPOSE = "stored answers"
 SAFE = ("GET", "HEAD", "OPTIONS")
 KEPT = dt.timedelta(hours=24)
-KEPT_HEADERS = ("Content-Type", "Location", "ETag")
+KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Retry-After")
 _FITS = re.compile(r"[\x21-\x7e]{1,128}").fullmatch
 
 

@@ -15,15 +15,11 @@ from rest_framework.response import Response
 from mdm import permissions, reverse
 from mdm.api import changes, examples, paging
 from mdm.api.base import Strict, View, actor, reason_field
-from mdm.api.crosswalk import LookupQuery, SubstituteShape
+from mdm.api.crosswalk import LookupQuery, SubstituteShape, asked
 from mdm.api.shapes import PUBLISHED
 from mdm.exceptions import NotFound
 from mdm.models import DomainName, GoldenRecord, Substitution
 from mdm.services import substitution
-
-
-class CodesQuery(Strict, LookupQuery):
-    pass
 
 
 class OwnCode(serializers.Serializer[Any]):
@@ -53,10 +49,10 @@ class RecordCodes(View):
 
     permission = permissions.LOOKUP
     tag, operation = "Crosswalk", "records_codes"
-    query, answer, answer_example = CodesQuery, CodesAnswer, examples.RECORD_CODES
+    query, answer, answer_example = LookupQuery, CodesAnswer, examples.RECORD_CODES
 
     def get(self, request: Request, public_id: str) -> Response:
-        return Response(reverse.codes_of(public_id, **CodesQuery.of_query(request)))
+        return Response(reverse.codes_of(public_id, **asked(request._request.META["QUERY_STRING"])))
 
 
 class SubstitutionShape(serializers.Serializer[Any]):

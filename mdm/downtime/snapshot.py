@@ -87,12 +87,13 @@ SELECT m.public_id, m.merged_into_id FROM mdm_goldenrecord m
 WHERE m.merged_into_id IS NOT NULL AND m.approved_version > 0 ORDER BY m.merged_into_id
 """
 _SUBSTITUTES = """
-SELECT i.public_id, i.name, r.public_id, r.name, u.numerator, u.denominator, l.public_id, u.valid_from, u.valid_to,
-    u.reason, a.username
+SELECT i.public_id, i.name, r.public_id, r.name, u.numerator, u.denominator, coalesce(m.public_id, l.public_id),
+    u.valid_from, u.valid_to, u.reason, a.username
 FROM mdm_substitution u
 JOIN mdm_goldenrecord i ON i.id = u.item_id
 JOIN mdm_goldenrecord r ON r.id = u.substitute_id
 LEFT JOIN mdm_goldenrecord l ON l.id = u.site_id
+LEFT JOIN mdm_goldenrecord m ON m.id = l.merged_into_id
 JOIN mdm_user a ON a.id = u.approver_id
 WHERE u.ended_at IS NULL AND (u.valid_to IS NULL OR u.valid_to > %(today)s) AND u.valid_from <= %(last)s
     AND (%(sites)s::bigint[] IS NULL OR u.site_id IS NULL OR u.site_id = ANY(%(sites)s)) AND r.status <> 'retired'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -18,7 +19,8 @@ from mdm.fhir.outcomes import MEDIA_TYPE
 from mdm.freshness import Remembered, fresh
 from mdm.lookup import today
 
-JSON = ("json", "*/*", "text/html")  # a browser is answered, too
+JSON = ("json", "*/*", "application/*", "text/html")  # a browser is answered, too
+LENIENT = re.compile(r'\bhandling\s*=\s*"?lenient\b', re.IGNORECASE)
 
 answers: Remembered[tuple[bytes, str]] = Remembered()  # bodies with their ETags
 
@@ -49,6 +51,11 @@ def negotiate(request: HttpRequest) -> None:
     wanted = request.GET.get("_format") or request.META.get("HTTP_ACCEPT") or "json"
     if not any(kind in wanted for kind in JSON):
         raise NotAcceptable(f"Concord answers in {MEDIA_TYPE} alone.")
+
+
+def lenient(request: HttpRequest) -> bool:
+    """Whether the client would have what isn't known here ignored (FHIR R4, search.html#errors; RFC 7240)."""
+    return LENIENT.search(request.META.get("HTTP_PREFER", "")) is not None
 
 
 def answer(request: HttpRequest, resource: dict[str, Any], tag: str = "") -> HttpResponse:

@@ -7,7 +7,7 @@ moves to the end, so none is missed.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from rest_framework.exceptions import ValidationError
 
 from mdm.code_systems import code_systems
 from mdm.exceptions import NotFound
-from mdm.fhir import includes, names, uris
+from mdm.fhir import elements, includes, names, uris
 from mdm.fhir.mapping import LOCATION_TYPE, SUPPLIER_TYPE, UNSPSC
 from mdm.models import Crosswalk, GoldenRecord
 
@@ -30,7 +30,8 @@ MOST_NAMED = 1_000  # records that one code may lead to; it leads to one in each
 LIVE = GoldenRecord.Status.LIVE
 SHOWN = (LIVE, GoldenRecord.Status.RETIRED, GoldenRecord.Status.MERGED)
 # What says how to answer, not what to find
-RESULT = {"_count", "_cursor", "_summary", "_total", "_format", "_pretty", "_sort"}
+RESULT = {"_count", "_cursor", "_summary", "_total", "_format", "_pretty", "_sort", "_elements"}
+CHOICES = {"_summary": ("count", "true", "false", "text", "data"), "_total": ("accurate", "estimate", "none")}
 SORTS = {"_lastUpdated": "updated_at", "_id": "public_id", "name": "name"}
 Order = tuple[tuple[str, bool], ...]  # (column, whether descending); the last one tells any two records apart
 USUAL: Order = (("domain", True), ("updated_at", False), ("pk", False))  # of the index golden_record_recent, backwards
@@ -48,6 +49,7 @@ class Query:
     filters: tuple[tuple[str, str], ...]
     includes: tuple[includes.Include, ...]
     order: Order
+    elements: Collection[str]
 
 
 Filter = Callable[[Domains, str, str], Q]  # (domains, modifier, one value) → condition
@@ -94,8 +96,7 @@ def _identifier(domains: Domains, modifier: str, value: str) -> Q:
         known = uris.systems(uri) if uri else code_systems.all()
     except NotFound:
         return Q(pk__in=[])
-    day = timezone.localdate()
-    now = Q(known_to=None, valid_from__lte=day) & (Q(valid_to=None) | Q(valid_to__gt=day))
+    now = Crosswalk.in_force(timezone.localdate())
     own = [one for one in known if one.domain in domains]
     if not code:
         return Q(pk__in=Crosswalk.objects.filter(now, code_system__in=own).values("golden"))
@@ -244,21 +245,35 @@ def parse(resource: str, domains: Domains, given: QueryDict, *, lenient: bool) -
         for value in values:
             condition &= _any_of(parameter, domains, name, modifier, value)
             filters.append((name, value))
+    check_choices(given, lenient=lenient)
     one = {name: given.get(name, "") for name in RESULT}
     count = count_of(one["_count"])
     order = _order(one["_sort"], lenient=lenient)
-    if order != USUAL:
-        filters.append(("_sort", one["_sort"]))  # links and cursors hold for this order alone
+    heeded = {
+        "_sort": one["_sort"] if order != USUAL else "",
+        "_elements": one["_elements"],
+        "_total": "accurate" if one["_total"] == "accurate" else "",
+        "_summary": "count" if one["_summary"] == "count" else "",
+    }
+    filters += [(name, value) for name, value in heeded.items() if value]  # links and cursors hold for these alone
     return Query(
         condition=condition,
         count=count,
-        only_count=one["_summary"] == "count" or count == 0,
-        total=one["_total"] == "accurate",
+        only_count=bool(heeded["_summary"]) or count == 0,
+        total=bool(heeded["_total"]),
         cursor=one["_cursor"],
         filters=tuple(filters),
         includes=tuple(along),
         order=order,
+        elements=elements.parse(resource, one["_elements"]),
     )
+
+
+def check_choices(given: QueryDict, *, lenient: bool) -> None:
+    """Whole resources are answered whatever ``_summary`` but count asks for; what asks for nothing is refused."""
+    for name, known in CHOICES.items():
+        if not lenient and (value := given.get(name)) and value not in known:
+            raise ValidationError({name: f"Not {value[:40]!r}. Known are: {', '.join(known)}."})
 
 
 def _order(text: str, *, lenient: bool) -> Order:

@@ -8,18 +8,18 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef
 
 from mdm.code_systems import code_systems
 from mdm.exceptions import NotFound
 from mdm.fhir import names, uris
+from mdm.fhir.elements import SUBSETTED
 from mdm.lookup import today
 from mdm.models import PRIMARY, CodeSystem, Crosswalk
 
 Resource = dict[str, Any]
 SHOWN = 1_000  # mappings that a ConceptMap lists; $translate answers for all
 SINCE = dt.date(2026, 1, 1)  # NamingSystem.date, which R4 demands: of these definitions, not of a system
-SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
 
 
 def naming_systems() -> list[Resource]:
@@ -118,14 +118,20 @@ def with_elements(source: CodeSystem, target: CodeSystem) -> Resource:
 
 
 def _rows(source: CodeSystem, target: CodeSystem) -> Any:
-    """(code, name, code there) of what means the same record today, in order of code."""
+    """(code, name, code there) of what means the same record today, in order of code. A code that several records
+    share is in none: nobody can say which of them it means.
+    """
     there, day = F("golden__codes__code"), today()
-    standing = Q(known_to=None, valid_from__lte=day) & (Q(valid_to=None) | Q(valid_to__gt=day))
-    other = Q(golden__codes__known_to=None, golden__codes__valid_from__lte=day) & (
-        Q(golden__codes__valid_to=None) | Q(golden__codes__valid_to__gt=day)
-    )
     rows = Crosswalk.objects.filter(
-        standing, other, code_system=source, golden__codes__code_system=target, golden__approved_version__gt=0
+        Crosswalk.in_force(day),
+        Crosswalk.in_force(day, "golden__codes__"),
+        code_system=source,
+        golden__codes__code_system=target,
+        golden__approved_version__gt=0,
     )
+    if not source.unique:
+        others = Crosswalk.objects.filter(Crosswalk.in_force(day), code_system=source, code=OuterRef("code"))
+        shared = others.filter(golden__approved_version__gt=0).exclude(golden=OuterRef("golden"))
+        rows = rows.exclude(Exists(shared))
     found = rows.annotate(there=there).order_by("code", "there").values_list("code", "golden__name", "there")
     return found[: SHOWN + 1]

@@ -16,6 +16,7 @@ from rest_framework.exceptions import ValidationError
 from mdm import lookup, reverse
 from mdm.api.crosswalk import OPTIONS
 from mdm.exceptions import Ambiguous, InvalidValue, NotFound, UnknownCode
+from mdm.factors import End
 from mdm.fhir import uris
 from mdm.fhir.names import CODE_SYSTEM, GOLDEN, UNIT
 from mdm.fhir.parameters import Given, Part, coding, concept, flag, only, part, resource, text
@@ -225,8 +226,8 @@ def _matches(source: CodeSystem, target: CodeSystem | None, fact: Resolution, qu
     if target is not None:
         found = [_to(source, target, fact.name, one) for one in fact.codes]
         return Found(found, "" if found else f"{fact.id} has no code in {target.slug}.")
-    options = question.options | {"uom": question.options.get("uom") or fact.uom or None}
-    shown = reverse.codes_of(fact.id, **options)
+    asked = End(source, source.normalise(fact.code), question.options.get("uom") or fact.uom)
+    shown = reverse.codes_of(fact.id, **question.options, asked=asked)
     others = [one for one in shown["codes"] if one["code_system"] != source.slug]
     return _listed([(fact.name, one) for one in others], f"{fact.id} has no other code.", source)
 

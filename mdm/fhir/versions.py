@@ -43,9 +43,12 @@ def read(record: GoldenRecord, vid: str, fhir: str) -> Resource:
     raise NotFound(f"{record.public_id} has no version {vid[:64]}. Its _history lists those that it has.")
 
 
-def parse(told: QuerySet[ChangeEvent], given: QueryDict) -> tuple[list[tuple[str, str]], QuerySet[ChangeEvent]]:
+def parse(
+    told: QuerySet[ChangeEvent], given: QueryDict, *, lenient: bool
+) -> tuple[list[tuple[str, str]], QuerySet[ChangeEvent]]:
     """The filters that were used, and the versions that fit them. Raises ``ValidationError``."""
-    if unknown := sorted(set(given) - RESULT - {"_since"}):
+    unknown = sorted(set(given) - RESULT - {"_since"})
+    if unknown and not lenient:
         raise ValidationError({name[:80]: "Unknown. Known are: _since, _count." for name in unknown})
     if since := given.get("_since"):
         begin = search.period(since)[0]

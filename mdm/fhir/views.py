@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, ClassVar, NoReturn
 
 from django.db.models import QuerySet
@@ -19,6 +19,7 @@ from mdm.fhir import (
     bundles,
     capability,
     concepts,
+    elements,
     includes,
     parameters,
     resources,
@@ -28,7 +29,7 @@ from mdm.fhir import (
     uris,
     versions,
 )
-from mdm.fhir.base import FhirView, answer, remembered
+from mdm.fhir.base import FhirView, answer, lenient, remembered
 from mdm.models import ChangeEvent, GoldenRecord
 
 FORM = "application/x-www-form-urlencoded"
@@ -104,8 +105,9 @@ class RecordView(FhirView):
 
 class Record(RecordView):
     def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        wanted = elements.parse(self.resource, request.GET.get("_elements", ""))
         (shown,) = resources.of_records([self.find(pk)], self.fhir)
-        return answer(request, shown, resources.etag(shown))
+        return answer(request, elements.only(shown, wanted), resources.etag(shown))
 
 
 class RecordVersion(RecordView):
@@ -120,7 +122,7 @@ class History(RecordView):
     def shown(
         self, request: HttpRequest, told: QuerySet[ChangeEvent], by: str, at: str, *, counted: bool
     ) -> HttpResponse:
-        filters, events = versions.parse(told, request.GET)
+        filters, events = versions.parse(told, request.GET, lenient=lenient(request))
         count = min(search.count_of(request.GET.get("_count", "")), versions.MOST)
         scope, asked = f"fhir:{at}", {"cursor": request.GET.get("_cursor"), "limit": count, "filters": filters}
         below = paging.after(asked, scope)
@@ -155,14 +157,13 @@ class TypeHistory(History):
 class Records(RecordView):
     def get(self, request: HttpRequest) -> HttpResponse:
         given = _given(request)
-        lenient = "handling=lenient" in request.META.get("HTTP_PREFER", "")
-        query = search.parse(self.resource, self.domains, given, lenient=lenient)
+        query = search.parse(self.resource, self.domains, given, lenient=lenient(request))
         scope, asked = f"fhir:{self.resource}", {"cursor": query.cursor, "limit": query.count, "filters": query.filters}
         found = [] if query.only_count else search.rows(query, paging.after(asked, scope))
         page, cursor = paging.page(found, asked, scope, search.key_in(query.order))
         bundle = bundles.searchset(
-            resources.of_records(page, self.fhir),
-            included=resources.of_records(includes.found(query.includes, page, self.domains), self.fhir),
+            self.shown(page, query),
+            included=self.shown(includes.found(query.includes, page, self.domains), query),
             base=_base(request, self.fhir),
             path=self.resource,
             filters=query.filters,
@@ -171,6 +172,9 @@ class Records(RecordView):
             total=search.matching(query).count() if query.total or query.only_count else None,
         )
         return answer(request, bundle)
+
+    def shown(self, records: Collection[GoldenRecord], query: search.Query) -> list[dict[str, Any]]:
+        return [elements.only(one, query.elements) for one in resources.of_records(records, self.fhir)]
 
 
 class SearchRecords(Records):
@@ -204,11 +208,13 @@ class Terms(FhirView):
         raise NotImplementedError
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        used = [(name, value) for name, values in request.GET.lists() for value in values if name not in search.RESULT]
-        if unknown := sorted({name for name, _ in used} - set(self.filters)):
+        unknown = sorted(set(request.GET) - set(self.filters) - (search.RESULT - {"_sort", "_elements"}))
+        if unknown and not lenient(request):
             raise ValidationError({name[:80]: f"Unknown. Known are: {', '.join(self.filters)}." for name in unknown})
+        search.check_choices(request.GET, lenient=lenient(request))
+        used = [(name, value) for name in self.filters for value in request.GET.getlist(name)]
         found = [one for one in self.every() if all(self.filters[name](one, value) for name, value in used)]
-        count = search.count_of(request.GET.get("_count", ""))
+        count = 0 if request.GET.get("_summary") == "count" else search.count_of(request.GET.get("_count", ""))
         asked = {"cursor": request.GET.get("_cursor"), "limit": count, "filters": used}
         start = (paging.after(asked, self.resource) or [0])[0]
         rows = list(enumerate(found[start : start + count + 1], start=start + 1))

@@ -83,3 +83,9 @@ class Crosswalk(models.Model):
 
     def __str__(self) -> str:
         return f"crosswalk row {self.pk}"
+
+    @staticmethod
+    def in_force(day: dt.date, through: str = "") -> Q:
+        """What is known now to hold on a day. ``through``: the way to the rows, as in ``golden__codes__``."""
+        begun = Q(**{f"{through}known_to": None, f"{through}valid_from__lte": day})
+        return begun & (Q(**{f"{through}valid_to": None}) | Q(**{f"{through}valid_to__gt": day}))

@@ -54,6 +54,7 @@ def writable(golden: GoldenRecord, expected_version: int | None = None) -> Golde
     if golden.status == Status.MERGED:
         raise MergedRecord(
             f"{golden.public_id} was merged into {golden.survivor.public_id}. Write to that record.",
+            record=golden.public_id,
             survivor=golden.survivor.public_id,
         )
     if expected_version is not None and golden.version != expected_version:

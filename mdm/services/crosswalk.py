@@ -201,17 +201,28 @@ def move_sources(change: Change, sources: Sequence[SourceRecord]) -> None:
     _reopen(change, live, lambda row: target[row.source_id])
 
 
-def move_given(change: Change, old: int, new: int, codes: Iterable[tuple[int, str]] | None = None) -> list[list[Any]]:
-    """Move the codes that targets gave their copies of one golden record to another: all, or these (code system id,
-    code). Returns what moved, as JSON.
+def move_given(change: Change, old: int, new: int, moved: Iterable[Sequence[Any]] | None = None) -> list[list[Any]]:
+    """Move the codes of one golden record that no source record states, as targets gave them or people said for some
+    days, to another: all, or what ``moved`` before. Returns what moved, as JSON: code system id, code, days.
     """
-    live = Crosswalk.objects.filter(
-        golden=old, code_system__kind=PRIMARY, source__isnull=True, known_to__isnull=True, valid_to__isnull=True
-    )
-    if codes is not None:
-        wanted = set(codes)
-        live = live.filter(pk__in=[row.pk for row in live if (row.code_system_id, row.code) in wanted])
-    return [[row.code_system_id, row.code] for row in _reopen(change, live, lambda _: new)]
+    live = Crosswalk.objects.filter(golden=old, code_system__kind=PRIMARY, source__isnull=True, known_to__isnull=True)
+    if moved is not None:
+        days: dict[tuple[int, str], list[Sequence[Any]]] = defaultdict(list)
+        for system, code, *period in moved:
+            days[system, code].append(period)
+        back = [r.pk for r in live if any(_is_part(r, *period) for period in days[r.code_system_id, r.code])]
+        live = live.filter(pk__in=back)
+    return [
+        [row.code_system_id, row.code, row.valid_from.isoformat(), row.valid_to and row.valid_to.isoformat()]
+        for row in _reopen(change, live, lambda _: new)
+    ]
+
+
+def _is_part(row: Crosswalk, since: str | None = None, until: str | None = None) -> bool:
+    """Whether a row lies within the days that moved. Without days: of a merge that moved nothing but lasting codes."""
+    if since is None or row.valid_to is None:
+        return row.valid_to is None and until is None
+    return row.valid_from.isoformat() >= since and (until is None or row.valid_to.isoformat() <= until)
 
 
 def close_identifiers(change: Change, golden_id: int) -> None:

@@ -105,7 +105,10 @@ def check(survivor: GoldenRecord, loser: GoldenRecord, expected: Mapping[int, in
         raise Refused("A record can't be merged with itself. Choose two records.")
     for golden in (survivor, loser):
         if golden.status == Status.MERGED:
-            raise MergedRecord(f"{golden.public_id} was merged. Use its survivor.", record=golden.public_id)
+            into = golden.survivor.public_id
+            raise MergedRecord(
+                f"{golden.public_id} was merged into {into}. Use that one.", record=golden.public_id, survivor=into
+            )
         if expected and expected.get(golden.pk, golden.version) != golden.version:
             raise Stale(f"{golden.public_id} is at version {golden.version} now. Look at it again.")
     if survivor.domain != loser.domain:

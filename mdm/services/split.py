@@ -41,7 +41,7 @@ def unmerge(*, loser: GoldenRecord, actor: User, reason: str, apart: bool = True
     if loser.is_published:
         change.together.update({g.pk: g.public_id for g in (survivor, loser, *absorbed)})
     absorbed.update(merged_into=loser)
-    crosswalk.move_given(change, survivor.pk, loser.pk, [(system, code) for system, code in brought["codes"]])
+    crosswalk.move_given(change, survivor.pk, loser.pk, brought["codes"])
     substitution.follow_unmerge(change, entry.change_id, loser, survivor)
     _move(change, moved, survivor, loser, apart=apart, kinds={loser.pk: ChangeEvent.Kind.UNMERGED})
     return GoldenRecord.objects.get(pk=loser.pk)

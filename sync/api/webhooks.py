@@ -109,7 +109,8 @@ class Subscribe(View):
             made, secret = webhooks.subscribe(actor=actor(request), **Subscription.checked(request.data))
         except Misfit as error:
             raise InvalidValue("; ".join(error.messages)) from error
-        return Response({**_show(made), "secret": secret}, status=201)
+        where = f"{request.path}/{made.pk}"
+        return Response({**_show(made), "secret": secret}, status=201, headers={"Location": where})
 
 
 class WebhookDetail(View):

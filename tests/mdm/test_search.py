@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from mdm.models import GoldenRecord
 from mdm.search import Hit, matching, search
 from mdm.services import change, search_index
+from mdm.services.periods import state_period
 from tests.mdm import kit
 
 pytestmark = pytest.mark.django_db
@@ -130,6 +134,16 @@ def test_a_suppliers_identifier_and_part_number_are_codes():
     kit.feed("erp", {"E1": kit.CATHETER | {"supplier_parts": [{"supplier": "V1", "number": "DYND-160816"}]}})
     assert found("123456789", "supplier") == ["Ashcroft Plastics"]
     assert found("dynd1608") == [kit.CATHETER["description"]]
+
+
+def test_a_code_is_found_on_the_days_on_which_it_holds():
+    kit.feed("erp", {"E1": kit.CATHETER})
+    day, today = dt.timedelta(days=1), timezone.localdate()
+    periods = {"OVER77": (None, today - 2 * day), "ENDS77": (None, today + 2 * day), "LATER77": (today + 2 * day, None)}
+    for code, (since, until) in periods.items():
+        state_period(code_system=kit.code_system("ehr"), code=code, golden=kit.golden("erp", "E1"), valid_from=since,
+                     valid_to=until, actor=kit.steward(), reason="So it was")  # fmt: skip
+    assert [bool(found(code)) for code in periods] == [False, True, False]
 
 
 def test_a_search_of_one_domain_is_a_handful_of_queries_whatever_is_found(shelf):

@@ -355,6 +355,7 @@ def test_webhooks_are_made_listed_resumed_and_ended_by_their_owner(interface, re
     assert made.status_code == 201, made.json()
     assert made.json()["secret"].startswith("whsec_")
     where = f"/api/v1/webhooks/{made.json()['id']}"
+    assert made["Location"] == where
     listed = client.get("/api/v1/webhooks").json()["results"]
     assert [row["id"] for row in listed] == [made.json()["id"]]
     assert "secret" not in listed[0]

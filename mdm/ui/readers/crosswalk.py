@@ -7,9 +7,8 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
-from fractions import Fraction
 from typing import Any
 
 from django.utils import timezone
@@ -17,17 +16,21 @@ from django.utils import timezone
 from mdm import lookup
 from mdm.conversion import Ladder, NoFactor
 from mdm.exceptions import Ambiguous, ConcordError, InvalidValue, UnknownCode
+from mdm.factors import Answer as Factor
+from mdm.factors import End, factors
 from mdm.lookup import Resolution
+from mdm.lookup_rows import Clocks
 from mdm.models import CodeSystem, Crosswalk, GoldenRecord, SourceRecord
 from mdm.ui import words
 from mdm.ui.readers import units
 from mdm.ui.readers.units import Amount
-from mdm.units import normalise_uom
+from mdm.unit_schemes import read
 
 MOST = 5_000  # codes at once
 SHOWN = 100  # rows on the page; a file has all
 LONGEST = lookup.MAX_CODE
 SOON = dt.timedelta(days=30)
+_Factors = dict["Asked", Factor]
 LINE = re.compile(r"(?P<code>\S.*?)(?:\s+(?P<quantity>\d{1,9}(?:\.\d{1,4})?)(?:\s*(?P<unit>[^\W\d]\S*))?)?")
 
 
@@ -106,7 +109,7 @@ class Answer:
 
 
 def resolve(text: str, query: Query) -> Answer:
-    """Every line's meaning, in the order pasted; at most seven queries, however many lines.
+    """Every line's meaning, in the order pasted; at most ten queries, however many lines.
 
     Raises:
         InvalidValue: too many lines, none, or a target of another domain.
@@ -121,14 +124,34 @@ def resolve(text: str, query: Query) -> Answer:
     ids = {outcome.id for outcome in found if isinstance(outcome, Resolution)}
     packed = units.ladders(ids, query.known_at) if query.system.domain == "item" and ids else {}
     why = _Absences(query, [a.code for a, o in zip(asked, found, strict=True) if isinstance(o, UnknownCode)])
-    answer = Answer(query, [_told(query, a, o, packed, why) for a, o in zip(asked, found, strict=True)])
+    there = _factors(query, zip(asked, found, strict=True)) if packed else {}
+    answer = Answer(query, [_told(query, a, o, packed, there, why) for a, o in zip(asked, found, strict=True)])
     answer.seconds = time.perf_counter() - started
     return answer
 
 
-def _told(query: Query, asked: Asked, outcome: Any, packed: dict[str, Ladder], why: _Absences) -> Line:
+def _factors(query: Query, lines: Iterable[tuple[Asked, Any]]) -> _Factors:
+    """How many of the other system's unit one of each line's is, as lookups answer it; or why nobody can say."""
+    found = {a: o for a, o in lines if isinstance(o, Resolution) and o.codes and o.codes[0].uom and _unit(a, o)}
+    if query.to is None or not found:
+        return {}
+    rows = GoldenRecord.objects.filter(public_id__in={one.id for one in found.values()})
+    pks = dict(rows.values_list("public_id", "pk"))
+    questions = [
+        (pks[one.id], End(query.system, query.system.normalise(asked.code), _unit(asked, one)),
+         End(query.to, one.codes[0].code, one.codes[0].uom))
+        for asked, one in found.items()
+    ]  # fmt: skip
+    return dict(zip(found, factors(questions, Clocks(query.day, query.known_at)), strict=True))
+
+
+def _unit(asked: Asked, found: Resolution) -> str:
+    return asked.unit or found.uom
+
+
+def _told(query: Query, asked: Asked, outcome: Any, packed: dict[str, Ladder], there: _Factors, why: _Absences) -> Line:
     if isinstance(outcome, Resolution):
-        return _found(query, asked, outcome, packed.get(outcome.id))
+        return _found(query, asked, outcome, packed.get(outcome.id), there.get(asked))
     if isinstance(outcome, Ambiguous):
         ids = outcome.details["candidates"]
         return Line(asked, "ne", "Shared", f"{len(ids)} records have it", records=ids)
@@ -137,8 +160,8 @@ def _told(query: Query, asked: Asked, outcome: Any, packed: dict[str, Ladder], w
     return Line(asked, "ne", "No code", outcome.message)
 
 
-def _found(query: Query, asked: Asked, found: Resolution, ladder: Ladder | None) -> Line:
-    amount, unclear = _amount(asked, found, ladder)
+def _found(query: Query, asked: Asked, found: Resolution, ladder: Ladder | None, there: Factor | None) -> Line:
+    amount, unclear = _amount(query, asked, found, ladder, there)
     for word, note in _remarks(query, found, unclear, amount):
         return Line(asked, "" if word == "No code there" else "sim", word, note, found, amount)
     return Line(asked, "eq", "Exact", "", found, amount)
@@ -161,8 +184,10 @@ def _remarks(query: Query, found: Resolution, unclear: str, amount: Amount | Non
         yield "Uneven", f"no whole number of {amount.target_unit} there"
 
 
-def _amount(asked: Asked, found: Resolution, ladder: Ladder | None) -> tuple[Amount | None, str]:
-    """The quantity converted, or why it can't be. One of the code's own unit where no quantity was given."""
+def _amount(
+    query: Query, asked: Asked, found: Resolution, ladder: Ladder | None, there: Factor | None
+) -> tuple[Amount | None, str]:
+    """The quantity converted, and why it can't be. One of the code's own unit where no quantity was given."""
     if ladder is None:
         return None, ""
     wanted = bool(asked.quantity or asked.unit)
@@ -170,24 +195,20 @@ def _amount(asked: Asked, found: Resolution, ladder: Ladder | None) -> tuple[Amo
         quantity = Decimal(asked.quantity or "1")
     except InvalidOperation:
         return None, f"{asked.quantity[:20]} is no number"
-    text = asked.unit or found.uom
-    unit = normalise_uom(text) if text else None
+    text = _unit(asked, found)
+    unit = read(text, query.system.units) if text else None
     try:
         if unit is None:
             raise NoFactor(f"{text[:12]} is no unit that Concord knows" if text else "the unit is not stated")
-        there, target = _there(found, ladder)
-        return Amount(quantity, unit.code, ladder.content(unit), next(iter(ladder.holds)), there, target), ""
+        amount = Amount(quantity, unit.code, ladder.content(unit), next(iter(ladder.holds)))
     except NoFactor as error:
         return None, error.message if wanted else ""
-
-
-def _there(found: Resolution, ladder: Ladder) -> tuple[str, Fraction | None]:
-    """The unit that the other system counts in, and how many of the lowest level it is, where that is known."""
-    unit = normalise_uom(found.codes[0].uom) if found.codes and found.codes[0].uom else None
-    try:
-        return (unit.code, ladder.content(unit)) if unit else ("", None)
-    except NoFactor:
-        return "", None
+    if isinstance(there, NoFactor):
+        return amount, there.message if wanted else ""
+    if there is None or query.to is None:
+        return amount, ""
+    target = read(found.codes[0].uom, query.to.units)
+    return replace(amount, target_unit=target.code if target else "", target_factor=amount.factor / there), ""
 
 
 class _Absences:

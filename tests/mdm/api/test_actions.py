@@ -80,6 +80,8 @@ def test_values_are_overridden_only_if_the_record_is_as_it_was_seen(client, pair
     done = patch(client, address, body, **{"If-Match": seen["ETag"]})
     assert done.status_code == 200, done.json()
     assert (done.json()["attributes"]["brand"], done.json()["version"]) == ("HALDEN", seen.json()["version"] + 1)
+    again = client.get(address)
+    assert (done["ETag"], done.json()) == (again["ETag"], again.json())
     stale = patch(client, address, body, **{"If-Match": seen["ETag"]})
     assert (stale.status_code, stale.json()["type"]) == (412, "urn:concord:problem:precondition-failed")
     ended = post(client, f"{address}/withdraw-override", {"path": "brand", "reason": "The ERP is right"})
@@ -120,6 +122,15 @@ def test_what_needs_a_second_person_is_answered_with_its_change_request(client, 
     assert (merging.status_code, merging.json()["kind"]) == (202, "merge")
 
 
+def test_a_write_to_a_merged_record_names_the_survivor_even_if_what_it_shows_was_seen(client):
+    survivor, loser = kit.merged()
+    address = f"{ITEMS}/{loser.public_id}"
+    seen = client.get(address)
+    body = {"values": {"brand": "HALDEN"}, "reason": "Confirmed"}
+    refused = patch(client, address, body, **{"If-Match": seen["ETag"]})
+    assert (refused.status_code, refused.json()["survivor"]) == (409, survivor.public_id)
+
+
 def test_a_record_that_was_split_names_what_left_it(client):
     survivor, _ = kit.merged()
     body = {"sources": [{"code_system": "scm-item", "code": "S1"}], "reason": "Another thing"}
@@ -127,6 +138,9 @@ def test_a_record_that_was_split_names_what_left_it(client):
     assert fresh.status_code == 200, fresh.json()
     old = client.get(f"{ITEMS}/{survivor.public_id}").json()
     assert old["split_into"] == [fresh.json()["id"]]
+    values = {"values": {"brand": "HALDEN"}, "reason": "Confirmed"}
+    seen = client.get(f"{ITEMS}/{survivor.public_id}")
+    assert patch(client, f"{ITEMS}/{survivor.public_id}", values, **{"If-Match": seen["ETag"]}).status_code == 200
     gone = post(client, f"{ITEMS}/{survivor.public_id}/split", body)
     assert gone.status_code == 404
 

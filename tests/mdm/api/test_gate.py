@@ -55,6 +55,8 @@ def test_an_answer_that_the_client_has_already_is_not_sent_again(api, glove, add
     weak = api.get(address, headers={"If-None-Match": f'"x", W/{first["ETag"]}'})
     assert weak.status_code == 304
     assert api.get(address, headers={"If-None-Match": '"x"'}).status_code == 200
+    assert api.head(address)["ETag"] == first["ETag"]
+    assert api.head(address, headers={"If-None-Match": first["ETag"]}).status_code == 304
 
 
 def test_a_request_with_a_key_needs_no_session_and_gets_no_cookie(api, glove, django_assert_num_queries):

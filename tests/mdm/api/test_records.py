@@ -54,6 +54,54 @@ def test_a_merged_record_s_codes_are_its_survivor_s(client, catheter):
     assert (answer["id"], answer["redirected_from"], len(answer["codes"])) == (catheter.public_id, loser.public_id, 3)
 
 
+def test_a_record_s_codes_are_told_as_they_were_known_under_the_id_that_it_had_then(client):
+    catheter, stapler = kit.twins()
+    apart = timezone.now()
+    merge.merge(survivor=catheter, loser=stapler, actor=kit.steward(), reason="One thing")
+    merged = timezone.now()
+    address = f"/api/v1/records/{stapler.public_id}/codes"
+    now = client.get(address).json()
+    assert client.get(address, {"known_at": merged.isoformat()}).json() == now
+    assert (now["id"], now["redirected_from"]) == (catheter.public_id, stapler.public_id)
+    then = client.get(address, {"known_at": apart.isoformat()}).json()
+    assert (then["id"], then["redirected_from"], then["name"]) == (stapler.public_id, None, stapler.name)
+    none = client.get(address, {"known_at": apart.isoformat(), "to": "erp-item"}).json()
+    assert (none["codes"], none["status"]) == ([], "live")
+
+
+@pytest.mark.parametrize(("query", "status"), [
+    ({"known_at": "2026-05-03T14:00:00"}, 400), ({"known_at": "2026-05-03"}, 400), ({"as_of": "2026-5-3"}, 400),
+    ({"as_of": ""}, 400), ({"uom": " "}, 400), ({"site": "x y"}, 400), ({"site": "MDM-LO-999999"}, 422),
+    ({"to": "erp-supplier"}, 422), ({"to": ""}, 400), ({"on": "2026-05-03"}, 400),
+    ({"uom": "BX", "to": "erp-item"}, 200),
+])  # fmt: skip
+def test_a_record_is_asked_in_the_words_in_which_a_code_is_and_refuses_alike(client, catheter, query, status):
+    world.code_system("erp-supplier", "supplier")
+    doors = [f"/api/v1/records/{catheter.public_id}/codes", "/api/v1/crosswalk/erp-item/4711"]
+    answers = [client.get(door, query) for door in doors]
+    assert [answer.status_code for answer in answers] == [status] * 2
+    assert answers[0].json().get("errors") == answers[1].json().get("errors")
+
+
+def test_a_record_of_a_time_before_it_was_there_is_not_found(client, catheter):
+    query = {"known_at": (timezone.now() - dt.timedelta(days=1)).isoformat()}
+    assert client.get(f"/api/v1/records/{catheter.public_id}/codes", query).status_code == 404
+
+
+def test_a_code_filters_lists_while_it_means_the_record(client, catheter):
+    erp, day = kit.CodeSystem.objects.get(slug="erp-item"), dt.timedelta(days=1)
+    world.coded(catheter, erp, "OVER", uom="BX", valid_to=timezone.localdate() - day)
+    world.coded(catheter, erp, "LATER", uom="BX", valid_from=timezone.localdate() + 2 * day, preferred=False)
+
+    def found(code):
+        return [
+            row["id"]
+            for row in client.get("/api/v1/items", {"code_system": "erp-item", "code": code}).json()["results"]
+        ]
+
+    assert [found(code) for code in ("4711", "OVER", "LATER")] == [[catheter.public_id], [], []]
+
+
 def test_a_substitute_is_proposed_approved_listed_and_ended(client):
     one, two = kit.twins()
     address = f"/api/v1/records/{one.public_id}/substitutes"
@@ -120,6 +168,14 @@ def test_codes_that_lead_nowhere_are_listed_and_counted(client, catheter):
     assert (counts["mapped"], counts["unmapped"], counts["review"]) == (1, 3, 0)
     assert client.get(address, {"to": "ehr-item", "cursor": f"{first['next']}x"}).status_code == 400
     assert client.get(address).status_code == 400
+
+
+def test_a_code_whose_counterpart_has_yet_to_begin_is_unmapped(client):
+    erp, ehr, glove = world.code_system("erp-item"), world.code_system("ehr-item"), world.golden("GLOVE")
+    world.coded(glove, erp, "1")
+    world.coded(glove, ehr, "E1", valid_from=timezone.localdate() + dt.timedelta(days=2))
+    counts = client.get("/api/v1/code-systems/erp-item/unmapped/count", {"to": "ehr-item"}).json()
+    assert (counts["mapped"], counts["unmapped"]) == (0, 1)
 
 
 def test_what_a_steward_has_yet_to_decide_counts_as_unmapped(client):

@@ -228,6 +228,20 @@ def test_totals_are_told_to_those_who_ask(api, acme):
     assert parsed(api.get("/fhir/Organization?_total=accurate"))["total"] == 2
     counted = parsed(api.get("/fhir/Organization?_summary=count"))
     assert (counted["total"], "entry" in counted) == (2, False)
+    page = parsed(api.get("/fhir/Organization?_total=accurate&_count=1"))
+    assert parsed(api.get(link(page, "next")))["total"] == 2
+
+
+def test_only_the_elements_asked_for_are_sent_and_what_says_whether_it_is_in_use(api, acme, glove):
+    bundle = parsed(api.get("/fhir/Organization?identifier=V-7&_elements=name,Organization.telecom"))
+    shown = bundle["entry"][0]["resource"]
+    assert set(shown) == {"resourceType", "id", "meta", "active", "name", "telecom"}
+    assert [tag["code"] for tag in shown["meta"]["tag"]] == ["SUBSETTED"]
+    assert "_elements=name%2COrganization.telecom" in link(bundle, "self")
+    assert parsed(api.get(f"/fhir/Organization/{acme.public_id}?_elements=name,telecom")) == shown
+    item = api.get(f"/fhir/r5/InventoryItem/{glove.public_id}?_elements=code").json()
+    assert set(item) == {"resourceType", "id", "meta", "status", "code"}
+    assert "tag" not in parsed(api.get(f"/fhir/Organization/{acme.public_id}"))["meta"]
 
 
 def test_a_search_may_be_posted_as_a_form(api, acme):
@@ -241,12 +255,25 @@ def test_a_search_may_be_posted_as_a_form(api, acme):
 @pytest.mark.parametrize("query", [
     "nmae=acme", "name:above=x", "active=perhaps", "_lastUpdated=3%20May", "_lastUpdated=xx2026", "_count=-1",
     "_count=x", "_lastUpdated=9999-12-31", "_cursor=forged", "name=", "name=a,,b", "name=%00", "identifier=|",
-    "_id:not=x",
+    "_id:not=x", "_summary=all", "_total=exact", "_elements=name;x",
 ])  # fmt: skip
 def test_a_search_that_makes_no_sense_is_refused_with_what_to_do(api, query):
     answer = api.get(f"/fhir/Organization?{query}")
     assert answer.status_code == 400, answer.content
     assert answer.json()["issue"][0]["details"]["text"]
+
+
+@pytest.mark.parametrize("prefer", ["handling=lenient", "Handling=Lenient", 'respond-async, handling="lenient"'])
+@pytest.mark.parametrize("kind", ["Organization", "NamingSystem", "ConceptMap", "Organization/_history"])
+def test_leniency_is_heard_everywhere_however_it_is_written(api, acme, kind, prefer):
+    assert api.get(f"/fhir/{kind}?nmae=x").status_code == 400
+    answer = api.get(f"/fhir/{kind}?nmae=x", headers={"Prefer": prefer})
+    assert "nmae" not in link(parsed(answer), "self")
+
+
+@pytest.mark.parametrize("accept", ["application/*", "application/fhir+json; fhirVersion=4.0", "text/html, */*;q=0.8"])
+def test_who_can_read_json_is_answered_in_it(api, acme, accept):
+    assert api.get("/fhir/Organization", headers={"Accept": accept})["Content-Type"] == "application/fhir+json"
 
 
 def test_a_client_that_prefers_leniency_is_told_which_filters_were_used(api, acme):

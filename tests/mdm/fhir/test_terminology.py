@@ -103,6 +103,12 @@ def test_a_long_concept_map_says_that_it_is_cut(catheter, monkeypatch):
     assert len(shown["group"][0]["element"][0]["target"]) == 1
 
 
+def test_lists_of_terms_are_counted_and_in_one_order_alone(api, catheter):
+    counted = parsed(api.get("/fhir/ConceptMap", {"_summary": "count"}))
+    assert (counted["total"], counted.get("entry")) == (2, None)
+    assert api.get("/fhir/ConceptMap", {"_sort": "name"}).status_code == 400
+
+
 def test_lists_of_terms_page(api, catheter):
     world.code_system("scm-item")
     first = parsed(api.get("/fhir/ConceptMap", {"_count": 4}))

@@ -10,6 +10,8 @@ from django.utils import timezone
 from fhir.resources.parameters import Parameters as R5Parameters
 from fhir.resources.R4B.parameters import Parameters
 
+from mdm.code_systems import code_systems
+from mdm.models import CodeSystem
 from tests.mdm.api import world
 
 R4, R5 = "/fhir/ConceptMap/$translate", "/fhir/r5/ConceptMap/$translate"
@@ -126,6 +128,17 @@ def test_where_no_factor_is_known_the_match_says_why(api, catheter):
 def test_without_a_target_system_every_other_code_is_a_match(api, catheter):
     world.coded(catheter.record, world.code_system("scm-item"), "S-1", uom="EA")
     assert codes(ask(api, system=ERP, code="4711")) == ["E-1", "S-1"]
+
+
+def test_without_a_target_system_units_are_the_asking_system_s_words_and_what_it_says_itself_counts(api, catheter):
+    """As with one: the ERP calls the box KAR, which to the EHR is nothing."""
+    CodeSystem.objects.filter(pk=catheter.erp.pk).update(units={"KAR": "BX"})
+    CodeSystem.objects.filter(pk=catheter.ehr.pk).update(units={"KAR": "CA"})
+    code_systems.forget()  # update() tells nobody
+    for query in ({}, {"targetsystem": EHR}):
+        (match,) = named(ask(api, system=ERP, code="4711", uom="KAR", **query)["parameter"], "match")
+        said = {named(product, "element")[0]: named(product, "concept")[0] for product in named(match, "product")}
+        assert said[FACTOR]["code"] == "12"
 
 
 @pytest.mark.parametrize("query", [

@@ -181,11 +181,12 @@ def test_no_record_is_merged_with_itself_or_with_one_of_another_domain() -> None
 
 def test_a_merged_record_takes_no_further_writes() -> None:
     survivor, loser = kit.merged()
-    with pytest.raises(MergedRecord):
+    with pytest.raises(MergedRecord) as joined:
         join(survivor, loser)
-    with pytest.raises(MergedRecord) as caught:
+    with pytest.raises(MergedRecord) as changed:
         change.override(golden=loser, path="brand", value="X", actor=kit.steward(), reason="Y")
-    assert caught.value.details == {"survivor": survivor.public_id}
+    named = {"record": loser.public_id, "survivor": survivor.public_id}
+    assert (joined.value.details, changed.value.details) == (named, named)
 
 
 def test_a_merge_of_records_that_changed_since_they_were_seen_is_stale() -> None:

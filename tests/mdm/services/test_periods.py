@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mdm import feed, lookup
 from mdm.exceptions import InvalidValue, MergedRecord, Refused, UnknownCode
 from mdm.models import AuditEntry, ChangeEvent, Crosswalk, GoldenRecord
-from mdm.services import crosswalk, merge
+from mdm.services import crosswalk, merge, split
 from mdm.services.periods import state_period
 from tests.mdm import kit
 from tests.mdm.api import world
@@ -58,6 +58,24 @@ def test_the_rows_of_a_code_with_a_past_move_with_its_record():
     survivor = merge.merge(survivor=catheter, loser=stapler, actor=kit.steward(), reason="One thing")
     assert meaning("erp-item", "E1", 20) == survivor.public_id
     assert lookup.resolve("erp-item", "E1", as_of=day(20)).valid_from == day(10)
+
+
+def test_what_a_code_meant_for_some_days_moves_with_its_record_and_comes_back_with_it():
+    catheter, stapler = kit.twins()
+    erp = kit.code_system("erp")
+    stated(erp, "E1", stapler, valid_to=day(10))
+    stated(erp, "OLD", stapler, valid_from=day(0), valid_to=day(10))
+    stated(erp, "OLD", catheter, valid_from=day(10), valid_to=day(20))
+    before, then = codes_on(stapler, 5), timezone.now()
+    assert before == [("E1", True), ("OLD", False)]
+    survivor = merge.merge(survivor=catheter, loser=stapler, actor=kit.steward(), reason="One thing")
+    assert survivor == catheter
+    assert codes_on(catheter, 5) == before
+    assert lookup.resolve("erp-item", "OLD", as_of=day(5)).redirected_from is None
+    assert codes_on(stapler, 5, known_at=then) == before
+    split.unmerge(loser=kit.fresh(stapler), actor=kit.steward(), reason="Two things")
+    assert codes_on(stapler, 5) == before
+    assert [meaning("erp-item", "OLD", n) for n in (5, 15)] == [stapler.public_id, catheter.public_id]
 
 
 def test_a_record_that_arrives_for_a_code_with_a_past_begins_where_that_ends():

@@ -106,6 +106,23 @@ def test_it_holds_at_its_site_and_what_is_part_of_it():
         lookup.resolve("erp-item", "E1", site="MDM-LO-999999")
 
 
+def test_it_holds_on_where_its_site_or_what_that_is_part_of_is_merged(pair):
+    house, old, ward = (world.golden(name, "location") for name in ("HOUSE", "OLD", "WARD"))
+    Location.objects.filter(golden=ward).update(parent=old)
+    approved(*pair, site=old)
+    world.merged(old, house)
+    found = [lookup.resolve("erp-item", "E1", site=one.public_id).substitutes for one in (house, old, ward)]
+    assert [[one.site for one in some] for some in found] == [[house.public_id]] * 3
+
+
+def test_its_name_is_the_one_that_it_had_then(pair):
+    approved(*pair)
+    then, was = timezone.now(), pair[1].name
+    change.override(golden=pair[1], path="description", value="Stapler, new", actor=kit.steward(), reason="Clearer")
+    found = [lookup.resolve("erp-item", "E1", known_at=instant).substitutes[0].name for instant in (then, None)]
+    assert found == [was, "Stapler, new"]
+
+
 def test_the_same_substitute_is_not_in_force_twice(pair):
     proposed(*pair)
     with pytest.raises(Stale, match="waiting"):

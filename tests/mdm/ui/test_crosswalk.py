@@ -9,13 +9,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from mdm import lookup
 from mdm.exceptions import InvalidValue, Refused
-from mdm.models import Crosswalk, PendingReference, SourceRecord
+from mdm.models import CodeSystem, Crosswalk, PendingReference, SourceRecord
 from mdm.services import change, mapping, substitution
 from mdm.ui import snippets
 from mdm.ui.readers import crosswalk as reader
 from mdm.ui.readers.crosswalk import Asked, Query
 from tests.mdm import kit
+from tests.mdm.api import world
 from tests.mdm.ui.conftest import HX
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +74,19 @@ def test_a_quantity_is_told_in_the_unit_that_the_target_counts_in(item):
     whole, broken = ask("E1 2 CA\nE1 5 EA", to="ehr").lines
     assert (whole.amount.in_target, whole.tone) == ("8 BX", "eq")
     assert (broken.amount.in_target, broken.word) == ("0.5 BX", "Uneven")
+
+
+def test_a_quantity_is_converted_as_a_lookup_does_it_in_the_systems_words_or_not_at_all(item):
+    CodeSystem.objects.filter(slug="erp-item").update(units={"KAR": "CA"})
+    world.coded(item, kit.code_system("ehr"), "S1B", uom="BX")
+    (line,) = ask("E1 2 KAR", to="ehr").lines
+    assert (line.amount.in_target, line.amount.in_base, line.tone) == ("8 BX", "80 EA", "eq")
+    other = [{"uom": "EA", "quantity": 1}, {"uom": "BX", "quantity": 12}]
+    SourceRecord.objects.filter(code="E1").update(values=BOXED | {"packaging": other})
+    (line,) = ask("E1 2 BX", to="ehr").lines
+    found = lookup.resolve("erp-item", "E1", to="ehr-item", uom="BX").codes[0]
+    assert (line.amount.in_target, line.word, line.note) == ("", "Not converted", found.no_factor)
+    assert "disagree" in line.note
 
 
 @pytest.mark.parametrize("line", ["E1 4 PALLET", "E1 4 WOZZLE", "E1\tmany\tBX", "E1 4"])
