@@ -64,8 +64,10 @@ function usable(key) {
 function click(event, element) {
   if (!element) return;
   event.preventDefault();
+  const opens = element.hasAttribute("popovertarget");
+  if (opens) element.focus(); // where the focus is again once the box has closed
   element.click();
-  if (element.hasAttribute("popovertarget")) {
+  if (opens) {
     document.getElementById(element.getAttribute("popovertarget"))?.querySelector("select, input:not([type=hidden]), button")?.focus();
   }
 }

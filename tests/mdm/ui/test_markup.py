@@ -1,4 +1,4 @@
-"""Forms that offer several decisions."""
+"""What templates must not say: forms whose Enter decides, paragraphs that end early."""
 
 from __future__ import annotations
 
@@ -32,3 +32,13 @@ def test_enter_in_the_reason_takes_none_of_several_decisions(form):
 def test_every_form_with_several_decisions_is_held_to_it():
     names = {name for name, _ in forms()}
     assert names >= {"review/pair.html", "changes/change.html", "sync/parts/dead.html", "sync/messages.html"}
+
+
+PARAGRAPH = re.compile(r"<p\b[^>]*>(.*?)</p>", re.DOTALL)
+BLOCK = re.compile(r"<(?:form|div|ul|ol|table|section|dl|fieldset|h[1-6]|header|footer|nav|details|p)\b")
+
+
+@pytest.mark.parametrize("path", sorted(TEMPLATES.rglob("*.html")), ids=lambda path: path.name)
+def test_no_paragraph_holds_what_ends_it(path):
+    """Browsers close a paragraph at a form or a list: what follows then stands outside of what it was written in."""
+    assert [text for text in PARAGRAPH.findall(path.read_text()) if BLOCK.search(text)] == []
