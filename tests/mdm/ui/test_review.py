@@ -214,6 +214,13 @@ def test_who_may_not_decide_is_refused(viewer, item):
     assert item.state == State.OPEN
 
 
+def test_who_may_only_look_is_offered_no_pick(viewer, item):
+    html = viewer.get(f"/review/{item.pk}/").content.decode()
+    assert 'name="pick.' not in html
+    assert "data-other" not in html
+    assert "A steward decides this." in html
+
+
 def test_an_item_is_taken_and_given_back(steward, item):
     steward.post(f"/review/{item.pk}/claim/", headers=HX)
     item.refresh_from_db()
