@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.handlers.base import BaseHandler
@@ -12,7 +14,8 @@ from django.core.handlers.exception import convert_exception_to_response
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.security import SecurityMiddleware
-from django.urls import ResolverMatch
+from django.urls import ResolverMatch, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from rest_framework.exceptions import APIException
 
@@ -146,7 +149,20 @@ def _turned_away(request: HttpRequest, error: Exception) -> HttpResponseBase:
         raise error
     if not isinstance(error, access.NotSignedIn):
         raise PermissionDenied(said(error)) from error
+    if request.method not in ("GET", "HEAD"):
+        messages.warning(request, "You had been signed out: what you sent was not done. Send it again.")
     if htmx := getattr(request, "htmx", None):  # a fragment can't show the login page: send the whole page there
         page = htmx.current_url_abs_path or request.get_full_path()
         return HttpResponseClientRedirect(redirect_to_login(page).url)
-    return redirect_to_login(request.get_full_path())
+    return redirect_to_login(_page_of(request))
+
+
+def _page_of(request: HttpRequest) -> str:
+    """Where to go on after signing in: a form's address can't be opened, so for one the page that it stood on."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    referer = request.META.get("HTTP_REFERER", "")
+    if not url_has_allowed_host_and_scheme(referer, {request.get_host()}):
+        return reverse("home")
+    parts = urlsplit(referer)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -1,14 +1,21 @@
-// What every page does: theme without a reload, toasts that leave, focus after a swap, copying, rows that open.
+// What every page does: theme without a reload, one answer to one press, focus after a swap, copying, rows that open.
 import { listen } from "./keys.js";
+import { careForPolls } from "./polls.js";
+import { careForSwaps } from "./swaps.js";
 import { copy, leaveLater, say } from "./toasts.js";
 
 const THEMES = ["auto", "light", "dark"];
+const SLIP = 3000; // ms in which a form that was sent isn't sent again: Enter was pressed twice, or held
+let needy = null; // the button that asked for a text
 
 listen();
+careForPolls();
+careForSwaps();
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.matches("[data-theme-form]")) switchTheme(event, form);
+  else if (!event.defaultPrevented && form.method === "post") sendOnce(event, form);
 });
 
 document.addEventListener("click", (event) => {
@@ -20,8 +27,14 @@ document.addEventListener("click", (event) => {
   if (text) copyText(text.dataset.copyText);
   const toast = event.target.closest("[data-toast]");
   if (toast) toast.remove();
-  const needy = event.target.closest("[data-needs]");
-  if (needy) insist(event, needy);
+  const asks = event.target.closest("[data-needs]");
+  if (asks) insist(event, asks);
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.isComposing || !needy?.isConnected || event.target.id !== needy.dataset.needs) return;
+  event.preventDefault();
+  if (event.target.value.trim()) needy.click();
 });
 
 document.addEventListener("change", (event) => {
@@ -29,21 +42,22 @@ document.addEventListener("change", (event) => {
   for (const box of event.target.closest("[data-ticks]").querySelectorAll("tbody [type=checkbox]")) box.checked = event.target.checked;
 });
 
-document.addEventListener("htmx:afterSettle", (event) => {
-  const target = event.detail.elt;
-  const focus = target.querySelector?.("[data-focus]");
-  if (focus) focus.focus({ preventScroll: true });
-  target.querySelector?.(".queue-item[aria-current]")?.scrollIntoView({ block: "nearest" });
-  leaveLater();
-});
-document.addEventListener("htmx:responseError", () => say("The server did not answer as expected. Try again."));
-document.addEventListener("htmx:sendError", () => say("No connection. Nothing was lost: try again."));
-
 leaveLater();
-document.querySelector(".queue-item[aria-current]")?.scrollIntoView({ block: "nearest" });
+for (const one of document.querySelectorAll(".queue-item[aria-current], .nav [aria-current]")) one.scrollIntoView({ block: "nearest", inline: "nearest" });
+
+function sendOnce(event, form) {
+  const now = performance.now();
+  if (now - Number(form.dataset.sent ?? -Infinity) < SLIP) return event.preventDefault();
+  form.dataset.sent = String(now);
+}
+
+// Back to a page that the browser kept: what was sent from it has been answered.
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
 
 /** The theme changes at once; the server remembers it. Without JavaScript the form does both. */
-function switchTheme(event, form) {
+async function switchTheme(event, form) {
   event.preventDefault();
   const root = document.documentElement;
   const now = root.dataset.theme || "auto";
@@ -52,7 +66,11 @@ function switchTheme(event, form) {
   form.querySelector("button").setAttribute("aria-label", `Theme: ${next}. Switch`);
   const data = new FormData(form);
   data.set("theme", next);
-  fetch(form.action, { method: "POST", body: data, headers: { "HX-Request": "true" } });
+  try {
+    await fetch(form.action, { method: "POST", body: data, headers: { "HX-Request": "true" }, keepalive: true });
+  } catch {
+    say("No connection. The theme holds for this page.");
+  }
 }
 
 function copyCodes(name) {
@@ -67,11 +85,12 @@ function copyText(id) {
   copy(shown?.innerText ?? "", "Copied.");
 }
 
-/** A button that needs a text moves the focus there instead of acting without it. */
+/** A button that needs a text moves the focus there instead of acting without it; Enter in there then presses it. */
 function insist(event, button) {
   const field = document.getElementById(button.dataset.needs);
   if (!field || field.value.trim()) return;
   event.preventDefault();
+  needy = button;
   button.closest("[popover]")?.hidePopover();
   field.setAttribute("aria-invalid", "true");
   field.focus();

@@ -1,4 +1,5 @@
 // The crosswalk explorer: count what is pasted, resolve with Ctrl+Enter, walk the problems with N, copy the column.
+import { onKey } from "./keys.js";
 import { copy } from "./toasts.js";
 
 const codes = document.querySelector("#resolve textarea");
@@ -21,13 +22,10 @@ document.getElementById("resolve")?.addEventListener("htmx:confirm", (event) => 
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-copy-column]")) copyColumn();
 });
-document.addEventListener("keydown", (event) => {
-  if (event.key.toLowerCase() !== "n" || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (document.activeElement?.matches("input:not([type=checkbox], [type=radio]), textarea, select") || document.body.dataset.keys === "off") return;
-  const cells = [...document.querySelectorAll("[data-problem] > td:last-child")];
-  if (!cells.length) return;
-  event.preventDefault();
-  cells[(cells.indexOf(document.activeElement) + 1) % cells.length].focus();
+onKey((key) => {
+  const cells = key === "n" ? [...document.querySelectorAll("[data-problem] > td:last-child")] : [];
+  cells[(cells.indexOf(document.activeElement) + 1) % cells.length]?.focus();
+  return cells.length > 0;
 });
 countLines();
 

@@ -1,19 +1,18 @@
 // Mapping columns: N goes to the next column that needs a look, Y accepts what it becomes, Ctrl+Enter starts the import.
 
-const TYPING = "input:not([type=radio], [type=checkbox]), textarea";
+import { onKey } from "./keys.js";
+
 const place = document.querySelector("[data-to-check]");
 
 const tick = (row) => row.querySelector("[name=accepted]");
 const open = () => [...document.querySelectorAll(".map-check")].filter((row) => !tick(row).checked);
 
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || document.body.dataset.keys === "off") return;
-  if (document.activeElement?.matches(TYPING)) return;
-  const act = { n: next, y: accept }[event.key.toLowerCase()];
-  if (!act || !open().length) return;
-  event.preventDefault();
+onKey((key) => {
+  const act = { n: next, y: accept }[key];
+  if (!act || !open().length) return false;
   act(document.activeElement?.closest(".map-check"));
-});
+  return true;
+}, { inSelects: true });
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;

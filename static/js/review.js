@@ -1,13 +1,12 @@
 // The review workplace: picks show at once, and a decision brings the next pair at once: it was fetched beforehand.
-import { say } from "./toasts.js";
+import { onKey } from "./keys.js";
+import { say, take } from "./toasts.js";
 
-const HTMX = { "HX-Request": "true" };
+const AHEAD = { "HX-Request": "true", Purpose: "prefetch" };
 const FRESH = 60_000; // ms that a pair fetched beforehand may be old
-const BLINK = 350; // ms in which nobody can have looked at a new pair: a key pressed twice decides once
 const WHOLE = { swapStyle: "innerHTML" };
 
 let ahead = { address: "", html: "", at: 0 };
-let shownAt = 0;
 let sending = Promise.resolve();
 let unsent = 0;
 
@@ -17,37 +16,43 @@ document.addEventListener("change", (event) => {
 document.addEventListener("input", (event) => {
   if (event.target.matches?.("[data-other] input:not([type=radio], [type=date])")) showTyped(event.target);
 });
-document.addEventListener("keydown", (event) => {
-  if (event.key.toLowerCase() !== "e" || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (document.body.dataset.keys === "off" || document.activeElement?.matches("input:not([type=radio]), select, textarea")) return;
+onKey((key) => {
   const row = document.activeElement?.closest("tr") ?? document.querySelector("tr:has([data-other])");
-  const other = row?.querySelector("[data-other]");
-  if (!other) return;
-  event.preventDefault();
+  const other = key === "e" && row?.querySelector("[data-other]");
+  if (!other) return false;
   other.open = true;
   other.querySelector("input").focus();
+  return true;
 });
 
 document.addEventListener("htmx:afterSettle", (event) => {
-  if (event.target.id !== "main" && !event.target.closest?.("#main")) return;
-  shownAt = performance.now();
-  fetchAhead();
+  if (event.target.id === "main") fetchAhead();
 });
 addEventListener("load", fetchAhead);
 addEventListener("beforeunload", (event) => {
   if (unsent) event.preventDefault();
 });
 
+// One thing after the other: what is posted waits for decisions that are still being sent; undo takes back the last of them.
+document.addEventListener("htmx:confirm", (event) => {
+  const { elt, verb, issueRequest, triggeringEvent } = event.detail;
+  if (verb !== "post" || !unsent || !elt.closest("#main") || goesOn(elt, triggeringEvent?.submitter?.value)) return;
+  event.preventDefault();
+  sending.then(() => issueRequest(true));
+});
+
 document.addEventListener("htmx:beforeRequest", (event) => {
   const { elt, requestConfig: asked } = event.detail;
-  if (!elt.matches("[data-pair]")) return;
-  if (performance.now() - shownAt < BLINK) return event.preventDefault();
-  const goesOn = asked.formData.get("decision") !== "reject" || Number(elt.dataset.candidates) < 2;
-  const ready = ahead.html && ahead.address === elt.dataset.upcoming && performance.now() - ahead.at < FRESH;
-  if (!goesOn || !ready) return; // htmx asks, waits and swaps
+  if (event.defaultPrevented || !goesOn(elt, asked.formData.get("decision"))) return; // htmx asks, waits and swaps
   event.preventDefault();
   decide(asked, elt.querySelector("h1").textContent);
 });
+
+/** Whether this decides a pair for good, and what comes after it is here. */
+function goesOn(elt, decision) {
+  if (!elt.matches("[data-pair]") || (decision === "reject" && Number(elt.dataset.candidates) > 1)) return false;
+  return ahead.html && ahead.address === elt.dataset.upcoming && performance.now() - ahead.at < FRESH;
+}
 
 /** What comes up after this pair, as soon as the browser has nothing else to do. */
 function fetchAhead() {
@@ -56,7 +61,7 @@ function fetchAhead() {
   ahead = { address, html: "", at: 0 };
   const fetchIt = async () => {
     try {
-      const answer = await fetch(address, { headers: HTMX });
+      const answer = await fetch(address, { headers: AHEAD });
       const html = answer.ok && !answer.headers.has("HX-Redirect") ? await answer.text() : "";
       if (ahead.address === address) ahead = { address, html, at: performance.now() };
     } catch {
@@ -93,13 +98,15 @@ async function send(path, request, address, title) {
 function settle(answer, html, address, title) {
   const still = location.href === new URL(address, location.href).href;
   const parsed = new DOMParser().parseFromString(html, "text/html");
-  if (still && answer.headers.get("HX-Push-Url") === address) {
-    for (const id of ["queue", "messages"]) refresh(id, parsed);
-  } else if (still && (answer.ok || answer.status === 409 || answer.status === 422)) {
+  const went = answer.ok && answer.headers.get("HX-Push-Url") === address;
+  if (still && !went && (answer.ok || answer.status === 409 || answer.status === 422)) {
     globalThis.htmx.swap("#main", html, WHOLE);
     history.replaceState({ htmx: true }, "", answer.headers.get("HX-Push-Url") ?? path(answer));
-  } else if (!answer.ok) {
-    say(`${title}: not decided. ${parsed.getElementById("messages")?.textContent.trim() ?? ""}`);
+  } else if (answer.ok) {
+    if (still) refreshQueue(parsed);
+    take(parsed);
+  } else {
+    say(`${title}: not decided. ${parsed.querySelector("[data-toast]")?.textContent.trim() ?? ""}`);
   }
 }
 
@@ -107,15 +114,13 @@ function path(answer) {
   return new URL(answer.url).pathname.replace(/decide\/$/, "") + location.search;
 }
 
-function refresh(id, from) {
-  const fresh = from.getElementById(id);
-  const old = document.getElementById(id);
-  if (!fresh || !old) return;
-  const current = old.querySelector("[aria-current]");
-  fresh.removeAttribute("hx-swap-oob");
+function refreshQueue(parsed) {
+  const fresh = parsed.getElementById("queue");
+  const old = document.getElementById("queue");
+  if (!fresh || old.contains(document.activeElement) || old.querySelector(":popover-open")) return;
   old.replaceWith(document.adoptNode(fresh));
   globalThis.htmx.process(fresh);
-  if (current) fresh.querySelector(".queue-item[aria-current]")?.scrollIntoView({ block: "nearest" });
+  fresh.querySelector(".queue-item[aria-current]")?.scrollIntoView({ block: "nearest" });
 }
 
 function askToRetry(title) {

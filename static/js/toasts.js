@@ -1,12 +1,17 @@
 // Notices of what just happened.
 
-/** `stays`: until whoever put it there takes it away. */
+const MOST = 3; // at once; older ones make room
+const place = () => document.getElementById("messages");
+
+/** `stays`: until whoever put it there takes it away. The same text isn't said twice at once. */
 export function say(text, { stays = false } = {}) {
+  const said = [...(place()?.children ?? [])].find((one) => one.firstChild?.textContent === text);
+  if (said) return said;
   const toast = document.createElement("p");
   toast.className = "toast";
   if (!stays) toast.dataset.toast = "";
   toast.textContent = text;
-  document.getElementById("messages")?.append(toast);
+  place()?.append(toast);
   leaveLater();
   return toast;
 }
@@ -21,10 +26,25 @@ export async function copy(text, done) {
   }
 }
 
-/** Toasts leave by themselves. */
+/** Toasts leave by themselves; what went wrong stays until it is put away. */
 export function leaveLater() {
-  for (const toast of document.querySelectorAll("[data-toast]:not([data-leaving])")) {
+  const all = [...document.querySelectorAll("[data-toast]")];
+  for (const toast of all.slice(0, -MOST)) toast.remove();
+  for (const toast of all.slice(-MOST)) {
+    if ("leaving" in toast.dataset || toast.matches(".toast--error")) continue;
     toast.dataset.leaving = "";
     setTimeout(() => toast.remove(), 8000);
   }
+}
+
+/** Notices out of an answer that nothing swaps. */
+export function take(parsed) {
+  const toasts = [...parsed.querySelectorAll("[data-toast]")].map((toast) => document.adoptNode(toast));
+  place()?.append(...toasts);
+  leaveLater();
+}
+
+/** Puts away the notices that may be. */
+export function dismiss() {
+  for (const toast of document.querySelectorAll("[data-toast]")) toast.remove();
 }

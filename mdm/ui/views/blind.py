@@ -10,6 +10,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from mdm.canonical import DOMAINS, LISTED
+from mdm.exceptions import Refused, Stale
 from mdm.permissions import DECIDE
 from mdm.services import double_review as service
 from mdm.ui.pages import POST, Request, page, render
@@ -31,10 +32,12 @@ def question(request: Request) -> HttpResponse:
 def answer(request: Request, pk: int) -> HttpResponse:
     """Keep an answer and go on with the next question. Sent again, or too late: said, and on to the next."""
     said, domain = request.POST.get("same", ""), _domain(request.POST.get("domain", ""))
-    if said in ("yes", "no"):
+    try:
+        if said not in ("yes", "no"):
+            raise Refused("Say whether the two are the same.")
         service.answer(check=pk, same=said == "yes", actor=request.user)
-    else:
-        messages.error(request, "Say whether the two are the same.")
+    except (Refused, Stale) as error:
+        messages.error(request, error.message)
     return redirect(f"{reverse('review-blind')}?domain={domain}")
 
 

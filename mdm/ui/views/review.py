@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -21,6 +22,7 @@ from mdm.ui.pages import POST, Request, is_fragment, not_found, page, render
 from mdm.ui.readers import queue as queues
 from mdm.ui.readers import review as reader
 from mdm.ui.readers import work
+from mdm.ui.refusals import said
 
 UNDO, UNDOABLE = "last-reviews", 20  # in the session: the items that Z takes back, the last decision last
 DAYS = {"tomorrow": 1, "week": 7, "month": 30}
@@ -77,27 +79,39 @@ def _refused(request: Request, pk: int, form: Decision, error: ConcordError) -> 
 def undo(request: Request) -> HttpResponse:
     """Take back the last decision and show its item again."""
     last: list[int] = request.session.get(UNDO, [])
-    item = _find(last[-1] if last else 0)
+    if not last:
+        messages.info(request, "There is nothing to take back.")
+        return _onward(request, None)
+    item = _find(last[-1])
     request.session[UNDO] = last[:-1]  # one that can't be taken back doesn't bar the way to those before it
-    undo_decision(item=item, actor=request.user)
-    messages.success(request, f"Taken back: {item.title}")
-    return _onward(request, item)
+    return _done(request, item, f"Taken back: {item.title}", lambda: undo_decision(item=item, actor=request.user))
 
 
 @page(DECIDE, POST)
 def claim(request: Request, pk: int) -> HttpResponse:
     """Take an item, also one that somebody else holds; or give one's own back."""
     item = _find(pk)
-    mine = item.assignee_id == request.user.pk
-    service.assign(item=item, assignee=None if mine else request.user, actor=request.user)
-    return _onward(request, item)
+    whose = None if item.assignee_id == request.user.pk else request.user
+    return _done(request, item, "", lambda: service.assign(item=item, assignee=whose, actor=request.user))
 
 
 @page(DECIDE, POST)
 def comment(request: Request, pk: int) -> HttpResponse:
     item, text = _find(pk), request.POST.get("text", "").strip()[:2000]
-    if text:
-        service.comment(item=item, text=text, actor=request.user)
+    if not text:
+        return _onward(request, item)
+    return _done(request, item, "", lambda: service.comment(item=item, text=text, actor=request.user))
+
+
+def _done(request: Request, item: WorkItem, told: str, do: Callable[[], object]) -> HttpResponse:
+    """Do something about an item and show it; where that is refused it is said beside the item as it is."""
+    try:
+        do()
+    except ConcordError as error:
+        messages.error(request, said(error))
+        return _onward(request, item, status=error.status)
+    if told:
+        messages.success(request, told)
     return _onward(request, item)
 
 
@@ -117,8 +131,8 @@ def _carry_out(request: Request, item: WorkItem, form: Decision) -> None:
     if not form.is_valid():
         raise Stale("The decision was incomplete. Look at the item and decide again.")
     data = form.cleaned_data
-    said = {"item": item, "actor": request.user, "expected_version": data["version"]}
-    told = DECISIONS[data["decision"]](request, said, data)
+    about = {"item": item, "actor": request.user, "expected_version": data["version"]}
+    told = DECISIONS[data["decision"]](request, about, data)
     messages.success(request, f"{told}: {item.title}")
 
 
@@ -126,49 +140,49 @@ def _shown(item: WorkItem, data: dict[str, Any]) -> reader.Review:
     return reader.Review(item, data["candidate"])
 
 
-def _accept(request: Request, said: dict[str, Any], data: dict[str, Any]) -> str:
-    shown = _shown(said["item"], data)
+def _accept(request: Request, about: dict[str, Any], data: dict[str, Any]) -> str:
+    shown = _shown(about["item"], data)
     if shown.golden is None or shown.comparison is None:
         raise Stale("There is no golden record to match with any more. Decide again.")
     picks, ends = shown.comparison.picks(request.POST), shown.comparison.ends(request.POST)
-    done = service.accept(**said, golden=shown.golden, picks=picks, ends=ends, reason=data["reason"])
+    done = service.accept(**about, golden=shown.golden, picks=picks, ends=ends, reason=data["reason"])
     return "Sent to a second person" if done.resolution == "proposed" else f"Matched with {shown.golden.public_id}"
 
 
-def _reject(request: Request, said: dict[str, Any], data: dict[str, Any]) -> str:
-    item: WorkItem = said["item"]
+def _reject(request: Request, about: dict[str, Any], data: dict[str, Any]) -> str:
+    item: WorkItem = about["item"]
     golden = None if item.kind == WorkItem.Kind.POSSIBLE_DUPLICATE else _shown(item, data).golden
-    service.reject(**said, golden=golden, reason=data["reason"])
+    service.reject(**about, golden=golden, reason=data["reason"])
     return "Not a match"
 
 
-def _new(request: Request, said: dict[str, Any], data: dict[str, Any]) -> str:
-    service.create_new(**said, reason=data["reason"])
+def _new(request: Request, about: dict[str, Any], data: dict[str, Any]) -> str:
+    service.create_new(**about, reason=data["reason"])
     return "A record of its own"
 
 
-def _relate(request: Request, said: dict[str, Any], data: dict[str, Any]) -> str:
-    item = service.relate(**said, kind=data["kind"] or Relation.Kind.RELATED, reason=data["reason"])
+def _relate(request: Request, about: dict[str, Any], data: dict[str, Any]) -> str:
+    item = service.relate(**about, kind=data["kind"] or Relation.Kind.RELATED, reason=data["reason"])
     return "Proposed, not the same" if "request" in item.details else "Related, not the same"
 
 
-def _snooze(request: Request, said: dict[str, Any], data: dict[str, Any]) -> str:
+def _snooze(request: Request, about: dict[str, Any], data: dict[str, Any]) -> str:
     until = timezone.now() + dt.timedelta(days=DAYS[data["until"] or "tomorrow"])
-    service.snooze(**said, until=until)
+    service.snooze(**about, until=until)
     return f"Back on {timezone.localtime(until):%d %b}"
 
 
 DECISIONS = {"accept": _accept, "reject": _reject, "new": _new, "relate": _relate, "snooze": _snooze}
 
 
-def _onward(request: Request, item: WorkItem | None) -> HttpResponse:
+def _onward(request: Request, item: WorkItem | None, status: int = 200) -> HttpResponse:
     """To an item, or to the queue when there is none; a fragment swaps in place."""
     found = _queue(request)
     item = item or found.first
     address = found.address(item.pk) if item else f"{found.root}?{found.asked.query}"
     if not is_fragment(request):
         return redirect(address)
-    response = _workplace(request, found, _find(item.pk) if item else None)
+    response = _workplace(request, found, _find(item.pk) if item else None, status=status)
     response["HX-Push-Url"] = address
     return response
 
@@ -183,5 +197,6 @@ def _workplace(
         context["upcoming"] = found.onward(item.pk)  # fetched beforehand, to be there once this one is decided
         context["held"] = item.is_live and item.assignee_id not in (None, request.user.pk)
         context["relations"] = Relation.Kind.choices
-    context |= {"undo": request.session.get(UNDO), "kinds": [(kind, kind.label) for kind in work.REVIEWS]}
+    ahead = request.headers.get("Purpose") == "prefetch"  # shown after a decision, which can be taken back then
+    context |= {"undo": ahead or request.session.get(UNDO), "kinds": [(kind, kind.label) for kind in work.REVIEWS]}
     return render(request, "review/review.html", context, fragment="review/work.html", status=status)

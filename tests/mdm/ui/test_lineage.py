@@ -166,6 +166,9 @@ def test_a_substitute_is_proposed_and_holds_at_a_site_and_for_a_time_once_approv
     assert steward.post(at(one, "relate/"), form).status_code == 302
     assert "Its substitute" not in text_of(steward.get(at(two, "")))
     assert "already" in text_of(steward.post(at(one, "relate/"), form))
+    asked = text_of(steward.get(f"/approvals/{ChangeRequest.objects.get().pk}/"))
+    assert f"{one.public_id} may stand in for it." in asked
+    assert "merged" not in asked
     change.approve(request=ChangeRequest.objects.get(), actor=kit.approver(), reason="Seen")
     page = text_of(steward.get(at(two, "")))
     assert f"{one.name} Its substitute · 2 for one · at Main OR · 01 Jul 2026 to before 01 Jan 2099" in page

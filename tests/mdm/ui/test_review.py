@@ -150,7 +150,32 @@ def test_a_candidate_ruled_out_makes_room_for_the_next(steward, item):
 
 
 def test_nothing_to_undo_is_said(steward, item):
-    assert steward.post("/review/undo/", {}).status_code == 404
+    answer = steward.post("/review/undo/", {}, headers=HX)
+    assert answer.status_code == 200
+    assert "There is nothing to take back." in text_of(answer)
+
+
+def test_what_cannot_be_taken_back_is_said_beside_the_item_and_leaves_the_workplace(steward, item):
+    decide(steward, item, "accept")
+    WorkItem.objects.filter(pk=item.pk).update(resolution="strange")
+    answer = steward.post("/review/undo/", {}, headers=HX)
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert 'id="queue"' in page
+    assert "data-focus" in page
+    assert "toast--error" in page
+    assert answer["HX-Push-Url"].startswith(f"/review/{item.pk}/")
+
+
+def test_a_pair_fetched_beforehand_offers_to_take_back_the_decision_that_brings_it_up(steward, item):
+    assert 'data-key="z"' not in steward.get(f"/review/{item.pk}/", headers=HX).content.decode()
+    ahead = steward.get(f"/review/{item.pk}/", headers=HX | {"Purpose": "prefetch"})
+    assert 'data-key="z"' in ahead.content.decode()
+
+
+def test_what_a_fragment_says_joins_the_notices_that_stand(steward, item):
+    """A region that is there already is read out when something joins it; one that is replaced is not."""
+    assert 'hx-swap-oob="beforeend:#messages"' in decide(steward, item, "accept").content.decode()
 
 
 def test_the_second_of_two_stewards_gets_the_item_as_it_is_now(steward, approver, item):
@@ -187,6 +212,13 @@ def test_who_may_not_decide_is_refused(viewer, item):
     assert decide(viewer, item, "accept").status_code == 403
     item.refresh_from_db()
     assert item.state == State.OPEN
+
+
+def test_who_may_only_look_is_offered_no_pick(viewer, item):
+    html = viewer.get(f"/review/{item.pk}/").content.decode()
+    assert 'name="pick.' not in html
+    assert "data-other" not in html
+    assert "A steward decides this." in html
 
 
 def test_an_item_is_taken_and_given_back(steward, item):
@@ -409,7 +441,9 @@ def test_a_blind_question_tells_nothing_of_what_was_said_before(steward, item):
     steward.post(f"/review/blind/{check.pk}/", {"same": "no"})
     check.refresh_from_db()
     assert (check.same, check.answered_by) == (False, kit.steward())
-    assert steward.post(f"/review/blind/{check.pk}/", {"same": "yes"}).status_code == 409
+    again = steward.post(f"/review/blind/{check.pk}/", {"same": "yes"}, headers=HX, follow=True)
+    assert "answered already" in text_of(again)
+    assert "No question is left for you" in text_of(again)
 
 
 def test_a_group_shows_each_pair_and_leads_to_splitting(steward, viewer, db):

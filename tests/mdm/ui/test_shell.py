@@ -28,6 +28,18 @@ def test_who_is_not_signed_in_is_sent_to_the_login_page_and_back(db):
     assert answer["Location"] == "/login/?next=/items/%3Fq%3Dfoley"
 
 
+def test_whose_session_ended_before_a_form_was_sent_gets_back_to_its_page_and_is_told(db):
+    """The form's own address can't be opened: it only takes what is sent."""
+    user, client = kit.person("maria", "viewer"), Client()
+    answer = client.post("/sync/dead/decide/", {}, headers={"Referer": "http://testserver/sync/?target=erp"})
+    assert answer["Location"] == "/login/?next=/sync/%3Ftarget%3Derp"
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    assert "what you sent was not done" in client.get("/sync/").content.decode()
+    assert client.get("/sync/").status_code == 200
+    strange = Client().post("/sync/dead/decide/", {}, headers={"Referer": "https://elsewhere.example/items/"})
+    assert strange["Location"] == "/login/?next=/"
+
+
 def test_signing_in_leads_to_where_one_wanted_to_go(db):
     user = kit.person("maria", "viewer")
     user.set_password("a long enough password")
