@@ -26,7 +26,7 @@ from sync.compose import compose
 from sync.models import Lane, Letter, Target
 from sync.settle import settle
 from sync.steps import Claim, Shipment, Step
-from sync.verdicts import Verdict, judge
+from sync.verdicts import NO_ANSWER, Verdict, judge
 from sync.wire import Batch, Wire
 
 log = structlog.get_logger(__name__)
@@ -164,7 +164,8 @@ def _adapt(target: Target, seconds: float) -> None:
 def claim(target: Target, *, limit: int | None = None) -> list[Claim]:
     """Take a lease on due lanes, critical ones first, then oldest: a batch, one lane while the breaker is open, none.
 
-    What the target's schedule and throttle don't allow now stays due.
+    What the target's schedule and throttle don't allow now stays due. So does all, once its settings have changed since
+    they were read: whoever looks at it next knows the filter and the mapping that a raised generation is meant for.
     """
     allowed = schedule.allowance(target)
     admitted = breaker.admission(target) if allowed.most else Admission.NONE
@@ -177,9 +178,19 @@ def claim(target: Target, *, limit: int | None = None) -> list[Claim]:
             if most > len(claims):
                 cursor.execute(statement, [target.pk, allowed.cutoff, most - len(claims), target.lease_seconds])
                 claims += [Claim(*(*row, probe)) for row in cursor.fetchall()]
-    if probe and not claims:
-        transaction.set_rollback(True)  # nothing to try with: leave the breaker as it was
+    if claims and not is_current(target):
+        claims = []
+    if not claims:
+        transaction.set_rollback(True)  # and with nothing to try with, leave the breaker as it was
     return claims
+
+
+def is_current(target: Target) -> bool:
+    """The settings are those that stand. Asked after lanes were claimed: whoever changed them before that is seen."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT version FROM sync_target WHERE id = %s", [target.pk])
+        found = cursor.fetchone()
+    return found is not None and found[0] == target.version
 
 
 def _outcomes(target: Target, adapter: Adapter, shipments: Sequence[Shipment]) -> list[Outcome]:
@@ -243,11 +254,13 @@ def _may_collect(target: Target) -> bool:
 
 
 def _settle_receipts(target: Target, receipts: Sequence[Receipt]) -> int:
-    """Receipts of lanes that still wait for them; a lane that was claimed again meanwhile has a newer fence."""
+    """Receipts of lanes that still wait for them, or were given up because none came; a lane that was claimed again
+    meanwhile has a newer fence.
+    """
     by_key = {receipt.key: receipt.outcome for receipt in receipts}
-    letters = Letter.objects.filter(key__in=by_key, lane__target=target, lane__state=Lane.State.SENT)
+    waiting = Q(lane__state=Lane.State.SENT) | Q(lane__state=Lane.State.DEAD, lane__error_class=NO_ANSWER)
     found = []
-    for letter in letters.select_related("lane"):
+    for letter in Letter.objects.filter(waiting, key__in=by_key, lane__target=target).select_related("lane"):
         kind = Kind(letter.kind)
         step = Step(letter.version, kind, snapshot=kind is Kind.UPSERT)
         found.append(judge(target, Claim.of(letter.lane), step, letter, by_key[str(letter.key)], timezone.now()))

@@ -364,6 +364,19 @@ def test_what_is_never_acknowledged_is_sent_again_and_at_last_asks_a_person(targ
     assert len({m.key for m in peer.received}) == 1
 
 
+def test_an_answer_that_comes_after_it_was_given_up_is_taken_all_the_same(target: Target, peer: Peer) -> None:
+    golden = kit.create()
+    peer.late = True
+    for _ in range(backoff.ATTEMPTS):
+        kit.deliver(target)
+        kit.make_due(target)
+    kit.create(name="the next that waits")
+    kit.deliver(target)
+    assert outbox.collect(target, targets.adapter_of(target)) == 2
+    assert kit.lane(target, golden).in_step
+    assert WorkItem.objects.get().state == "done"
+
+
 def test_receipts_that_come_twice_or_for_nothing_are_ignored(target: Target, peer: Peer) -> None:
     kit.create()
     peer.late = True
@@ -499,5 +512,5 @@ def test_delivery_takes_a_fixed_number_of_queries_per_batch(
     target: Target, peer: Peer, django_assert_max_num_queries
 ) -> None:
     kit.create_many("supplier", 100)
-    with django_assert_max_num_queries(34):
+    with django_assert_max_num_queries(35):
         kit.deliver_batch(target)

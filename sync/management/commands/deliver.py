@@ -90,6 +90,8 @@ def _round(target: Target, patience: str, stop: threading.Event, end: float, tot
         target.refresh_from_db()  # somebody may have changed its settings
         adapter = targets.adapter_of(target)
         total += outbox.deliver(target, adapter, seconds=end - time.monotonic(), stop=stop.is_set)
+        if not outbox.is_current(target):
+            return False  # the next round goes by its new settings
         if collected := outbox.collect(target, adapter):
             total.outcomes["collected"] += collected
             return False
