@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from mdm.exceptions import Forbidden, NeedsReason
 from mdm.models import AuditEntry, User, WorkItem
-from sync import services, status
+from sync import configuring, services, status
 from sync.adapters.base import ErrorClass, Outcome, State
 from sync.models import Attempt, Lane, Letter, Target
 from tests.sync import kit
@@ -42,6 +42,17 @@ def test_a_retry_sends_the_same_bytes_and_closes_the_work_item(target: Target, p
     assert (item.state, item.resolution, item.resolved_by) == ("done", "retry", steward)
     entry = AuditEntry.objects.get(action="delivery.retry", object_type="lane", golden=golden)
     assert (entry.actor, entry.reason) == (steward, "unit added")
+
+
+def test_a_retry_after_the_mapping_was_mended_goes_by_the_new_one(target: Target, peer: Peer, steward: User) -> None:
+    golden = failed(target, peer)
+    mended = {"mapping": {"supplier": {"name": {"case": "upper"}}}}
+    configuring.configure(code=target.code, settings=mended, actor=kit.make_user("mdm.administer"))
+    target.refresh_from_db()
+    services.retry_class(target=target, error_class="validation", actor=steward)
+    kit.deliver(target)
+    assert peer.records[golden.public_id].values["name"] == "BAD"
+    assert kit.lane(target, golden).in_step
 
 
 def test_failures_of_one_class_are_retried_together(target: Target, peer: Peer, steward: User) -> None:
