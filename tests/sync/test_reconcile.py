@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from mdm.models import GoldenRecord, User
 from sync import drift, reconcile, targets
+from sync.adapters.base import TargetRecord
 from sync.models import Breaker, Drift, Lane, Reconciliation, Target
 from tests.sync import kit
 from tests.sync.peers import Peer, spoil
@@ -73,6 +75,39 @@ def test_what_is_under_way_is_not_called_drift(target: Target, peer: Peer) -> No
     kit.update(golden, name="newer")
     run = compare(target)
     assert (run.drifted, run.in_flight, run.compared) == (0, 1, 0)
+
+
+def test_what_was_delivered_while_the_target_was_read_is_not_called_drift(
+    target: Target, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    golden = kit.create(name="Acme")
+    kit.deliver(target)
+    adapter = targets.adapter_of(target)
+    read = adapter.read
+
+    def meanwhile(domain: str, ids: object = None) -> Iterator[TargetRecord]:
+        rows = list(read(domain))
+        if domain == "supplier":
+            kit.update(golden, name="newer")
+            kit.create(name="new")
+            kit.deliver(target)
+        return iter(rows)
+
+    monkeypatch.setattr(adapter, "read", meanwhile)
+    run = compare(target)
+    assert (drifts(run), run.in_flight) == ({}, 1)
+
+
+def test_a_target_whose_records_can_not_be_read_says_so_and_stops_no_other(
+    target: Target, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(domain: str, ids: object = None) -> Iterator[TargetRecord]:
+        yield from [{}["version"]]
+
+    monkeypatch.setattr(targets.adapter_of(target), "read", read)
+    run = compare(target)
+    assert "KeyError" in run.error
+    assert run.finished_at is not None
 
 
 def test_what_the_target_does_not_hold_because_it_never_should_is_no_drift(target: Target, peer: Peer) -> None:
