@@ -303,6 +303,11 @@ def test_the_wait_that_a_target_asks_for_is_kept(target: Target, peer: Peer) -> 
     assert dt.timedelta(seconds=89) < due - before < dt.timedelta(seconds=100)
 
 
+@pytest.mark.parametrize(("asked", "least"), [(0.0, 900), (1.0, 900), (7200.0, 7200), (1e9, 86400)])
+def test_a_target_that_says_come_back_at_once_uses_up_no_attempts(asked: float, least: int) -> None:
+    assert backoff.delay(5, pace=1.0, retry_after=asked) >= least
+
+
 def test_a_wait_in_whole_seconds_settles_beside_one_that_is_not(target: Target, peer: Peer) -> None:
     """PostgreSQL's driver refuses arrays of both, and with one verdict it would refuse the whole batch."""
     busy, lost = kit.create(name="busy"), kit.create(name="lost")
