@@ -15,8 +15,8 @@ from functools import partial
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Least, Now
 from django.utils import timezone
 
 from sync import breaker, gates, schedule
@@ -34,9 +34,7 @@ log = structlog.get_logger(__name__)
 FIRST_STRIDE = 20  # lanes in the first batch that a worker takes for a target
 COLLECT_EVERY = 10.0  # seconds between two looks for late acknowledgements of one target
 
-ANSWERING = (
-    Q(target__breaker__isnull=True) | Q(target__breaker__state="closed") | Q(target__breaker__retry_at__lte=Now())
-)
+ANSWERING = Q(breaker__isnull=True) | Q(breaker__state="closed") | Q(breaker__retry_at__lte=Now())
 
 _CLAIM = """
 WITH c AS (
@@ -269,19 +267,25 @@ def _settle_receipts(target: Target, receipts: Sequence[Receipt]) -> int:
 
 def due_targets() -> list[int]:
     """Targets with something to do now: lanes that may be claimed, waits that may be over, answers to look for."""
-    work = Lane.objects.filter(ANSWERING, target__active=True, target__paused=False).filter(
-        Q(due_at__lte=Now()) | Q(state__in=(Lane.State.HELD, Lane.State.SENT))
+    lanes = Lane.objects.filter(target=OuterRef("pk"))
+    # each by an index of its own, as this is asked every second, of backlogs too
+    work = (
+        Exists(lanes.filter(due_at__lte=Now()))
+        | Exists(lanes.filter(state=Lane.State.HELD))
+        | Exists(lanes.filter(state=Lane.State.SENT))
     )
-    return list(work.order_by().values_list("target", flat=True).distinct())
+    return list(_open_targets().filter(work).order_by("pk").values_list("pk", flat=True))
+
+
+def _open_targets() -> QuerySet[Target]:
+    return Target.objects.filter(ANSWERING, active=True, paused=False)
 
 
 def claimable(target: Target) -> bool:
     """A lane could be claimed now."""
     allowed = schedule.allowance(target)
-    due = Lane.objects.filter(ANSWERING, target=target, due_at__lte=Now(), target__active=True, target__paused=False)
-    if allowed.cutoff:
-        due = due.filter(due_at__lte=allowed.cutoff)
-    return allowed.most > 0 and due.exists()
+    due = Lane.objects.filter(target=target, due_at__lte=Least(Now(), allowed.cutoff or Now()))
+    return allowed.most > 0 and _open_targets().filter(Exists(due), pk=target.pk).exists()
 
 
 def next_due(target: Target) -> dt.datetime | None:
