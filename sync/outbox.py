@@ -274,10 +274,11 @@ def due_targets() -> list[int]:
         | Exists(lanes.filter(state=Lane.State.HELD))
         | Exists(lanes.filter(state=Lane.State.SENT))
     )
-    return list(_open_targets().filter(work).order_by("pk").values_list("pk", flat=True))
+    return list(open_targets().filter(work).order_by("pk").values_list("pk", flat=True))
 
 
-def _open_targets() -> QuerySet[Target]:
+def open_targets() -> QuerySet[Target]:
+    """Those that messages may be sent to, or that may be tried again."""
     return Target.objects.filter(ANSWERING, active=True, paused=False)
 
 
@@ -285,7 +286,7 @@ def claimable(target: Target) -> bool:
     """A lane could be claimed now."""
     allowed = schedule.allowance(target)
     due = Lane.objects.filter(target=target, due_at__lte=Least(Now(), allowed.cutoff or Now()))
-    return allowed.most > 0 and _open_targets().filter(Exists(due), pk=target.pk).exists()
+    return allowed.most > 0 and open_targets().filter(Exists(due), pk=target.pk).exists()
 
 
 def next_due(target: Target) -> dt.datetime | None:

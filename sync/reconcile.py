@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from mdm.models import User
-from sync import buckets, pins, receivers, targets
+from sync import breaker, buckets, outbox, pins, receivers, schedule, targets
 from sync.adapters.base import Adapter, AdapterError, Digesting, TargetRecord
 from sync.models import Drift, Lane, Reconciliation, Target
 from sync.sealed import SealBroken
@@ -22,13 +22,14 @@ log = structlog.get_logger(__name__)
 
 CHUNK = 500
 
-# Leases, backoffs and deadlines all lie in the future; two leases past means that nobody looks after the target.
+# Leases, backoffs and deadlines all lie in the future; where one is two leases past and nothing was attempted since,
+# nobody looks after the target.
 OVERDUE_SQL = """
-SELECT t.code, count(*), min(l.due_at) FROM sync_lane l JOIN sync_target t ON t.id = l.target_id
-LEFT JOIN sync_breaker b ON b.target_id = t.id
-WHERE l.due_at < clock_timestamp() - 2 * t.lease_seconds * interval '1 second'
-  AND t.active AND NOT t.paused AND coalesce(b.state, 'closed') = 'closed'
-GROUP BY t.code ORDER BY t.code
+SELECT count(*), min(l.due_at) FROM sync_lane l
+WHERE l.target_id = %(target)s
+  AND l.due_at < least(%(cutoff)s, clock_timestamp() - 2 * %(lease)s * interval '1 second')
+  AND NOT EXISTS (SELECT FROM sync_attempt a WHERE a.target_id = %(target)s
+                  AND a.finished_at > clock_timestamp() - 2 * %(lease)s * interval '1 second')
 """
 # A published version whose lane was not told of it. Writers make both in one transaction, so there is none.
 BEHIND_SQL = """
@@ -53,10 +54,9 @@ class Difference:
 def check_lanes() -> list[dict[str, Any]]:
     """What is wrong with the lanes, one finding per kind and target; mends what can be mended."""
     findings: list[dict[str, Any]] = []
+    for target in outbox.open_targets():
+        findings += _overdue(target)
     with connection.cursor() as cursor:
-        cursor.execute(OVERDUE_SQL)
-        for code, lanes, since in cursor.fetchall():
-            findings.append({"finding": "overdue", "target": code, "lanes": lanes, "since": since.isoformat()})
         cursor.execute(BEHIND_SQL)
         codes = [row[0] for row in cursor.fetchall()]
     findings += [{"finding": "behind", "target": code, "lanes": codes.count(code)} for code in sorted(set(codes))]
@@ -66,6 +66,18 @@ def check_lanes() -> list[dict[str, Any]]:
         if weighed := receivers.readdress(target):
             findings.append({"finding": "unweighed", "target": target.code, "lanes": weighed})
     return findings
+
+
+def _overdue(target: Target) -> Iterator[dict[str, Any]]:
+    """What may be sent by the target's schedule and throttle, and isn't."""
+    allowed = schedule.allowance(target)
+    if not allowed.most or not breaker.is_closed(target):
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(OVERDUE_SQL, {"target": target.pk, "cutoff": allowed.cutoff, "lease": target.lease_seconds})
+        lanes, since = cursor.fetchone()
+    if lanes:
+        yield {"finding": "overdue", "target": target.code, "lanes": lanes, "since": since.isoformat()}
 
 
 def compare(target: Target, *, actor: User, adapter: Adapter | None = None) -> Reconciliation:

@@ -157,6 +157,20 @@ def test_lanes_that_nobody_looks_after_are_found(target: Target, peer: Peer) -> 
     assert reconcile.check_lanes() == []  # known not to answer
 
 
+def test_lanes_that_wait_for_the_schedule_or_in_a_backlog_are_not_called_overdue(target: Target, peer: Peer) -> None:
+    kit.create_many("supplier", 2)
+    long_ago = timezone.now() - dt.timedelta(seconds=2 * target.lease_seconds + 5)
+    Lane.objects.update(due_at=long_ago)
+    always = [{"from": "00:00", "to": "12:00"}, {"from": "12:00", "to": "00:00"}]
+    Target.objects.update(schedule={"blackout": always})
+    assert reconcile.check_lanes() == []
+    Target.objects.update(schedule={}, batch_size=1)
+    target.refresh_from_db()
+    kit.deliver_batch(target)
+    assert Lane.objects.filter(due_at=long_ago).count() == 1  # its turn is to come
+    assert reconcile.check_lanes() == []
+
+
 def test_lanes_that_are_behind_or_missing_are_mended(target: Target, peer: Peer) -> None:
     behind, missing = kit.create(name="behind"), kit.create(name="missing")
     kit.deliver(target)
