@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from mdm.models import DomainName, User
 from mdm.services import events, resolve
-from sync import alerting, objectives, outbox, pins, receivers, reconcile, services, targets, wakeups, webhooks
+from sync import alerting, objectives, outbox, pins, pruning, receivers, reconcile, services, targets, wakeups, webhooks
 from sync.adapters.base import AdapterError
 from sync.alone import alone
 from sync.models import Target
@@ -121,6 +121,13 @@ def full_sync() -> None:
     """Nightly: send every live record again, but for those whose drift somebody is to answer."""
     for target_id in Target.objects.filter(active=True, full_sync=True).values_list("pk", flat=True):
         nightly_sync.delay(target_id)
+
+
+@shared_task(name="sync.prune_deliveries", soft_time_limit=1700, time_limit=1800, acks_late=False)
+def prune_deliveries() -> None:
+    """Nightly: forget what has been kept long enough."""
+    pruning.prune_attempts()
+    pruning.prune_comparisons()
 
 
 @shared_task(name="sync.nightly_sync", soft_time_limit=1700, time_limit=1800, acks_late=False)
