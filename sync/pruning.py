@@ -44,8 +44,8 @@ def _prune(target: int, before: dt.datetime) -> int:
 
 
 def prune_comparisons(*, now: dt.datetime | None = None) -> int:
-    """Forget comparisons of long ago with what they found, but for the last of each target, and the last that came to its end;
-    returns how many.
+    """Forget comparisons of long ago with what they found; returns how many. The last of each target stays, and the
+    last that came to its end.
     """
     runs = Reconciliation.objects.order_by("target_id", "-pk").distinct("target_id")
     came_to_its_end = runs.filter(error="", finished_at__isnull=False)

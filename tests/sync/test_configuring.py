@@ -14,9 +14,12 @@ from django.db import connection, transaction
 from mdm.exceptions import Forbidden, InvalidValue, Stale
 from mdm.models import AuditEntry, User
 from sync import configuring, services
+from sync.adapters.base import ErrorClass, Outcome, State
 from sync.models import Lane, Target, TargetVersion
 from tests.sync import kit
 from tests.sync.peers import Peer
+
+REJECTED = Outcome(State.REJECTED, error="no", error_class=ErrorClass.REFUSED)
 
 
 def change(target: Target, secrets: dict[str, str] | None = None, **settings: Any) -> configuring.Configured:
@@ -118,6 +121,32 @@ def test_a_new_secret_reaches_the_adapter_with_the_next_batch_and_loses_nothing(
     kept = json.dumps([row.content for row in TargetVersion.objects.all()])
     kept += json.dumps([row.after for row in AuditEntry.objects.all()])
     assert ('"secrets": ["token"]' in kept, "old" in kept, '"new"' in kept) == (True, False, False)
+
+
+def test_a_domain_that_is_subscribed_to_again_comes_back_as_it_is_now(target: Target, peer: Peer) -> None:
+    same, changed = kit.create(name="same"), kit.create(name="changed")
+    kit.deliver(target)
+    change(target, subscriptions={"item": {}})
+    kit.deliver(read_before(target))
+    assert not any(record.active for record in peer.records.values())
+    kit.update(changed, name="newer")
+    change(target, subscriptions=kit.ALL)
+    kit.deliver(read_before(target))
+    assert all(record.active for record in peer.records.values())
+    assert peer.records[changed.public_id].values["name"] == "newer"
+    assert kit.lane(target, same).in_step
+    assert kit.lane(target, changed).in_step
+
+
+def test_what_waits_for_a_domain_goes_on_when_the_target_leaves_it(target: Target, peer: Peer) -> None:
+    supplier = kit.create()
+    item = kit.create("item", preferred_supplier=supplier)
+    peer.answers[supplier.public_id] = REJECTED
+    kit.deliver(target)
+    assert kit.lane(target, item).state == Lane.State.HELD
+    change(target, subscriptions={"item": {}})
+    kit.deliver(read_before(target))
+    assert kit.lane(target, item).in_step
 
 
 def read_before(target: Target) -> Target:
