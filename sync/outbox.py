@@ -23,7 +23,7 @@ from sync import breaker, gates, schedule
 from sync.adapters.base import Adapter, ErrorClass, Kind, Outcome, PeerError, Receipt, State, not_sent
 from sync.breaker import Admission
 from sync.compose import compose
-from sync.models import Lane, Letter, Target
+from sync.models import Attempt, Lane, Letter, Target
 from sync.settle import settle
 from sync.steps import Claim, Shipment, Step
 from sync.verdicts import NO_ANSWER, Verdict, judge
@@ -255,14 +255,31 @@ def _settle_receipts(target: Target, receipts: Sequence[Receipt]) -> int:
     """Receipts of lanes that still wait for them, or were given up because none came; a lane that was claimed again
     meanwhile has a newer fence.
     """
-    by_key = {receipt.key: receipt.outcome for receipt in receipts}
     waiting = Q(lane__state=Lane.State.SENT) | Q(lane__state=Lane.State.DEAD, lane__error_class=NO_ANSWER)
-    found = []
-    for letter in Letter.objects.filter(waiting, key__in=by_key, lane__target=target).select_related("lane"):
-        kind = Kind(letter.kind)
-        step = Step(letter.version, kind, snapshot=kind is Kind.UPSERT)
-        found.append(judge(target, Claim.of(letter.lane), step, letter, by_key[str(letter.key)], timezone.now()))
-    return len(settle(target, found)) if found else 0
+    letters = Letter.objects.filter(waiting, lane__target=target).select_related("lane")
+    found: dict[int, Verdict] = {}
+    for receipt in receipts:
+        if receipt.sent_as:
+            found = {letter.pk: _told(target, letter, receipt) for letter in _sent_as(letters, receipt)} | found
+    by_key = {receipt.key: receipt for receipt in receipts if receipt.key}
+    for letter in letters.filter(key__in=by_key):  # what is said of one goes before what is said of many
+        found[letter.pk] = _told(target, letter, by_key[str(letter.key)])
+    return len(settle(target, list(found.values()))) if found else 0
+
+
+def _told(target: Target, letter: Letter, receipt: Receipt) -> Verdict:
+    kind = Kind(letter.kind)
+    step = Step(letter.version, kind, snapshot=kind is Kind.UPSERT)
+    return judge(target, Claim.of(letter.lane), step, letter, receipt.outcome, timezone.now())
+
+
+def _sent_as(letters: QuerySet[Letter], receipt: Receipt) -> QuerySet[Letter]:
+    """Those that went out so, at any of their attempts."""
+    sent = Attempt.objects.filter(
+        lane=OuterRef("lane"), version=OuterRef("version"), generation=OuterRef("generation"),
+        outcome=Attempt.Outcome.SENT, receipt__startswith=receipt.sent_as,
+    )  # fmt: skip
+    return letters.filter(Exists(sent))
 
 
 def due_targets() -> list[int]:

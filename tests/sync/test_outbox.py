@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from mdm.models import AuditEntry, Crosswalk, Delivered, WorkItem
 from sync import backoff, outbox, settle, targets
-from sync.adapters.base import ErrorClass, Outcome, State
+from sync.adapters.base import ErrorClass, Outcome, Receipt, State
 from sync.compose import compose
 from sync.models import Attempt, Lane, Letter, Target
 from sync.verdicts import judge
@@ -380,6 +380,20 @@ def test_an_answer_that_comes_after_it_was_given_up_is_taken_all_the_same(target
     assert outbox.collect(target, targets.adapter_of(target)) == 2
     assert kit.lane(target, golden).in_step
     assert WorkItem.objects.get().state == "done"
+
+
+def test_an_answer_for_many_is_for_those_that_were_sent_so_and_what_is_said_of_one_goes_first(
+    target: Target, peer: Peer
+) -> None:
+    taken, refused, elsewhere = (kit.create(name=name) for name in ("taken", "refused", "elsewhere"))
+    for golden, file in ((taken, "ITEM_1_a"), (refused, "ITEM_1_a"), (elsewhere, "ITEM_12_b")):
+        peer.answers[golden.public_id] = Outcome(State.SENT, receipt=file)
+    kit.deliver(target)
+    key = str(kit.lane(target, refused).letter.key)
+    peer.receipts += [Receipt(key, REJECTED), Receipt("", Outcome(State.ACKNOWLEDGED, "997"), sent_as="ITEM_1_")]
+    assert outbox.collect(target, targets.adapter_of(target)) == 2
+    assert [kit.lane(target, golden).state for golden in (taken, refused, elsewhere)] == ["open", "dead", "sent"]
+    assert kit.lane(target, taken).in_step
 
 
 def test_receipts_that_come_twice_or_for_nothing_are_ignored(target: Target, peer: Peer) -> None:
