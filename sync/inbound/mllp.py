@@ -80,8 +80,8 @@ class Port:
         return int(self._server.sockets[0].getsockname()[1])
 
     def renew(self) -> None:
-        """Show the certificate that is in its file now to whoever connects from now on. One that can't be used, as it is
-        only half written, waits for the next look.
+        """Show the certificate that is in its file now to whoever connects next. One that can't be used, as it is only
+        half written, waits for the next look.
         """
         try:
             written = _written(self._config)
