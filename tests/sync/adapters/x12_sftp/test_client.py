@@ -140,6 +140,24 @@ def test_an_unreadable_acknowledgement_is_set_aside_and_stops_nothing(
     assert [path.suffix for path in (files / "outbound").iterdir() if "taken" not in path.suffix] == [".bad"]
 
 
+def test_a_server_that_renames_over_no_file_gets_its_files_all_the_same(
+    make: Make, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unsupported(*_: object) -> None:
+        raise asyncssh.SFTPOpUnsupported("POSIX rename not supported")
+
+    monkeypatch.setattr(asyncssh.SFTPClient, "posix_rename", unsupported)
+    adapter = make("supply")
+    for data in (b"first", b"second"):
+        adapter._sftp.put("archive/same", data)  # nothing looks there
+        assert (files / "archive" / "same").read_bytes() == data
+    with pytest.raises(FileNotFoundError):
+        adapter._sftp.move("archive/gone", "archive/same")
+    assert (files / "archive" / "same").read_bytes() == b"second"
+    (outcome,) = deliver(adapter, *factory.rendered(adapter, factory.message()))
+    assert outcome.state is State.ACKNOWLEDGED
+
+
 def test_nobody_sees_half_a_file(make: Make, sandbox: Sandbox, files: Path) -> None:
     (files / "inbound" / "ITEM_000000001_0123456789abcdef.x12.part").write_bytes(b"ISA*half")
     adapter = make("supply")
