@@ -10,7 +10,7 @@ import datetime as dt
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import structlog
@@ -268,9 +268,11 @@ def _settle_receipts(target: Target, receipts: Sequence[Receipt]) -> int:
 
 
 def _told(target: Target, letter: Letter, receipt: Receipt) -> Verdict:
+    """The verdict on this very letter: the lane may have been asked for once more since it was sent."""
     kind = Kind(letter.kind)
     step = Step(letter.version, kind, snapshot=kind is Kind.UPSERT)
-    return judge(target, Claim.of(letter.lane), step, letter, receipt.outcome, timezone.now())
+    claim = replace(Claim.of(letter.lane), generation=letter.generation)
+    return judge(target, claim, step, letter, receipt.outcome, timezone.now())
 
 
 def _sent_as(letters: QuerySet[Letter], receipt: Receipt) -> QuerySet[Letter]:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from mdm.exceptions import Forbidden, NeedsReason
 from mdm.models import AuditEntry, User, WorkItem
-from sync import configuring, services, status
+from sync import configuring, outbox, services, status, targets
 from sync.adapters.base import ErrorClass, Outcome, State
 from sync.models import Attempt, Lane, Letter, Target
 from tests.sync import kit
@@ -151,6 +151,20 @@ def test_a_replay_during_a_delivery_is_delivered_after_it(target: Target, peer: 
     peer.during_send = meanwhile
     kit.deliver(target)
     assert [(m.version, m.generation) for m in peer.received] == [(1, 1), (2, 1), (2, 2)]
+    assert kit.lane(target, golden).in_step
+
+
+def test_a_replay_while_an_answer_is_awaited_is_delivered_after_it(target: Target, peer: Peer, steward: User) -> None:
+    golden = kit.create()
+    peer.late = True
+    kit.deliver(target)
+    services.replay(target=target, actor=steward, reason="restored a backup")
+    assert outbox.collect(target, targets.adapter_of(target)) == 1
+    assert not kit.lane(target, golden).in_step
+    kit.deliver(target)
+    Target.objects.update(collect_at=None)
+    assert outbox.collect(target, targets.adapter_of(target)) == 1
+    assert [m.generation for m in peer.received] == [1, 2]
     assert kit.lane(target, golden).in_step
 
 

@@ -194,6 +194,15 @@ def test_until_idle_waits_for_retries_and_late_acknowledgements(target: Target, 
     assert all(lane.in_step for lane in Lane.objects.all())
 
 
+def test_what_was_answered_while_nobody_looked_is_not_sent_again(target: Target, peer: Peer) -> None:
+    kit.create()
+    peer.late = True
+    kit.deliver(target)
+    kit.make_due(target)  # its deadline has passed, in a pause
+    assert run().splitlines() == ["erp: 1 collected"]
+    assert len(peer.received) == 1
+
+
 def test_until_idle_gives_up_when_its_time_is_over(target: Target, peer: Peer) -> None:
     kit.create()
     peer.down = True
