@@ -251,6 +251,8 @@ DOWNTIME_PACK_MINUTES = env.number("DOWNTIME_PACK_MINUTES", 5)
 INBOUND_KEEP_DAYS = env.number("INBOUND_KEEP_DAYS", 90)
 # Days for which it is kept what became of each record of them.
 INBOUND_KEEP_OUTCOMES_DAYS = env.number("INBOUND_KEEP_OUTCOMES_DAYS", 400)
+# Days for which attempts to deliver and comparisons with targets are kept.
+DELIVERY_KEEP_DAYS = env.number("DELIVERY_KEEP_DAYS", 90)
 # Where targets may be. Empty: everywhere but link-local networks and metadata services of clouds.
 TARGET_NETWORKS = env.networks("TARGET_NETWORKS")
 SPECTACULAR_SETTINGS = {
@@ -346,6 +348,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "full sync": {"task": "sync.full_sync", "schedule": crontab(hour="1", minute="30")},
     "measure quality": {"task": "mdm.measure_quality", "schedule": crontab(hour="4", minute="30")},
     "forget old messages": {"task": "sync.prune_messages", "schedule": crontab(hour="2", minute="15")},
+    "forget old attempts": {"task": "sync.prune_deliveries", "schedule": crontab(hour="5", minute="15")},
     "reconcile": {"task": "sync.reconcile", "schedule": crontab(hour="3", minute="0")},
 }
 

@@ -6,12 +6,13 @@ should be there; a bucket whose sums are equal is in step, and only the others a
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sync import pins
 from sync.adapters.base import Adapter, Digesting, TargetRecord, bucket_of
-from sync.models import Lane, Target
+from sync.models import Lane, Letter, Target
 
 CHUNK = 500
 
@@ -27,13 +28,24 @@ class Compared:
         return bucket_of(public_id, self.number) in self.differing
 
 
-def compare(target: Target, adapter: Adapter, domain: str) -> Compared | None:
-    """Which buckets depart; None where the target has no sums. Raises PeerError."""
+def under_way(lane: Lane, since: dt.datetime) -> bool:
+    """What the target should hold can't be said: a delivery is under way, or has come to its end since then."""
+    letter: Letter | None = getattr(lane, "letter", None)
+    return (
+        letter is None
+        or lane.due_at is not None
+        or lane.changed_at >= since
+        or (letter.version, letter.generation) != (lane.acked, lane.acked_generation)
+    )
+
+
+def compare(target: Target, adapter: Adapter, domain: str, since: dt.datetime) -> Compared | None:
+    """Which buckets depart; None where the target has no sums. ``since``: before it was asked. Raises PeerError."""
     theirs = adapter.digests(domain) if isinstance(adapter, Digesting) else None
     if not theirs or not isinstance(adapter, Digesting):
         return None
     ours, counts, moving = [0] * len(theirs), [0] * len(theirs), set()
-    for lane, record in _should_hold(target, adapter, domain):
+    for lane, record in _should_hold(target, adapter, domain, since):
         bucket = bucket_of(lane.record.public_id, len(theirs))
         counts[bucket] += 1
         if record is None:
@@ -45,17 +57,19 @@ def compare(target: Target, adapter: Adapter, domain: str) -> Compared | None:
     return Compared(len(theirs), frozenset(differing), equal)
 
 
-def _should_hold(target: Target, adapter: Adapter, domain: str) -> Iterator[tuple[Lane, TargetRecord | None]]:
+def _should_hold(
+    target: Target, adapter: Adapter, domain: str, since: dt.datetime
+) -> Iterator[tuple[Lane, TargetRecord | None]]:
     """Every record that the target was told of, as it should be there; None while a delivery is under way."""
     rows = Lane.objects.filter(target=target, record__domain=domain, letter__isnull=False)
     last = 0
     while chunk := list(rows.filter(pk__gt=last).select_related("record", "letter").order_by("pk")[:CHUNK]):
         kept = pins.of(target, [lane.record_id for lane in chunk])
         for lane in chunk:
-            letter = lane.letter
-            if lane.due_at or (letter.version, letter.generation) != (lane.acked, lane.acked_generation):
+            if under_way(lane, since):
                 yield lane, None
                 continue
+            letter = lane.letter
             values = adapter.expected(pins.should_hold(letter, kept.get(lane.record_id, {})))
             yield lane, TargetRecord(lane.record.public_id, letter.version, letter.generation, lane.active, values)
         last = chunk[-1].pk

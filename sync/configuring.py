@@ -170,9 +170,9 @@ def configure(
         return Configured(before, 0)
     waiting = _due(before) if before is not None else 0
     target.version += 1
-    target.save()  # and new domains get their lanes
     if before is not None:
         _follow(before, target)
+    target.save()  # and new domains get their lanes
     change = Change.begin(actor, "target.set" if before is None else "target.changed", reason)
     _keep(change, target)
     told = {"version": target.version, "changed": changed, "secrets": sorted(secrets or ())}
@@ -190,9 +190,11 @@ def _due(target: Target) -> int:
 
 
 def _follow(before: Target, after: Target) -> None:
-    """Records of the domains whose filter changed are weighed anew."""
+    """Records of the domains whose filter changed are weighed anew; of one that comes back, those that were told to go
+    when it was left.
+    """
     old, new = before.subscriptions, after.subscriptions
-    if weighed := [domain for domain in old if old[domain] != new.get(domain)]:
+    if weighed := [domain for domain in DOMAINS if old.get(domain) != new.get(domain)]:
         receivers.weigh_anew(after, weighed)
 
 

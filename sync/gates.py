@@ -2,7 +2,8 @@
 
 An item waits for its suppliers, a location for its parent and cost center, a child for its parent; a merged record for
 its survivor. Only references that the target subscribes to count. ``cost_center.location`` is soft: cost centers and
-locations name each other, and one of them has to go first.
+locations name each other, and one of them has to go first. Nothing waits for a record that had ended before the target
+would have heard of it: it never will.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from django.db import connection
 
 from mdm.arrays import numbers
 from mdm.canonical import DOMAINS, Kind
-from mdm.models import ChangeEvent
+from mdm.models import ChangeEvent, GoldenRecord
 from sync.models import Target
 from sync.steps import Claim, Payload, Step, Wait
 
 SOFT = {("cost_center", "location")}
+ENDED = (GoldenRecord.Status.RETIRED.value, GoldenRecord.Status.MERGED.value)
 
 
 def gated(domain: str) -> Iterator[tuple[str, str | None, str]]:
@@ -84,14 +86,15 @@ def _survivor_versions(steps: Iterable[Step]) -> dict[tuple[Any, int], int]:
 
 
 def _acknowledged(target: Target, public_ids: set[str]) -> dict[str, tuple[int, int]]:
-    """{public id: (record, version that the target acknowledged, 0 for none)}."""
+    """{public id: (record, version that the target acknowledged, 0 for none)}, but for those it will never hear of."""
     if not public_ids:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(
             """SELECT g.public_id, g.id, coalesce(l.acked, 0) FROM mdm_goldenrecord g
-               LEFT JOIN sync_lane l ON l.record_id = g.id AND l.target_id = %s WHERE g.public_id = ANY(%s)""",
-            [target.pk, sorted(public_ids)],
+               LEFT JOIN sync_lane l ON l.record_id = g.id AND l.target_id = %s
+               WHERE g.public_id = ANY(%s) AND (l.id IS NOT NULL OR g.status <> ALL(%s))""",
+            [target.pk, sorted(public_ids), list(ENDED)],
         )
         return {public_id: (record, acked) for public_id, record, acked in cursor.fetchall()}
 
@@ -106,11 +109,12 @@ def release(target_id: int, records: Sequence[int] | None = None) -> int:
         cursor.execute(
             """UPDATE sync_lane SET state = 'open', due_at = clock_timestamp(), waits_for_id = NULL, waits_version = 1,
                       error = ''
-               WHERE id IN (SELECT h.id FROM sync_lane h
-                            JOIN sync_lane r ON r.target_id = h.target_id AND r.record_id = h.waits_for_id
-                            WHERE h.target_id = %(target)s AND h.state = 'held' AND r.acked >= h.waits_version
+               WHERE id IN (SELECT h.id FROM sync_lane h JOIN mdm_goldenrecord g ON g.id = h.waits_for_id
+                            LEFT JOIN sync_lane r ON r.target_id = h.target_id AND r.record_id = g.id
+                            WHERE h.target_id = %(target)s AND h.state = 'held'
+                              AND (r.acked >= h.waits_version OR (r.id IS NULL AND g.status = ANY(%(ended)s)))
                               AND (%(records)s::bigint[] IS NULL OR h.waits_for_id = ANY(%(records)s::bigint[]))
                             FOR UPDATE OF h SKIP LOCKED)""",
-            {"target": target_id, "records": None if records is None else numbers(records)},
+            {"target": target_id, "records": None if records is None else numbers(records), "ended": list(ENDED)},
         )
         return cursor.rowcount

@@ -1,7 +1,8 @@
 """Service levels of targets: how late changes are, how many messages fail, and the alerts when that is too much.
 
 Objectives are ``{"lag": 60, "success": 0.99, "emails": ["…"], "webhook": "https://…"}``: seconds from a change to its
-acknowledgement, the share of messages of the last hour that the target took, and whom to tell. An alert ends by itself.
+acknowledgement, the share of messages of the last hour that the target took, and whom to tell. An alert ends by itself,
+once the objective is met by a tenth: one on its edge would be told of every minute, back and forth.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ WINDOW = dt.timedelta(hours=1)
 MINIMUM = 5  # messages that a share is told of
 PATIENCE = 300.0  # seconds for which a target may not answer
 MOST_ADDRESSES = 20
+CALM = 0.1  # of an objective, or of the share that may fail
 KNOWN = {"lag", "success", "emails", "webhook"}
 
 # Of versions that a target lacks and that are not held or a person's turn, the oldest; a change of its settings starts
@@ -61,6 +63,15 @@ class Level:
         if self.measured is None:
             return False
         return self.measured < self.objective if self.kind == Alert.Kind.SUCCESS else self.measured > self.objective
+
+    @property
+    def calm(self) -> bool:
+        """Met by so much that an alert is over."""
+        if self.measured is None:
+            return True
+        if self.kind == Alert.Kind.SUCCESS:
+            return self.measured >= self.objective + CALM * (1 - self.objective)
+        return self.measured <= self.objective * (1 - CALM)
 
 
 def levels(target: Target, now: dt.datetime | None = None) -> list[Level]:
@@ -125,10 +136,10 @@ def watch(now: dt.datetime | None = None) -> int:
 
 @transaction.atomic
 def _judge(target: Target, found: list[Level], now: dt.datetime) -> None:
-    missed = {level.kind: level for level in found if level.missed}
+    levels = {level.kind: level for level in found}
     for alert in Alert.objects.select_for_update().filter(target=target, ended_at__isnull=True):
-        level = missed.pop(alert.kind, None)
-        if level is not None:
+        level = levels.pop(alert.kind, None)
+        if level is not None and not level.calm:
             alert.measured = level.measured or 0.0
             alert.save(update_fields=["measured"])
         else:
@@ -139,7 +150,8 @@ def _judge(target: Target, found: list[Level], now: dt.datetime) -> None:
         Alert(
             target=target, kind=kind, measured=level.measured or 0.0, objective=level.objective, since=now, due_at=now
         )
-        for kind, level in missed.items()
+        for kind, level in levels.items()
+        if level.missed
     ]
     Alert.objects.bulk_create(rows, ignore_conflicts=True)  # another worker may have seen it, too
 

@@ -10,23 +10,23 @@ import datetime as dt
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Least, Now
 from django.utils import timezone
 
 from sync import breaker, gates, schedule
 from sync.adapters.base import Adapter, ErrorClass, Kind, Outcome, PeerError, Receipt, State, not_sent
 from sync.breaker import Admission
 from sync.compose import compose
-from sync.models import Lane, Letter, Target
+from sync.models import Attempt, Lane, Letter, Target
 from sync.settle import settle
 from sync.steps import Claim, Shipment, Step
-from sync.verdicts import Verdict, judge
+from sync.verdicts import NO_ANSWER, Verdict, judge
 from sync.wire import Batch, Wire
 
 log = structlog.get_logger(__name__)
@@ -34,9 +34,7 @@ log = structlog.get_logger(__name__)
 FIRST_STRIDE = 20  # lanes in the first batch that a worker takes for a target
 COLLECT_EVERY = 10.0  # seconds between two looks for late acknowledgements of one target
 
-ANSWERING = (
-    Q(target__breaker__isnull=True) | Q(target__breaker__state="closed") | Q(target__breaker__retry_at__lte=Now())
-)
+ANSWERING = Q(breaker__isnull=True) | Q(breaker__state="closed") | Q(breaker__retry_at__lte=Now())
 
 _CLAIM = """
 WITH c AS (
@@ -164,7 +162,8 @@ def _adapt(target: Target, seconds: float) -> None:
 def claim(target: Target, *, limit: int | None = None) -> list[Claim]:
     """Take a lease on due lanes, critical ones first, then oldest: a batch, one lane while the breaker is open, none.
 
-    What the target's schedule and throttle don't allow now stays due.
+    What the target's schedule and throttle don't allow now stays due. So does all, once its settings have changed since
+    they were read: whoever looks at it next knows the filter and the mapping that a raised generation is meant for.
     """
     allowed = schedule.allowance(target)
     admitted = breaker.admission(target) if allowed.most else Admission.NONE
@@ -177,9 +176,19 @@ def claim(target: Target, *, limit: int | None = None) -> list[Claim]:
             if most > len(claims):
                 cursor.execute(statement, [target.pk, allowed.cutoff, most - len(claims), target.lease_seconds])
                 claims += [Claim(*(*row, probe)) for row in cursor.fetchall()]
-    if probe and not claims:
-        transaction.set_rollback(True)  # nothing to try with: leave the breaker as it was
+    if claims and not is_current(target):
+        claims = []
+    if not claims:
+        transaction.set_rollback(True)  # and with nothing to try with, leave the breaker as it was
     return claims
+
+
+def is_current(target: Target) -> bool:
+    """The settings are those that stand. Asked after lanes were claimed: whoever changed them before that is seen."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT version FROM sync_target WHERE id = %s", [target.pk])
+        found = cursor.fetchone()
+    return found is not None and found[0] == target.version
 
 
 def _outcomes(target: Target, adapter: Adapter, shipments: Sequence[Shipment]) -> list[Outcome]:
@@ -243,32 +252,60 @@ def _may_collect(target: Target) -> bool:
 
 
 def _settle_receipts(target: Target, receipts: Sequence[Receipt]) -> int:
-    """Receipts of lanes that still wait for them; a lane that was claimed again meanwhile has a newer fence."""
-    by_key = {receipt.key: receipt.outcome for receipt in receipts}
-    letters = Letter.objects.filter(key__in=by_key, lane__target=target, lane__state=Lane.State.SENT)
-    found = []
-    for letter in letters.select_related("lane"):
-        kind = Kind(letter.kind)
-        step = Step(letter.version, kind, snapshot=kind is Kind.UPSERT)
-        found.append(judge(target, Claim.of(letter.lane), step, letter, by_key[str(letter.key)], timezone.now()))
-    return len(settle(target, found)) if found else 0
+    """Receipts of lanes that still wait for them, or were given up because none came; a lane that was claimed again
+    meanwhile has a newer fence.
+    """
+    waiting = Q(lane__state=Lane.State.SENT) | Q(lane__state=Lane.State.DEAD, lane__error_class=NO_ANSWER)
+    letters = Letter.objects.filter(waiting, lane__target=target).select_related("lane")
+    found: dict[int, Verdict] = {}
+    for receipt in receipts:
+        if receipt.sent_as:
+            found = {letter.pk: _told(target, letter, receipt) for letter in _sent_as(letters, receipt)} | found
+    by_key = {receipt.key: receipt for receipt in receipts if receipt.key}
+    for letter in letters.filter(key__in=by_key):  # what is said of one goes before what is said of many
+        found[letter.pk] = _told(target, letter, by_key[str(letter.key)])
+    return len(settle(target, list(found.values()))) if found else 0
+
+
+def _told(target: Target, letter: Letter, receipt: Receipt) -> Verdict:
+    """The verdict on this very letter: the lane may have been asked for once more since it was sent."""
+    kind = Kind(letter.kind)
+    step = Step(letter.version, kind, snapshot=kind is Kind.UPSERT)
+    claim = replace(Claim.of(letter.lane), generation=letter.generation)
+    return judge(target, claim, step, letter, receipt.outcome, timezone.now())
+
+
+def _sent_as(letters: QuerySet[Letter], receipt: Receipt) -> QuerySet[Letter]:
+    """Those that went out so, at any of their attempts."""
+    sent = Attempt.objects.filter(
+        lane=OuterRef("lane"), version=OuterRef("version"), generation=OuterRef("generation"),
+        outcome=Attempt.Outcome.SENT, receipt__startswith=receipt.sent_as,
+    )  # fmt: skip
+    return letters.filter(Exists(sent))
 
 
 def due_targets() -> list[int]:
     """Targets with something to do now: lanes that may be claimed, waits that may be over, answers to look for."""
-    work = Lane.objects.filter(ANSWERING, target__active=True, target__paused=False).filter(
-        Q(due_at__lte=Now()) | Q(state__in=(Lane.State.HELD, Lane.State.SENT))
+    lanes = Lane.objects.filter(target=OuterRef("pk"))
+    # each by an index of its own, as this is asked every second, of backlogs too
+    work = (
+        Exists(lanes.filter(due_at__lte=Now()))
+        | Exists(lanes.filter(state=Lane.State.HELD))
+        | Exists(lanes.filter(state=Lane.State.SENT))
     )
-    return list(work.order_by().values_list("target", flat=True).distinct())
+    return list(open_targets().filter(work).order_by("pk").values_list("pk", flat=True))
+
+
+def open_targets() -> QuerySet[Target]:
+    """Those that messages may be sent to, or that may be tried again."""
+    return Target.objects.filter(ANSWERING, active=True, paused=False)
 
 
 def claimable(target: Target) -> bool:
     """A lane could be claimed now."""
     allowed = schedule.allowance(target)
-    due = Lane.objects.filter(ANSWERING, target=target, due_at__lte=Now(), target__active=True, target__paused=False)
-    if allowed.cutoff:
-        due = due.filter(due_at__lte=allowed.cutoff)
-    return allowed.most > 0 and due.exists()
+    due = Lane.objects.filter(target=target, due_at__lte=Least(Now(), allowed.cutoff or Now()))
+    return allowed.most > 0 and open_targets().filter(Exists(due), pk=target.pk).exists()
 
 
 def next_due(target: Target) -> dt.datetime | None:

@@ -66,6 +66,14 @@ SELECT (SELECT count(*) FROM asked), CASE WHEN count(*) = %(most)s THEN max(reco
 """
 
 
+# What waits for records of these domains may not have to any more; if it does, it is held again.
+UNHOLD_SQL = """
+UPDATE sync_lane SET state = 'open', due_at = clock_timestamp(), waits_for_id = NULL, waits_version = 1, error = ''
+WHERE id IN (SELECT l.id FROM sync_lane l JOIN mdm_goldenrecord g ON g.id = l.waits_for_id
+             WHERE l.target_id = %s AND l.state = 'held' AND g.domain = ANY(%s) ORDER BY l.record_id FOR UPDATE OF l)
+"""
+
+
 @receiver(golden_changed, dispatch_uid="sync.lanes")
 def bump_lanes(sender: Any, changes: Sequence[GoldenChange], **kwargs: Any) -> None:
     """One lane per changed record and target that subscribes to its domain; then, after the commit, a wake-up."""
@@ -139,6 +147,8 @@ def weigh_anew(target: Target, domains: Sequence[str]) -> None:
         Weighing.objects.update_or_create(target=target, domain=domain, defaults={"after": 0})
     for domain in domains:
         _readdress(target, domain)
+    with connection.cursor() as cursor:
+        cursor.execute(UNHOLD_SQL, [target.pk, list(domains)])
     if Weighing.objects.filter(target=target).exists():
         transaction.on_commit(lambda: tasks.backfill.delay(target.pk), robust=True)
 

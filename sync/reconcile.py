@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from types import MappingProxyType
 from typing import Any
 
+import structlog
 from django.db import connection
 from django.utils import timezone
 
 from mdm.models import User
-from sync import buckets, pins, receivers, targets
+from sync import breaker, buckets, outbox, pins, receivers, schedule, targets
 from sync.adapters.base import Adapter, AdapterError, Digesting, TargetRecord
-from sync.models import Drift, Lane, Letter, Reconciliation, Target
+from sync.models import Drift, Lane, Reconciliation, Target
 from sync.sealed import SealBroken
+
+log = structlog.get_logger(__name__)
 
 CHUNK = 500
 
-# Leases, backoffs and deadlines all lie in the future; two leases past means that nobody looks after the target.
+# Leases, backoffs and deadlines all lie in the future; where one is two leases past and nothing was attempted since,
+# nobody looks after the target.
 OVERDUE_SQL = """
-SELECT t.code, count(*), min(l.due_at) FROM sync_lane l JOIN sync_target t ON t.id = l.target_id
-LEFT JOIN sync_breaker b ON b.target_id = t.id
-WHERE l.due_at < clock_timestamp() - 2 * t.lease_seconds * interval '1 second'
-  AND t.active AND NOT t.paused AND coalesce(b.state, 'closed') = 'closed'
-GROUP BY t.code ORDER BY t.code
+SELECT count(*), min(l.due_at) FROM sync_lane l
+WHERE l.target_id = %(target)s
+  AND l.due_at < least(%(cutoff)s, clock_timestamp() - 2 * %(lease)s * interval '1 second')
+  AND NOT EXISTS (SELECT FROM sync_attempt a WHERE a.target_id = %(target)s
+                  AND a.finished_at > clock_timestamp() - 2 * %(lease)s * interval '1 second')
 """
 # A published version whose lane was not told of it. Writers make both in one transaction, so there is none.
 BEHIND_SQL = """
@@ -50,10 +54,9 @@ class Difference:
 def check_lanes() -> list[dict[str, Any]]:
     """What is wrong with the lanes, one finding per kind and target; mends what can be mended."""
     findings: list[dict[str, Any]] = []
+    for target in outbox.open_targets():
+        findings += _overdue(target)
     with connection.cursor() as cursor:
-        cursor.execute(OVERDUE_SQL)
-        for code, lanes, since in cursor.fetchall():
-            findings.append({"finding": "overdue", "target": code, "lanes": lanes, "since": since.isoformat()})
         cursor.execute(BEHIND_SQL)
         codes = [row[0] for row in cursor.fetchall()]
     findings += [{"finding": "behind", "target": code, "lanes": codes.count(code)} for code in sorted(set(codes))]
@@ -65,6 +68,18 @@ def check_lanes() -> list[dict[str, Any]]:
     return findings
 
 
+def _overdue(target: Target) -> Iterator[dict[str, Any]]:
+    """What may be sent by the target's schedule and throttle, and isn't."""
+    allowed = schedule.allowance(target)
+    if not allowed.most or not breaker.is_closed(target):
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(OVERDUE_SQL, {"target": target.pk, "cutoff": allowed.cutoff, "lease": target.lease_seconds})
+        lanes, since = cursor.fetchone()
+    if lanes:
+        yield {"finding": "overdue", "target": target.code, "lanes": lanes, "since": since.isoformat()}
+
+
 def compare(target: Target, *, actor: User, adapter: Adapter | None = None) -> Reconciliation:
     """Read a target back and store how it departs from what it acknowledged. Never raises for the target's failures."""
     run = Reconciliation.objects.create(target=target, actor=actor, started_at=timezone.now())
@@ -74,6 +89,9 @@ def compare(target: Target, *, actor: User, adapter: Adapter | None = None) -> R
             _compare_domain(run, target, adapter, domain)
     except (AdapterError, SealBroken) as error:
         run.error = str(error)[:1000]
+    except Exception as error:  # what a target holds may be anything, and the others are still to be compared
+        log.exception("comparison failed", target=target.code)
+        run.error = f"What it holds could not be read ({type(error).__name__}); see the log."
     run.finished_at = timezone.now()
     run.save()
     return run
@@ -81,21 +99,32 @@ def compare(target: Target, *, actor: User, adapter: Adapter | None = None) -> R
 
 def _compare_domain(run: Reconciliation, target: Target, adapter: Adapter, domain: str) -> None:
     seen: set[str] = set()
-    by_bucket = buckets.compare(target, adapter, domain)
+    since = _now()
+    by_bucket = buckets.compare(target, adapter, domain, since)
     if by_bucket is not None:
         run.compared, run.equal = run.compared + by_bucket.equal, run.equal + by_bucket.equal
     for theirs in _chunks(_read(adapter, domain, by_bucket)):
         seen |= {record.id for record in theirs}
         lanes = _lanes(target, [record.id for record in theirs])
         kept = pins.of(target, [lane.record_id for lane in lanes.values()])
-        _store(run, domain, [difference(adapter, record, lanes.get(record.id), kept) for record in theirs])
-    ours = Lane.objects.filter(target=target, record__domain=domain, active=True, due_at__isnull=True)
+        _store(run, domain, [difference(adapter, record, lanes.get(record.id), since, kept) for record in theirs])
+    ours = Lane.objects.filter(
+        target=target, record__domain=domain, active=True, due_at__isnull=True, changed_at__lt=since
+    )
     missing = [
         Difference(public_id, Drift.Kind.MISSING, record)
         for public_id, record in ours.values_list("record__public_id", "record")
         if public_id not in seen and (by_bucket is None or by_bucket.has(public_id))
     ]
     _store(run, domain, missing)
+
+
+def _now() -> dt.datetime:
+    """By the clock that lanes are stamped with."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: dt.datetime = cursor.fetchone()[0]
+    return now
 
 
 def _read(adapter: Adapter, domain: str, by_bucket: buckets.Compared | None) -> Iterable[TargetRecord]:
@@ -109,14 +138,16 @@ IN_FLIGHT = Difference("", "")
 
 
 def difference(
-    adapter: Adapter, theirs: TargetRecord, lane: Lane | None, kept: Mapping[int, pins.Kept] = MappingProxyType({})
+    adapter: Adapter, theirs: TargetRecord, lane: Lane | None, since: dt.datetime, kept: Mapping[int, pins.Kept]
 ) -> Difference | None:
-    """None when the target holds what it acknowledged, or may keep; IN_FLIGHT when that can't be said now."""
+    """None when the target holds what it acknowledged, or may keep; IN_FLIGHT when that can't be said of what was read
+    after ``since``.
+    """
     if lane is None:
         return Difference(theirs.id, Drift.Kind.UNEXPECTED)
-    letter: Letter | None = getattr(lane, "letter", None)
-    if letter is None or lane.due_at or (letter.version, letter.generation) != (lane.acked, lane.acked_generation):
+    if buckets.under_way(lane, since):
         return IN_FLIGHT
+    letter = lane.letter
     message = pins.should_hold(letter, kept.get(lane.record_id, {}))
     fields = _fields(adapter.expected(message), theirs.values) if lane.active else {}
     if theirs.active != lane.active:

@@ -27,9 +27,13 @@ log = structlog.get_logger(__name__)
 
 CHUNK = 500
 
+# What was written before the target's settings changed is written anew: that may be what was mended.
 RETRY_SQL = """
-UPDATE sync_lane SET state = 'open', attempts = 0, due_at = clock_timestamp(), changed_at = clock_timestamp()
-WHERE id = ANY(%s) AND state = 'dead' RETURNING id
+UPDATE sync_lane l SET state = 'open', attempts = 0, due_at = clock_timestamp(), changed_at = clock_timestamp(),
+    generation = l.generation + EXISTS (
+        SELECT FROM sync_letter w JOIN sync_targetversion v ON v.target_id = l.target_id AND v.at > w.rendered_at
+        WHERE w.lane_id = l.id AND w.generation = l.generation)::int
+WHERE l.id = ANY(%s) AND l.state = 'dead' RETURNING l.id
 """
 # A raised generation never shortens a lease or a backoff, and leaves the wait for an answer as it is.
 AGAIN_SQL = """
@@ -39,8 +43,8 @@ UPDATE sync_lane SET generation = generation + 1, due_at = coalesce(due_at, cloc
 WHERE id = ANY(%s) RETURNING id
 """
 SKIP_SQL = """
-UPDATE sync_lane l SET acked = greatest(l.acked, s.version), acked_generation = s.generation, attempts = 0,
-    state = 'open',
+UPDATE sync_lane l SET acked = greatest(l.acked, s.version), head = greatest(l.head, s.version),
+    acked_generation = s.generation, attempts = 0, state = 'open',
     due_at = CASE WHEN l.head > s.version OR l.generation > s.generation THEN clock_timestamp() END,
     error = '', error_class = '', changed_at = clock_timestamp()
 FROM unnest(%s::bigint[], %s::int[], %s::int[]) AS s(lane, version, generation)
@@ -49,7 +53,9 @@ WHERE l.id = s.lane AND l.state = 'dead' RETURNING l.id
 
 
 def retry(*, lanes: Collection[Lane], actor: User, reason: str = "") -> int:
-    """Send failed deliveries again, the same bytes; returns how many lanes were opened."""
+    """Send failed deliveries again, the same bytes unless the target's settings have changed since; returns how many
+    lanes were opened.
+    """
     require(actor, MANAGE_SYNC)
     return _act(lanes, actor, "delivery.retry", reason, lambda ids: _run(RETRY_SQL, [list(ids)]))
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from mdm.models import DomainName, User
 from mdm.services import events, resolve
-from sync import alerting, objectives, outbox, pins, receivers, reconcile, services, targets, wakeups, webhooks
+from sync import alerting, objectives, outbox, pins, pruning, receivers, reconcile, services, targets, wakeups, webhooks
 from sync.adapters.base import AdapterError
 from sync.alone import alone
 from sync.models import Target
@@ -99,17 +99,18 @@ def check_lanes() -> None:
         log.error("lanes out of order", **finding)
 
 
-# Not acks_late: it takes longer than the broker waits before it gives a task to another worker.
-@shared_task(name="sync.reconcile", soft_time_limit=1700, time_limit=1800, acks_late=False)
+@shared_task(name="sync.reconcile")
 def reconcile_all() -> None:
-    """Nightly: read every target back and compare. Lost with its worker: the next night is soon enough."""
-    for target in Target.objects.select_related("system").filter(active=True, paused=False):
-        reconcile.compare(target, actor=User.objects.system())
+    """Nightly: read every target back and compare."""
+    for target_id in Target.objects.filter(active=True, paused=False).values_list("pk", flat=True):
+        compare.delay(target_id, User.objects.system().pk)
 
 
+# Not acks_late: what takes a target's whole holdings in hand takes longer than the broker waits before it gives a task
+# to another worker. Lost with its worker, the next night is soon enough.
 @shared_task(name="sync.compare", soft_time_limit=1700, time_limit=1800, acks_late=False)
 def compare(target_id: int, actor_id: int) -> None:
-    """Somebody asked to have one target read back and compared now."""
+    """Read one target back and compare it, nightly or because somebody asked."""
     target = Target.objects.select_related("system").filter(pk=target_id, active=True, paused=False).first()
     if target is not None:
         reconcile.compare(target, actor=User.objects.get(pk=actor_id))
@@ -118,5 +119,20 @@ def compare(target_id: int, actor_id: int) -> None:
 @shared_task(name="sync.full_sync")
 def full_sync() -> None:
     """Nightly: send every live record again, but for those whose drift somebody is to answer."""
-    for target in Target.objects.filter(active=True, full_sync=True):
+    for target_id in Target.objects.filter(active=True, full_sync=True).values_list("pk", flat=True):
+        nightly_sync.delay(target_id)
+
+
+@shared_task(name="sync.prune_deliveries", soft_time_limit=1700, time_limit=1800, acks_late=False)
+def prune_deliveries() -> None:
+    """Nightly: forget what has been kept long enough."""
+    pruning.prune_attempts()
+    pruning.prune_comparisons()
+
+
+@shared_task(name="sync.nightly_sync", soft_time_limit=1700, time_limit=1800, acks_late=False)
+def nightly_sync(target_id: int) -> None:
+    """Send every live record of one target again."""
+    target = Target.objects.filter(pk=target_id, active=True).first()
+    if target is not None:
         services.nightly_sync(target=target, actor=User.objects.system())

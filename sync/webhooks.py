@@ -32,8 +32,10 @@ from mdm.exceptions import InvalidValue
 from mdm.models import ChangeEvent, GoldenRecord, User
 from mdm.services import publish
 from sync import calling, overlap
+from sync.adapters.http import seconds_to_wait
 from sync.backoff import delay
 from sync.models import Webhook
+from sync.sealed import SealBroken
 
 log = structlog.get_logger(__name__)
 
@@ -260,11 +262,11 @@ def _send(webhook: Webhook, caller: calling.Caller, message: Mapping[str, Any]) 
         "content-type": "application/cloudevents+json",
         "webhook-id": message["id"],
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": signatures(webhook.secrets, message["id"], timestamp, body),
     }
     try:
+        headers["webhook-signature"] = signatures(webhook.secrets, message["id"], timestamp, body)
         status, retry_after = caller.post(webhook.url, body=body, headers=headers)
-    except calling.ERRORS as error:
+    except (*calling.ERRORS, SealBroken) as error:
         _failed(webhook, None, type(error).__name__)
         return False
     if 200 <= status < 300:
@@ -275,7 +277,7 @@ def _send(webhook: Webhook, caller: calling.Caller, message: Mapping[str, Any]) 
 
 
 def _failed(webhook: Webhook, status: int | None, error: str, retry_after: str | None = None) -> None:
-    asked = float(retry_after) if retry_after and retry_after.isdecimal() else None
+    asked = seconds_to_wait(retry_after or "")
     wait = dt.timedelta(seconds=delay(webhook.attempts + 1, pace=1.0, retry_after=asked))
     log.warning("webhook failed", webhook=str(webhook.pk), status=status, error=error, attempts=webhook.attempts + 1)
     _settle(

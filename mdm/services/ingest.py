@@ -198,10 +198,15 @@ def _record(
         standardised=engine.standardise(lineage.enrich(row.code, row.values)),
         dictionaries=engine.dictionaries,
         content_hash=digest,
-        source_updated_at=row.updated_at or now,
+        source_updated_at=_changed_at(row, now),
         ingest_id=ingest.pk,
         row_number=row.number,
     )
+
+
+def _changed_at(row: Row, now: dt.datetime) -> dt.datetime:
+    """When the system changed it. Not in the future: a clock that is wrong would be the most recent until then."""
+    return min(row.updated_at or now, now)
 
 
 def _update(
@@ -227,7 +232,7 @@ def _update(
         record.uom, record.content_hash, record.written = row.uom, digest, dict(row.written)
         record.standardised = engine.standardise(lineage.enrich(row.code, independent(record)))
         record.dictionaries = engine.dictionaries
-        record.source_updated_at = row.updated_at or now
+        record.source_updated_at = _changed_at(row, now)
         record.ingest, record.row_number = ingest, row.number
         record.version += 1
         record.state = State.PENDING

@@ -103,10 +103,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A late acknowledgement: the outcome of the message that was sent under ``key``."""
+    """A late acknowledgement: the outcome of the message that was sent under ``key``; or, without one, of all those
+    whose receipt begins with ``sent_as`` when they were sent, because the peer answers for them together.
+    """
 
     key: str
     outcome: Outcome
+    sent_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)

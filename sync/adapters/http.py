@@ -32,15 +32,19 @@ class Reply:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait, which the peer says in seconds or as a date (RFC 9110 section 10.2.3)."""
-        text = self.headers.get("retry-after", "")
-        if text.isdecimal():
-            return float(text)
-        try:
-            until = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        return max((until - dt.datetime.now(until.tzinfo)).total_seconds(), 0.0)
+        return seconds_to_wait(self.headers.get("retry-after", ""))
+
+
+def seconds_to_wait(text: str) -> float | None:
+    """What a peer asks for with Retry-After, in seconds or as a date (RFC 9110 section 10.2.3); None for neither."""
+    if text.isdecimal():
+        return float(text)
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    until = until if until.tzinfo else until.replace(tzinfo=dt.UTC)  # "-0000": no zone is told
+    return max((until - dt.datetime.now(dt.UTC)).total_seconds(), 0.0)
 
 
 class Limits(Protocol):

@@ -74,6 +74,12 @@ class TokenCache:
                 self._renew(send)
             return self._token
 
+    def authorised(self, send: Send, ask: Callable[[str], Reply]) -> Reply:
+        """The reply to what ``ask`` sends with a token; a 401 renews the token once and asks again."""
+        token = self.get(send)
+        reply = ask(token)
+        return ask(self.get(send, stale=token)) if reply.status == httpx.codes.UNAUTHORIZED else reply
+
     def _renew(self, send: Send) -> None:
         scope = {"scope": self._config.scope} if self._config.scope else {}
         form = {"grant_type": "client_credentials", **scope}

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from mdm.canonical import DOMAINS
 
@@ -29,13 +30,16 @@ class Secrets:
 
 
 def load(cls: type[T], config: Mapping[str, Any]) -> T:
-    """``cls(**config)``; lists become tuples. Raises ConfigError for unknown and missing settings."""
+    """``cls(**config)``; lists become tuples. Raises ConfigError for unknown and missing settings, and for secrets."""
     known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
     if unknown := sorted(set(config) - set(known)):
         raise ConfigError(f"Unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}.")
     required = {n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING}
     if missing := sorted(required - set(config)):
         raise ConfigError(f"The setting {', '.join(missing)} is missing.")
+    for name, value in config.items():  # settings are shown, exported and kept in versions
+        if isinstance(value, str) and "://" in value and "@" in urlsplit(value).netloc:
+            raise ConfigError(f"The setting {name} names a user in its address: keep that among the secrets.")
     settings = cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in config.items()})
     _check_domains(getattr(settings, "domains", ()))
     return settings

@@ -86,9 +86,10 @@ def _resources(bundle: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield from entries(row, "resource")
 
 
-def _kind(row: Any) -> Any:
+def _kind(row: Any) -> str:
     resource = row.get("resource") if isinstance(row, Mapping) else None
-    return resource.get("resourceType") if isinstance(resource, Mapping) else None
+    kind = resource.get("resourceType") if isinstance(resource, Mapping) else None
+    return kind if isinstance(kind, str) else ""
 
 
 class _Reader:
@@ -112,7 +113,7 @@ class _Reader:
 
     def code(self, resource: Mapping[str, Any]) -> str:
         """The sender's own code of a resource; empty if it has none."""
-        known = {one.get("system"): one.get("value") for one in reversed(list(entries(resource, "identifier")))}
+        known = {str(one.get("system")): one.get("value") for one in reversed(list(entries(resource, "identifier")))}
         named = (resource.get(ID) if system == ID else known.get(system) for system in self.systems)
         return next((value for value in named if value and isinstance(value, str)), "")
 
@@ -190,7 +191,7 @@ def _usual(domain: str, resource: Mapping[str, Any]) -> dict[str, Any]:
         codes = (
             one.get("code") for c in concepts for one in entries(c, "coding") if one.get("system") == PHYSICAL_TYPE
         )
-        found["location_type"] = next((PLACES[code] for code in codes if code in PLACES), None)
+        found["location_type"] = next((PLACES[code] for code in map(str, codes) if code in PLACES), None)
     if resource.get("status") == "suspended":
         found["lifecycle"] = "inactive"
     return _stated(found)

@@ -19,6 +19,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils import timezone
+
 from mdm.canonical import DOMAINS, Kind
 from sync.adapters.hl7v2_mllp.mapping import ADDRESS, LAYOUTS, LOCATION_TYPE, PACKAGING, STATUS, Group
 from sync.inbound.formats import Action, BadProfile, Identity, Parsed, Profile, UnreadableMessage
@@ -46,6 +48,7 @@ LOCATION_TYPES = {"C": "unit", "D": "unit", "E": "room", "O": "room", "L": ""}  
 PARENT = ("PAR", "PARENT")  # table 0325 and what is written for it
 _PLACE = re.compile(r"([A-Z][A-Z0-9]{2})-(\d{1,3})(?:\.(\d{1,2}))?(?:\.(\d{1,2}))?")
 _TIME = re.compile(r"(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2})?)?(?:\.\d+)?([+-]\d{4})?")
+TOLERANCE = dt.timedelta(hours=1)  # that a sender's clock may be ahead
 SETTINGS = ("charset", "absent", "location_key", "files", "fields")
 
 
@@ -136,6 +139,8 @@ class _Entry:
         mfe = self.first["MFE"]
         action = ACTIONS.get(mfe.get(1))
         problems = () if action else (f"MFE-1 is {mfe.get(1)[:10]!r}: MAD, MUP, MDC, MDL or MAC is expected",)
+        if action is Action.RETIRE and (end := moment(mfe.get(3))) and end > timezone.now() + TOLERANCE:
+            problems = (f"MFE-3 says that it ends on {timezone.localtime(end):%Y-%m-%d %H:%M}: process it again then",)
         values, cleared = self._values()
         return Parsed(
             position=position,
@@ -275,13 +280,16 @@ def _place(at: str) -> tuple[str, int, int, int]:
 
 
 def moment(text: str) -> dt.datetime | None:
-    """An HL7 time; one without a zone is taken as UTC. None for what is no time."""
+    """An HL7 time; one without a zone is that of the site's clock (v2.6 section 2.A.22: the sender's local time). None
+    for what is no time.
+    """
     match = _TIME.fullmatch(text.strip())
     if match is None:
         return None
     year, month, day, hour, minute, second, zone = match.groups()
-    iso = f"{year}-{month}-{day}T{hour or '00'}:{minute or '00'}:{second or '00'}{zone or '+0000'}"
+    iso = f"{year}-{month}-{day}T{hour or '00'}:{minute or '00'}:{second or '00'}{zone or ''}"
     try:
-        return dt.datetime.fromisoformat(iso)
+        found = dt.datetime.fromisoformat(iso)
     except ValueError:
         return None
+    return found if found.tzinfo else found.replace(tzinfo=timezone.get_current_timezone())

@@ -1,8 +1,8 @@
 """Receiving: a message is stored as it came, in a transaction of its own, before its sender hears anything.
 
 It is known by (source, message id, hash of the payload): sent again it is the same message and nothing happens. An id
-that was used for another payload is a conflict, and a person decides. A message without an id is the same only while
-nothing came after it: if content X, Y, X comes, the last X takes Y back.
+that was used for another payload, which is still kept, is a conflict, and a person decides. A message without an id is
+the same only while nothing came after it: if content X, Y, X comes, the last X takes Y back.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def receive(
     alike = InboundMessage.objects.filter(source=source, message_id=name).defer("payload").order_by("pk")
     if known := alike.filter(digest=digest).first():
         return Received(known, repeated=True)
-    first = alike.first()
+    first = alike.filter(payload__isnull=False).first()  # counters begin anew: one of months ago is another message
     if first is not None:
         same = f"Message {first.pk} has the same id, but says something else. Process this one if it is right."
         reason = f"{doubt} {same}".strip()

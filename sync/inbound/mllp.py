@@ -7,6 +7,7 @@ something that is no frame, or nothing for an hour, loses the connection, and no
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -66,14 +67,33 @@ class Port:
         self._lines: set[asyncio.Task[None]] = set()
         self._storing: set[asyncio.Task[None]] = set()  # those of the lines whose message is being stored
         self._closing = False
+        self._tls: ssl.SSLContext | None = None
+        self._shown: list[int] = []  # when the files of the certificates were written that are in use
 
     async def open(self) -> int:
         """Listen; returns the port. Raises OSError (ssl.SSLError among them)."""
-        tls = _tls(self._config)
+        self._shown, self._tls = _written(self._config), _tls(self._config)
+        tls = self._tls
         self._server = await asyncio.start_server(
             self._connected, self._config.host, self._config.port, ssl=tls, ssl_handshake_timeout=10 if tls else None
         )
         return int(self._server.sockets[0].getsockname()[1])
+
+    def renew(self) -> None:
+        """Show the certificate that is in its file now to whoever connects next. One that can't be used, as it is only
+        half written, waits for the next look.
+        """
+        try:
+            written = _written(self._config)
+            if self._tls is None or written == self._shown:
+                return
+            _tls(self._config)
+            _load(self._tls, self._config)
+        except OSError as error:
+            log.warning("certificate not renewed", port=self._config.port, error=str(error))
+            return
+        self._shown = written
+        log.info("certificate renewed", port=self._config.port)
 
     async def close(self) -> None:
         """Accept nobody; messages that are being stored are still answered."""
@@ -155,10 +175,20 @@ def _tls(config: MllpConfig) -> ssl.SSLContext | None:
     if not config.certificate:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=config.client_ca or None)
+    _load(context, config)
+    return context
+
+
+def _load(context: ssl.SSLContext, config: MllpConfig) -> None:
     context.load_cert_chain(config.certificate)
     if config.client_ca:
+        context.load_verify_locations(config.client_ca)
         context.verify_mode = ssl.CERT_REQUIRED
-    return context
+
+
+def _written(config: MllpConfig) -> list[int]:
+    """When each file of certificates was written last. Raises OSError."""
+    return [os.stat(path).st_mtime_ns for path in (config.certificate, config.client_ca) if path]
 
 
 class Listener:
@@ -195,6 +225,8 @@ class Listener:
             if pk not in wanted or wanted[pk][0] != stated:
                 await port.close()
                 del self._open[pk]
+            else:
+                port.renew()
         for pk, (stated, source) in wanted.items():
             if pk not in self._open:
                 await self._start(pk, stated, source)

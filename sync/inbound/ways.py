@@ -123,6 +123,8 @@ def _check_mllp(config: MllpConfig) -> None:
         raise InvalidValue(
             f"Everybody who reaches {config.host!r} could send. State networks, or certificate and client_ca."
         )
+    if config.client_ca and not config.certificate:
+        raise InvalidValue("client_ca asks senders for certificates, which needs TLS: state certificate, too.")
 
 
 def _check_pull(config: PullConfig) -> None:

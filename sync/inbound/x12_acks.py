@@ -9,15 +9,22 @@ from sync.adapters.x12_sftp.x12 import USUAL, encode
 from sync.inbound.x12_text import Group, Interchange, Segment, TransactionSet
 
 KINDS = ("997", "999")
+ANSWERS = "FA"  # GS01 of the groups of both
 VERSIONS = {"997": "005010", "999": "005010X231A1"}
 RESULTS = {"997": ("AK1", "AK2", "AK5", "AK9"), "999": ("AK1", "AK2", "IK5", "AK9")}
 
 
 def acknowledge(found: Interchange, *, kind: str, now: datetime, control: int) -> str:
-    """An interchange that answers this one, from its receiver to its sender. ``control``: at most 9 digits."""
+    """An interchange that answers this one, from its receiver to its sender. ``control``: at most 9 digits.
+
+    Empty for what is an answer itself: two that acknowledge each other's acknowledgements never come to an end.
+    """
+    groups = [group for group in found.groups if group.kind != ANSWERS]
+    if not groups and (found.groups or not found.fault):
+        return ""
     isa = _isa(found.header, control, now)
     gs = ["GS", "FA", found.header[8].strip(), found.header[6].strip(), now.strftime("%Y%m%d"), now.strftime("%H%M")]
-    sets = [_answered(kind, number, group, found) for number, group in enumerate(found.groups, 1)]
+    sets = [_answered(kind, number, group, found) for number, group in enumerate(groups, 1)]
     lines = [isa]
     if sets:
         lines += [[*gs, str(control), "X", VERSIONS[kind]], *(s for one in sets for s in one)]

@@ -68,7 +68,8 @@ def decoded(body: bytes) -> str:
     if not text.startswith("ISA") or len(text) < ISA_LENGTH:
         raise UnreadableMessage("It is no X12 interchange: it doesn't begin with an ISA segment of 106 characters.")
     marks = {text[3], text[104], text[105]}
-    if len(marks) < 3 or any(mark.isalnum() for mark in marks) or text[:105].count(text[3]) != 16:
+    whole = text[:105].count(text[3]) == 16 and text[105] not in text[:105]
+    if len(marks) < 3 or any(mark.isalnum() for mark in marks) or not whole:
         raise UnreadableMessage("Its ISA segment names no usable delimiters, or hasn't 16 elements of fixed length.")
     return text
 

@@ -13,10 +13,13 @@ from django.db import connection, transaction
 
 from mdm.exceptions import Forbidden, InvalidValue, Stale
 from mdm.models import AuditEntry, User
-from sync import configuring
+from sync import configuring, services
+from sync.adapters.base import ErrorClass, Outcome, State
 from sync.models import Lane, Target, TargetVersion
 from tests.sync import kit
 from tests.sync.peers import Peer
+
+REJECTED = Outcome(State.REJECTED, error="no", error_class=ErrorClass.REFUSED)
 
 
 def change(target: Target, secrets: dict[str, str] | None = None, **settings: Any) -> configuring.Configured:
@@ -102,6 +105,7 @@ def test_a_filter_says_beforehand_what_it_sends_and_deactivates(target: Target, 
 
 def test_a_new_secret_reaches_the_adapter_with_the_next_batch_and_loses_nothing(target: Target, peer: Peer) -> None:
     change(target, {"token": "old"})
+    target.refresh_from_db()
     golden = kit.create()
     peer.down = True
     kit.deliver(target)
@@ -117,6 +121,82 @@ def test_a_new_secret_reaches_the_adapter_with_the_next_batch_and_loses_nothing(
     kept = json.dumps([row.content for row in TargetVersion.objects.all()])
     kept += json.dumps([row.after for row in AuditEntry.objects.all()])
     assert ('"secrets": ["token"]' in kept, "old" in kept, '"new"' in kept) == (True, False, False)
+
+
+def test_a_domain_that_is_subscribed_to_again_comes_back_as_it_is_now(target: Target, peer: Peer) -> None:
+    same, changed = kit.create(name="same"), kit.create(name="changed")
+    kit.deliver(target)
+    change(target, subscriptions={"item": {}})
+    kit.deliver(read_before(target))
+    assert not any(record.active for record in peer.records.values())
+    kit.update(changed, name="newer")
+    change(target, subscriptions=kit.ALL)
+    kit.deliver(read_before(target))
+    assert all(record.active for record in peer.records.values())
+    assert peer.records[changed.public_id].values["name"] == "newer"
+    assert kit.lane(target, same).in_step
+    assert kit.lane(target, changed).in_step
+
+
+def test_what_waits_for_a_domain_goes_on_when_the_target_leaves_it(target: Target, peer: Peer) -> None:
+    supplier = kit.create()
+    item = kit.create("item", preferred_supplier=supplier)
+    peer.answers[supplier.public_id] = REJECTED
+    kit.deliver(target)
+    assert kit.lane(target, item).state == Lane.State.HELD
+    change(target, subscriptions={"item": {}})
+    kit.deliver(read_before(target))
+    assert kit.lane(target, item).in_step
+
+
+def read_before(target: Target) -> Target:
+    """The target as a worker knows it that has been delivering for a while."""
+    return Target.objects.select_related("system").get(pk=target.pk)
+
+
+def test_a_worker_that_knows_the_old_filter_settles_nothing_that_the_new_one_asks_for(
+    target: Target, peer: Peer
+) -> None:
+    golden = kit.create(supplier_type="manufacturer")
+    kit.deliver(target)
+    worker = read_before(target)
+    change(target, subscriptions=kit.ALL | {"supplier": {"supplier_type": ["distributor"]}})
+    assert kit.deliver(worker).claimed == 0
+    kit.deliver(read_before(target))
+    assert not peer.records[golden.public_id].active
+
+
+def test_a_worker_that_knows_the_old_mapping_writes_nothing_that_is_to_go_by_the_new_one(
+    target: Target, peer: Peer
+) -> None:
+    golden = kit.create(name="Acme")
+    kit.deliver(target)
+    worker = read_before(target)
+    change(target, mapping={"supplier": {"name": {"case": "upper"}}})
+    services.replay(target=target, actor=kit.make_user("mdm.manage_sync"), reason="names in capitals")
+    kit.deliver(worker)
+    kit.deliver(read_before(target))
+    assert [m.payload["attributes"]["name"] for m in peer.received] == ["Acme", "ACME"]
+    assert kit.lane(target, golden).in_step
+
+
+def test_the_command_goes_on_by_settings_that_changed_meanwhile(target: Target, peer: Peer) -> None:
+    Target.objects.update(batch_size=1)
+    kit.create_many("supplier", 3)  # the second may be ready before the first is on its way
+
+    def meanwhile(batch: object) -> None:
+        peer.during_send = None
+        with ThreadPoolExecutor(1) as elsewhere:
+            elsewhere.submit(changed).result()
+
+    def changed() -> None:
+        change(target, mapping={"supplier": {"name": {"case": "upper"}}}, batch_size=1)
+        connection.close()
+
+    peer.during_send = meanwhile
+    call_command("deliver")
+    assert peer.received[-1].payload["attributes"]["name"] == "RECORD 3"
+    assert all(lane.in_step for lane in Lane.objects.all())
 
 
 def test_a_target_is_kept_as_a_file_and_made_from_it(target: Target, tmp_path: Path, capsys: Any) -> None:

@@ -135,6 +135,21 @@ def test_an_alert_begins_once_is_told_once_each_way_and_ends_by_itself(
     assert calls[1][0]["data"]["state"] == "ended"
 
 
+@pytest.mark.parametrize(
+    ("kind", "objective", "measured"),
+    [(Kind.LAG, 60.0, [61.0, 59.0, 55.0, 54.0, 59.0]), (Kind.SUCCESS, 0.9, [0.89, 0.901, 0.909, 0.91, 0.901])],
+)
+def test_an_alert_on_the_edge_of_its_objective_is_told_once(
+    watched: Target, monkeypatch: pytest.MonkeyPatch, kind: str, objective: float, measured: list[float]
+) -> None:
+    seen = []
+    for value in measured:
+        monkeypatch.setattr(objectives, "levels", lambda *_, v=value: [objectives.Level(kind, objective, v)])
+        seen.append(objectives.watch())
+    assert seen == [1, 1, 1, 0, 0]
+    assert Alert.objects.count() == 1
+
+
 def test_a_new_secret_of_alerts_signs_at_once_and_the_one_before_beside_it_for_a_day(
     watched: Target, peer: Peer, calls: list[Any]
 ) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from mdm.models import AuditEntry, Crosswalk, Delivered, WorkItem
 from sync import backoff, outbox, settle, targets
-from sync.adapters.base import ErrorClass, Outcome, State
+from sync.adapters.base import ErrorClass, Outcome, Receipt, State
 from sync.compose import compose
 from sync.models import Attempt, Lane, Letter, Target
 from sync.verdicts import judge
@@ -303,6 +303,11 @@ def test_the_wait_that_a_target_asks_for_is_kept(target: Target, peer: Peer) -> 
     assert dt.timedelta(seconds=89) < due - before < dt.timedelta(seconds=100)
 
 
+@pytest.mark.parametrize(("asked", "least"), [(0.0, 900), (1.0, 900), (7200.0, 7200), (1e9, 86400)])
+def test_a_target_that_says_come_back_at_once_uses_up_no_attempts(asked: float, least: int) -> None:
+    assert backoff.delay(5, pace=1.0, retry_after=asked) >= least
+
+
 def test_a_wait_in_whole_seconds_settles_beside_one_that_is_not(target: Target, peer: Peer) -> None:
     """PostgreSQL's driver refuses arrays of both, and with one verdict it would refuse the whole batch."""
     busy, lost = kit.create(name="busy"), kit.create(name="lost")
@@ -362,6 +367,33 @@ def test_what_is_never_acknowledged_is_sent_again_and_at_last_asks_a_person(targ
     assert kit.lane(target, golden).state == Lane.State.DEAD
     assert "never acknowledged" in kit.lane(target, golden).error
     assert len({m.key for m in peer.received}) == 1
+
+
+def test_an_answer_that_comes_after_it_was_given_up_is_taken_all_the_same(target: Target, peer: Peer) -> None:
+    golden = kit.create()
+    peer.late = True
+    for _ in range(backoff.ATTEMPTS):
+        kit.deliver(target)
+        kit.make_due(target)
+    kit.create(name="the next that waits")
+    kit.deliver(target)
+    assert outbox.collect(target, targets.adapter_of(target)) == 2
+    assert kit.lane(target, golden).in_step
+    assert WorkItem.objects.get().state == "done"
+
+
+def test_an_answer_for_many_is_for_those_that_were_sent_so_and_what_is_said_of_one_goes_first(
+    target: Target, peer: Peer
+) -> None:
+    taken, refused, elsewhere = (kit.create(name=name) for name in ("taken", "refused", "elsewhere"))
+    for golden, file in ((taken, "ITEM_1_a"), (refused, "ITEM_1_a"), (elsewhere, "ITEM_12_b")):
+        peer.answers[golden.public_id] = Outcome(State.SENT, receipt=file)
+    kit.deliver(target)
+    key = str(kit.lane(target, refused).letter.key)
+    peer.receipts += [Receipt(key, REJECTED), Receipt("", Outcome(State.ACKNOWLEDGED, "997"), sent_as="ITEM_1_")]
+    assert outbox.collect(target, targets.adapter_of(target)) == 2
+    assert [kit.lane(target, golden).state for golden in (taken, refused, elsewhere)] == ["open", "dead", "sent"]
+    assert kit.lane(target, taken).in_step
 
 
 def test_receipts_that_come_twice_or_for_nothing_are_ignored(target: Target, peer: Peer) -> None:
@@ -499,5 +531,5 @@ def test_delivery_takes_a_fixed_number_of_queries_per_batch(
     target: Target, peer: Peer, django_assert_max_num_queries
 ) -> None:
     kit.create_many("supplier", 100)
-    with django_assert_max_num_queries(34):
+    with django_assert_max_num_queries(35):
         kit.deliver_batch(target)

@@ -133,3 +133,25 @@ def test_all_that_wait_for_one_record_are_released_together(target: Target, peer
     kit.deliver(target)
     assert arrival(peer)[0] == supplier.public_id
     assert len(peer.records) == 301
+
+
+def test_nothing_waits_for_what_had_ended_before_the_target_could_hear_of_it(target: Target, peer: Peer) -> None:
+    supplier = kit.create("supplier")
+    item = kit.create("item", preferred_supplier=supplier)
+    kit.update(supplier, kit.Kind.RETIRED)
+    later = kit.make_target("later")  # is told of live records only
+    kit.deliver(later)
+    assert arrival(kit.peer_of(later)) == [item.public_id]
+
+
+def test_what_waits_for_a_draft_goes_on_when_the_draft_is_given_up(target: Target, peer: Peer) -> None:
+    draft = kit.create("supplier")
+    GoldenRecord.objects.filter(pk=draft.pk).update(status="draft", approved_version=0)
+    Lane.objects.all().delete()
+    item = kit.create("item", preferred_supplier=draft)
+    kit.deliver(target)
+    assert kit.lane(target, item).state == "held"
+
+    GoldenRecord.objects.filter(pk=draft.pk).update(status="retired")
+    kit.deliver(target)
+    assert arrival(peer) == [item.public_id]

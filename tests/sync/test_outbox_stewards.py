@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from mdm.exceptions import Forbidden, NeedsReason
 from mdm.models import AuditEntry, User, WorkItem
-from sync import services, status
+from sync import configuring, outbox, services, status, targets
 from sync.adapters.base import ErrorClass, Outcome, State
 from sync.models import Attempt, Lane, Letter, Target
 from tests.sync import kit
@@ -42,6 +42,17 @@ def test_a_retry_sends_the_same_bytes_and_closes_the_work_item(target: Target, p
     assert (item.state, item.resolution, item.resolved_by) == ("done", "retry", steward)
     entry = AuditEntry.objects.get(action="delivery.retry", object_type="lane", golden=golden)
     assert (entry.actor, entry.reason) == (steward, "unit added")
+
+
+def test_a_retry_after_the_mapping_was_mended_goes_by_the_new_one(target: Target, peer: Peer, steward: User) -> None:
+    golden = failed(target, peer)
+    mended = {"mapping": {"supplier": {"name": {"case": "upper"}}}}
+    configuring.configure(code=target.code, settings=mended, actor=kit.make_user("mdm.administer"))
+    target.refresh_from_db()
+    services.retry_class(target=target, error_class="validation", actor=steward)
+    kit.deliver(target)
+    assert peer.records[golden.public_id].values["name"] == "BAD"
+    assert kit.lane(target, golden).in_step
 
 
 def test_failures_of_one_class_are_retried_together(target: Target, peer: Peer, steward: User) -> None:
@@ -140,6 +151,20 @@ def test_a_replay_during_a_delivery_is_delivered_after_it(target: Target, peer: 
     peer.during_send = meanwhile
     kit.deliver(target)
     assert [(m.version, m.generation) for m in peer.received] == [(1, 1), (2, 1), (2, 2)]
+    assert kit.lane(target, golden).in_step
+
+
+def test_a_replay_while_an_answer_is_awaited_is_delivered_after_it(target: Target, peer: Peer, steward: User) -> None:
+    golden = kit.create()
+    peer.late = True
+    kit.deliver(target)
+    services.replay(target=target, actor=steward, reason="restored a backup")
+    assert outbox.collect(target, targets.adapter_of(target)) == 1
+    assert not kit.lane(target, golden).in_step
+    kit.deliver(target)
+    Target.objects.update(collect_at=None)
+    assert outbox.collect(target, targets.adapter_of(target)) == 1
+    assert [m.generation for m in peer.received] == [1, 2]
     assert kit.lane(target, golden).in_step
 
 

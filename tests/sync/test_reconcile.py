@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from mdm.models import GoldenRecord, User
 from sync import drift, reconcile, targets
+from sync.adapters.base import TargetRecord
 from sync.models import Breaker, Drift, Lane, Reconciliation, Target
 from tests.sync import kit
 from tests.sync.peers import Peer, spoil
@@ -75,6 +77,39 @@ def test_what_is_under_way_is_not_called_drift(target: Target, peer: Peer) -> No
     assert (run.drifted, run.in_flight, run.compared) == (0, 1, 0)
 
 
+def test_what_was_delivered_while_the_target_was_read_is_not_called_drift(
+    target: Target, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    golden = kit.create(name="Acme")
+    kit.deliver(target)
+    adapter = targets.adapter_of(target)
+    read = adapter.read
+
+    def meanwhile(domain: str, ids: object = None) -> Iterator[TargetRecord]:
+        rows = list(read(domain))
+        if domain == "supplier":
+            kit.update(golden, name="newer")
+            kit.create(name="new")
+            kit.deliver(target)
+        return iter(rows)
+
+    monkeypatch.setattr(adapter, "read", meanwhile)
+    run = compare(target)
+    assert (drifts(run), run.in_flight) == ({}, 1)
+
+
+def test_a_target_whose_records_can_not_be_read_says_so_and_stops_no_other(
+    target: Target, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(domain: str, ids: object = None) -> Iterator[TargetRecord]:
+        yield from [{}["version"]]
+
+    monkeypatch.setattr(targets.adapter_of(target), "read", read)
+    run = compare(target)
+    assert "KeyError" in run.error
+    assert run.finished_at is not None
+
+
 def test_what_the_target_does_not_hold_because_it_never_should_is_no_drift(target: Target, peer: Peer) -> None:
     golden = kit.create()
     kit.update(golden, kit.Kind.RETIRED)
@@ -120,6 +155,20 @@ def test_lanes_that_nobody_looks_after_are_found(target: Target, peer: Peer) -> 
     assert (finding["finding"], finding["target"], finding["lanes"]) == ("overdue", "erp", 1)
     Breaker.objects.create(target=target, state="open", changed_at=timezone.now(), retry_at=timezone.now())
     assert reconcile.check_lanes() == []  # known not to answer
+
+
+def test_lanes_that_wait_for_the_schedule_or_in_a_backlog_are_not_called_overdue(target: Target, peer: Peer) -> None:
+    kit.create_many("supplier", 2)
+    long_ago = timezone.now() - dt.timedelta(seconds=2 * target.lease_seconds + 5)
+    Lane.objects.update(due_at=long_ago)
+    always = [{"from": "00:00", "to": "12:00"}, {"from": "12:00", "to": "00:00"}]
+    Target.objects.update(schedule={"blackout": always})
+    assert reconcile.check_lanes() == []
+    Target.objects.update(schedule={}, batch_size=1)
+    target.refresh_from_db()
+    kit.deliver_batch(target)
+    assert Lane.objects.filter(due_at=long_ago).count() == 1  # its turn is to come
+    assert reconcile.check_lanes() == []
 
 
 def test_lanes_that_are_behind_or_missing_are_mended(target: Target, peer: Peer) -> None:

@@ -151,7 +151,11 @@ def test_events_get_their_positions(target: Target) -> None:
     assert list(ChangeEvent.objects.values_list("position", flat=True)) != [None]
 
 
-def test_the_nightly_tasks_send_and_compare_everything(target: Target, peer: Peer) -> None:
+def test_the_nightly_tasks_send_and_compare_everything(
+    target: Target, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for one in (tasks.nightly_sync, tasks.compare):  # a task of its own for each target
+        monkeypatch.setattr(one, "delay", one)
     golden = kit.create()
     tasks.deliver(target.pk)
     tasks.full_sync()
@@ -190,6 +194,15 @@ def test_until_idle_waits_for_retries_and_late_acknowledgements(target: Target, 
     assert all(lane.in_step for lane in Lane.objects.all())
 
 
+def test_what_was_answered_while_nobody_looked_is_not_sent_again(target: Target, peer: Peer) -> None:
+    kit.create()
+    peer.late = True
+    kit.deliver(target)
+    kit.make_due(target)  # its deadline has passed, in a pause
+    assert run().splitlines() == ["erp: 1 collected"]
+    assert len(peer.received) == 1
+
+
 def test_until_idle_gives_up_when_its_time_is_over(target: Target, peer: Peer) -> None:
     kit.create()
     peer.down = True
@@ -218,3 +231,9 @@ def test_a_step_of_the_watch_that_fails_keeps_no_other_from_being_done(monkeypat
     monkeypatch.setattr(alerting, "tell_due", lambda: done.append("told"))
     tasks.watch()
     assert done == ["watched", "told"]
+
+
+def test_what_takes_all_of_a_target_in_hand_has_the_time_for_it_and_is_not_begun_twice() -> None:
+    """The broker gives a task that is acknowledged late to another worker after 120 seconds."""
+    for task in (tasks.backfill, tasks.compare, tasks.nightly_sync):
+        assert (task.acks_late, task.soft_time_limit) == (False, 1700)

@@ -190,6 +190,27 @@ def test_a_receiver_may_say_how_long_to_wait_and_that_it_is_gone(interface, rece
     assert webhooks.deliver_due() == 2
 
 
+def test_a_receiver_may_say_until_when_to_wait(interface, receiver):
+    kit.twins()
+    events.sequence()
+    hook, _ = subscribed(interface, receiver)
+    receiver.answers = [(503, {"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"})]  # a day is the most
+    webhooks.deliver_due()
+    hook.refresh_from_db()
+    assert dt.timedelta(hours=23) < hook.due_at - timezone.now() <= dt.timedelta(days=1)
+
+
+def test_a_webhook_whose_secret_can_not_be_opened_keeps_none_waiting(interface, receiver, other):
+    kit.twins()
+    events.sequence()
+    broken, _ = subscribed(interface, receiver)
+    subscribed(interface, other)
+    Webhook.objects.filter(pk=broken.pk).update(sealed_secret=b"of another SECRET_KEY")
+    assert webhooks.deliver_due() == len(other.got) == 2
+    broken.refresh_from_db()
+    assert (receiver.got, broken.last_error, broken.position) == ([], "SealBroken", 0)
+
+
 def test_a_receiver_that_can_not_be_reached_is_tried_again(interface, receiver):
     kit.twins()
     events.sequence()

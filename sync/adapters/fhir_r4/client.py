@@ -27,6 +27,7 @@ from sync.adapters.base import (
     State,
     TargetRecord,
     Values,
+    not_sent,
 )
 from sync.adapters.batches import in_turn, runs
 from sync.adapters.http import Reply
@@ -118,7 +119,7 @@ class FhirAdapter:
 
     def _write(self, drafts: list[Draft]) -> dict[str, Outcome]:
         if len({draft.message.record for draft in drafts}) < len(drafts):  # a server refuses to write one twice at once
-            return {draft.message.key: self._alone(draft) for draft in drafts}
+            return self._one_by_one(drafts)
         if len(drafts) < 2:
             return {draft.message.key: self._put(draft) for draft in drafts}
         entries = [_entry(draft) for draft in drafts]
@@ -126,7 +127,7 @@ class FhirAdapter:
             "POST", "", body={"resourceType": "Bundle", "type": self._config.bundle, "entry": entries}
         )
         if reply.status in STALE or _is_refusal(reply):  # one bad record must not refuse its neighbours
-            return {draft.message.key: self._alone(draft) for draft in drafts}
+            return self._one_by_one(drafts)
         if reply.status != 200:
             return {draft.message.key: _outcome(reply.status, reply, resource_of(reply)) for draft in drafts}
         return self._each(drafts, reply)
@@ -149,20 +150,29 @@ class FhirAdapter:
         if not status.isdecimal():
             return Outcome(State.UNKNOWN, error="The reply has no status for it.", error_class=ErrorClass.PROTOCOL)
         if int(status) in (*STALE, *GONE):
-            return self._alone(draft)
+            return self._one_by_one([draft])[draft.message.key]
         body = row.get("resource") or said.get("outcome") or {}
         return _outcome(int(status), reply, body, _id_in(str(said.get("location", ""))) or _id_of(draft.held))
 
+    def _one_by_one(self, drafts: Sequence[Draft]) -> dict[str, Outcome]:
+        """Each by itself; once the server doesn't answer, the others don't wait for that one by one, too."""
+        done: dict[str, Outcome] = {}
+        failed: PeerError | None = None
+        for draft in drafts:
+            try:
+                done[draft.message.key] = not_sent(failed) if failed else self._alone(draft)
+            except PeerError as error:
+                failed, done[draft.message.key] = error, error.outcome()
+        return done
+
     def _alone(self, draft: Draft) -> Outcome:
-        """The record by itself, over what the server holds by now."""
+        """The record by itself, over what the server holds by now. Raises PeerError."""
         try:
             held = self._held(draft.kind, [draft.message.record])
             settled = _settle(draft, held.get(draft.message.record, []))
             return settled if settled is not None else self._put(draft)
         except _Refused as refused:
             return refused.outcome
-        except PeerError as error:
-            return error.outcome()
 
     def _put(self, draft: Draft) -> Outcome:
         """Write one; where somebody else did so meanwhile, look again and write over that."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
 import orjson
 
 from sync.adapters.base import ErrorClass, PeerError
@@ -28,21 +27,15 @@ class Server:
 
     def ask(self, method: str, path: str, *, body: Any = None, params: Mapping[str, Any] | None = None,
             if_match: str = "") -> Reply:  # fmt: skip
-        """One request with the token; a 401 renews the token once and asks again."""
+        """One request with the token."""
         headers = {"Accept": MEDIA, "Content-Type": MEDIA, **({"If-Match": if_match} if if_match else {})}
         content = orjson.dumps(body) if body is not None else b""
-        token = self._tokens.get(self._pool.send)
-        reply = self._send(token, method, path, content, headers, params)
-        if reply.status == httpx.codes.UNAUTHORIZED:
-            token = self._tokens.get(self._pool.send, stale=token)
-            reply = self._send(token, method, path, content, headers, params)
-        return reply
 
-    def _send(
-        self, token: str, method: str, path: str, content: bytes, headers: Mapping[str, str], params: Any
-    ) -> Reply:
-        sent = {**headers, "Authorization": f"Bearer {token}"}
-        return self._pool.send(method, f"{self.base}{path}", content=content, headers=sent, params=params)
+        def sent(token: str) -> Reply:
+            signed = {**headers, "Authorization": f"Bearer {token}"}
+            return self._pool.send(method, f"{self.base}{path}", content=content, headers=signed, params=params)
+
+        return self._tokens.authorised(self._pool.send, sent)
 
     def path_of(self, url: str) -> str:
         """The path of a link that the server gave. Raises PeerError when it leads elsewhere: the token stays here."""

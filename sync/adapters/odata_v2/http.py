@@ -80,9 +80,7 @@ class Service:
 
         if self._tokens is None:
             return ask(self._basic)
-        token = self._tokens.get(self._pool.send)
-        reply = ask(f"Bearer {token}")
-        return ask(f"Bearer {self._tokens.get(self._pool.send, stale=token)}") if reply.status == 401 else reply
+        return self._tokens.authorised(self._pool.send, lambda token: ask(f"Bearer {token}"))
 
     def close(self) -> None:
         self._pool.close()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
 from sync.adapters.http import Pool, Reply
 from sync.adapters.oauth import TokenCache
 from sync.adapters.options import Secrets
@@ -24,18 +22,13 @@ class Http:
 
     def request(self, method: str, path: str, *, content: bytes = b"", headers: Mapping[str, str] | None = None,
                 params: Any = None) -> Reply:  # fmt: skip
-        """One request with the token; a 401 renews the token once and asks again."""
-        token = self._tokens.get(self._pool.send)
-        reply = self._authorised(token, method, path, content, headers, params)
-        if reply.status == httpx.codes.UNAUTHORIZED:
-            token = self._tokens.get(self._pool.send, stale=token)
-            reply = self._authorised(token, method, path, content, headers, params)
-        return reply
+        """One request with the token."""
 
-    def _authorised(self, token: str, method: str, path: str, content: bytes, headers: Mapping[str, str] | None,
-                    params: Any) -> Reply:  # fmt: skip
-        sent = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **(headers or {})}
-        return self._pool.send(method, f"{self._base_url}{path}", content=content, headers=sent, params=params)
+        def sent(token: str) -> Reply:
+            signed = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **(headers or {})}
+            return self._pool.send(method, f"{self._base_url}{path}", content=content, headers=signed, params=params)
+
+        return self._tokens.authorised(self._pool.send, sent)
 
     def close(self) -> None:
         self._pool.close()

@@ -18,6 +18,7 @@ ADVISED = ("A", "C", "E")  # what element 110 ends with: accepted, accepted with
 class Acknowledgement:
     receipts: list[Receipt]
     rejected: tuple[str, ...] = ()  # control numbers of groups that were rejected: their records are in the files
+    accepted: tuple[str, ...] = ()  # of those that were accepted, which says nothing of their records
 
 
 def parse(name: str, data: bytes) -> Acknowledgement:
@@ -25,7 +26,12 @@ def parse(name: str, data: bytes) -> Acknowledgement:
     if name.endswith(".csv"):
         return Acknowledgement([_row(name, row) for row in read_rows(data)])
     segments = decode(data.decode("utf-8"))
-    return Acknowledgement(list(_advice(name, segments)), tuple(_rejected(segments)))
+    verdicts = list(_verdicts(segments))
+    return Acknowledgement(
+        list(_advice(name, segments)),
+        rejected=tuple(control for control, code in verdicts if code not in ACCEPTED),
+        accepted=tuple(control for control, code in verdicts if code in ACCEPTED),
+    )
 
 
 def _row(name: str, row: dict[str, str]) -> Receipt:
@@ -47,14 +53,14 @@ def _advice(name: str, segments: Sequence[Segment]) -> Iterator[Receipt]:
             yield Receipt(segment[3], _outcome(name, segment[1].endswith(ADVISED), code, reason))
 
 
-def _rejected(segments: Sequence[Segment]) -> Iterator[str]:
-    """A partner may answer many groups in one file."""
+def _verdicts(segments: Sequence[Segment]) -> Iterator[tuple[str, str]]:
+    """Control number and AK901 of each group: a partner may answer many in one file."""
     control = ""
     for segment in segments:
         if segment[0] == "AK1":
             control = segment[2]
-        elif segment[0] == "AK9" and segment[1] not in ACCEPTED:
-            yield control
+        elif segment[0] == "AK9":
+            yield control, segment[1]
 
 
 def _outcome(name: str, accepted: bool, code: str, reason: str) -> Outcome:

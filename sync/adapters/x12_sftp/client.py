@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sync.adapters.base import (
+    ConfigError,
     ErrorClass,
     Message,
     Outcome,
@@ -37,6 +38,7 @@ from .x12 import CONTROL, USUAL, Envelope, decode
 
 log = logging.getLogger(__name__)
 TAKEN, EXTRACT = ".taken-", "extract_"
+CONFIRMS = ("824", "997")
 POLL = 0.05  # seconds between looks for an extract
 
 
@@ -45,6 +47,8 @@ class X12Adapter:
         self, config: Mapping[str, Any], secrets: Secrets, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._config = load(X12Config, config)
+        if self._config.confirms not in CONFIRMS:
+            raise ConfigError(f"confirms is one of {', '.join(CONFIRMS)}.")
         self._sftp = Sftp(self._config, secrets)
         self._now = now
         self._consumed: list[str] = []
@@ -117,7 +121,10 @@ class X12Adapter:
             if TAKEN not in file:
                 path = self._take(path)
             found = acks.parse(name, self._sftp.get(path))
-            rejected = [receipt for control in found.rejected for receipt in self._all_rejected(name, control)]
+            whole = [receipt for control in found.rejected for receipt in self._all_rejected(name, control)]
+            if self._config.confirms == "997":
+                taken = Outcome(State.ACKNOWLEDGED, name)
+                whole += [Receipt("", taken, sent_as=_catalogue_name(int(control))) for control in found.accepted]
         except FileNotFoundError:  # another worker was faster
             return []
         except (ValueError, IndexError, TooLarge) as error:
@@ -125,7 +132,7 @@ class X12Adapter:
             self._sftp.move(path, f"{path}.bad")
             return []
         self._consumed.append(path)
-        return found.receipts + rejected
+        return found.receipts + whole
 
     def _take(self, path: str) -> str:
         """Out of the way of a second acknowledgement under the same name: one for the same records, sent again."""
@@ -134,15 +141,23 @@ class X12Adapter:
         return taken
 
     def _all_rejected(self, name: str, control: str) -> list[Receipt]:
-        """Every record of the file that a 997 rejected; the partner keeps it in its folder of rejected files."""
-        file = next((f for f in self._sftp.names(self._config.rejected) if f"_{int(control):09d}_" in f), None)
-        if file is None:
-            log.warning("%s rejects control number %s, whose file is not in %s", name, control, self._config.rejected)
-            return []
-        text = f"997: the whole file {file} was rejected"
+        """Every record of the file that a 997 rejected: those that it got, where the partner keeps rejected files in a
+        folder; else those that were sent in it.
+        """
+        begins = _catalogue_name(int(control))
+        file = next((f for f in self._rejected_files() if begins in f), None)
+        text = f"997: the whole file {file or begins} was rejected"
         outcome = Outcome(State.REJECTED, name, error=text, error_class=ErrorClass.VALIDATION)
+        if file is None:
+            return [Receipt("", outcome, sent_as=begins)]
         segments = decode(self._sftp.get(f"{self._config.rejected}/{file}").decode())
         return [Receipt(key, outcome) for key in catalog.keys(segments)]
+
+    def _rejected_files(self) -> list[str]:
+        try:
+            return self._sftp.names(self._config.rejected)
+        except FileNotFoundError:
+            return []
 
     def read(self, domain: str, ids: Sequence[str] | None = None) -> Iterator[TargetRecord]:
         """Ask for an extract by file, wait for it, read and remove it."""
@@ -184,6 +199,11 @@ class X12Adapter:
 
     def close(self) -> None:
         self._sftp.close()
+
+
+def _catalogue_name(control: int) -> str:
+    """What the names of files with this control number begin with."""
+    return f"ITEM_{control:09d}_"
 
 
 def _shape(rendered: Rendered) -> tuple[str, bytes]:

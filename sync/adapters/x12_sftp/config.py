@@ -17,6 +17,7 @@ class X12Config:
     outbound: str = "outbound"  # where it leaves acknowledgements
     answers: tuple[str, ...] = ("ack_", "receipt_")  # what the names of acknowledgements begin with
     rejected: str = "rejected"  # where it leaves files that its 997 rejects
+    confirms: str = "824"  # what says of each record that it was taken; "997" of a partner that sends no more than that
     sender_id: str = "CONCORD"  # ISA06, at most 15 characters
     receiver_id: str = "SUPPLY"  # ISA08
     usage: str = "P"  # ISA15: P production, T test

@@ -94,12 +94,12 @@ class Sftp:
         self._run(remove)
 
     def move(self, old: str, new: str) -> None:
-        self._run(lambda sftp: sftp.posix_rename(old, new))
+        self._run(lambda sftp: _rename(sftp, old, new))
 
     async def _put(self, sftp: asyncssh.SFTPClient, path: str, data: bytes) -> None:
         async with sftp.open(f"{path}.part", "wb") as file:
             await file.write(data)
-        await sftp.posix_rename(f"{path}.part", path)
+        await _rename(sftp, f"{path}.part", path)
 
     async def _get(self, sftp: asyncssh.SFTPClient, path: str) -> bytes:
         async with sftp.open(path, "rb") as file:
@@ -179,6 +179,17 @@ class Sftp:
                 async with asyncio.timeout(GOODBYE):
                     await self._ssh.wait_closed()
         self._forget()
+
+
+async def _rename(sftp: asyncssh.SFTPClient, old: str, new: str) -> None:
+    """Over a file that is there, in one step; servers without OpenSSH's extension for that need two."""
+    try:
+        await sftp.posix_rename(old, new)
+    except asyncssh.SFTPOpUnsupported:
+        await sftp.stat(old)  # before anything is removed for a file that is not there
+        with contextlib.suppress(asyncssh.SFTPNoSuchFile):
+            await sftp.remove(new)
+        await sftp.rename(old, new)
 
 
 def _entry(name: asyncssh.SFTPName) -> Entry:

@@ -79,15 +79,15 @@ def run(target: Target, patience: str, stop: threading.Event, end: float) -> Rep
 
 
 def _round(target: Target, patience: str, stop: threading.Event, end: float, total: outbox.Tally) -> bool:
-    """Deliver, and look for late answers; True when that was all."""
+    """Look for late answers, and deliver; True when that was all."""
     try:
         target.refresh_from_db()  # somebody may have changed its settings
         adapter = targets.adapter_of(target)
-        total += outbox.deliver(target, adapter, seconds=end - time.monotonic(), stop=stop.is_set)
-        if collected := outbox.collect(target, adapter):
+        if collected := outbox.collect(target, adapter):  # first: what is answered need not be sent again
             total.outcomes["collected"] += collected
-            return False
-        return _finished(target, patience)
+        total += outbox.deliver(target, adapter, seconds=end - time.monotonic(), stop=stop.is_set)
+        # where its settings have changed, the next round goes by the new ones
+        return outbox.is_current(target) and _finished(target, patience)
     except OperationalError as error:
         if patience == "once":
             raise

@@ -252,6 +252,13 @@ class Files(asyncssh.SFTPServer):
 
     async def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
         super().posix_rename(oldpath, newpath)
+        await self._renamed(newpath)
+
+    async def rename(self, oldpath: bytes, newpath: bytes) -> None:
+        super().rename(oldpath, newpath)
+        await self._renamed(newpath)
+
+    async def _renamed(self, newpath: bytes) -> None:
         arrived = Path(self._supply.home, newpath.decode().lstrip("/"))
         self._supply.arrived(arrived)
         await self._misbehave("disconnect_after", path=newpath)

@@ -38,6 +38,7 @@ def test_an_adapter_is_built_without_connecting(name: str) -> None:
     [
         ("fax", {}, "Unknown adapter fax"),
         ("hl7v2_mllp", {"host": "h"}, "setting port is missing"),
+        ("tryton", COMPLETE["tryton"] | {"base_url": "https://u:p@erp.test"}, "base_url names a user"),
         ("hl7v2_mllp", {"host": "h", "port": 1, "prot": 2}, "Unknown setting prot"),
         ("hl7v2_mllp", {"host": "h", "port": 1, "domains": ["items"]}, "Unknown domain items"),
     ],

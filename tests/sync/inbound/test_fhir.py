@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from mdm.fhir.mapping import PHYSICAL_TYPE
 from mdm.models import GoldenRecord
 from mdm.values import parse_values
 from sync.adapters.fhir_r4.mapping import to_resource
@@ -142,6 +143,8 @@ def test_departments_may_be_cost_centers():
     ({"fullUrl": "urn:uuid:1"}, "the entry has no resource"),
     (5, "the entry has no resource"),
     ({"resource": {"resourceType": "Location", "identifier": "x", "id": 5}}, "it has no code"),
+    ({"resource": {"resourceType": ["Location"], "id": "1"}}, "is of no domain"),
+    ({"resource": {"resourceType": "Location", "identifier": [{"system": [], "value": "x"}]}}, "it has no code"),
 ])  # fmt: skip
 def test_an_entry_that_is_no_record_says_why_and_leaves_the_others_be(entry, problem):
     bad, good = read(bundle(entry, {"resource": {"resourceType": "Location", "id": "1"}}))
@@ -154,6 +157,7 @@ def test_an_entry_that_is_no_record_says_why_and_leaves_the_others_be(entry, pro
     {"address": {"line": "not a list"}, "partOf": {"identifier": 5, "reference": 5}},
     {"address": {"line": [None, 5, "x"]}, "type": [5, {"coding": 5}], "extension": [5, {"url": 5}]},
     {"meta": 5, "physicalType": {"coding": [{"system": 5, "code": []}]}},
+    {"physicalType": {"coding": [{"system": PHYSICAL_TYPE, "code": []}]}},
     {"extension": [{"url": "urn:concord:extension:location:cost-center", "valueReference": 5}]},
 ])  # fmt: skip
 def test_elements_of_the_wrong_shape_break_nothing(mischief):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +38,34 @@ def test_an_item_with_vendor_units_and_price():
     assert (first.values["unspsc"], first.values["preferred_supplier"]) == ("42142500", "SUP-42")
     assert second.values["description"] == "STAPLER LINEAR CUTTER 60MM & RELOAD"
     assert (first.partial, second.partial) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("said", "utc"),
+    [
+        ("20260701120000", "2026-07-01T16:00:00+00:00"),  # summer time there
+        ("20261201120000.25", "2026-12-01T17:00:00+00:00"),
+        ("20260701120000+0200", "2026-07-01T10:00:00+00:00"),
+        ("20240229", "2024-02-29T05:00:00+00:00"),
+        ("20230229", None),
+        ("yesterday", None),
+    ],
+)
+def test_a_time_without_a_zone_is_that_of_the_site(said, utc):
+    with timezone.override("America/New_York"):
+        when = hl7v2.moment(said)
+    assert (when and when.astimezone(dt.UTC).isoformat()) == utc
+
+
+@pytest.mark.parametrize(("event", "waits"), [("MDC", True), ("MDL", True), ("MUP", False)])
+def test_a_retirement_that_is_to_come_waits_until_then(event, waits):
+    message = item("1", event=event)
+    assert message.count(b"1.1||") == 1
+    (early,) = read(message.replace(b"1.1||", b"1.1|29991231|"))
+    (now,) = read(message.replace(b"1.1||", b"1.1|20200101|"))
+    assert [bool(early.problems), bool(now.problems)] == [waits, False]
+    if waits:
+        assert "2999-12-31" in early.problems[0]
 
 
 def test_an_inventory_item_of_m15():

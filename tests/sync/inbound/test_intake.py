@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
+from django.conf import settings
+from django.utils import timezone
 
 from mdm.exceptions import Forbidden, NotFound
 from mdm.models import AuditEntry, WorkItem
@@ -44,6 +48,17 @@ def test_an_id_used_for_something_else_is_a_conflict_that_a_person_decides():
     taking.take(ehr)
     assert kit.source("ehr", "IT-9").values["description"] == "NEEDLE SPINAL 25GA"
     assert WorkItem.objects.get(kind="feed_problem").state == "cancelled"
+
+
+def test_an_id_that_was_used_before_payloads_were_forgotten_is_free_again():
+    ehr = source()
+    first = send(ehr, item("7"))
+    taking.take(ehr)
+    later = timezone.now() + dt.timedelta(days=settings.INBOUND_KEEP_DAYS, minutes=1)
+    assert messages.prune(now=later) == 1
+    other = send(ehr, item("7", description="NEEDLE SPINAL 25GA"))
+    assert (other.state, other.conflicts_with) == ("received", None)
+    assert send(ehr, item("7")) == first  # the very same is known for good
 
 
 def test_content_without_an_id_that_comes_back_after_other_content_counts():

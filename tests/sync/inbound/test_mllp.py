@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import socket
 import ssl
@@ -68,7 +69,9 @@ def test_the_codes_are_those_that_the_source_says():
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("config", [{"acks": {"lost": "AA"}}, {"acks": {"kept": "OK"}}, {"networks": ["10.1"]}, {}])
+@pytest.mark.parametrize(
+    "config", [{"acks": {"lost": "AA"}}, {"acks": {"kept": "OK"}}, {"networks": ["10.1"]}, {"client_ca": "ca.pem"}, {}]
+)
 def test_settings_that_can_not_be_are_refused(config):
     with pytest.raises(InvalidValue):
         source(way="mllp", config={"port": 1, **config} if config else {"host": "x"})
@@ -242,6 +245,41 @@ def test_whoever_must_show_a_certificate_is_not_served_without_one(tmp_path):
         assert told(client, number) == []
         client.load_cert_chain(pem)
         assert [codes(reply) for reply in told(client, number)] == ["AA"]
+
+
+def test_a_certificate_that_is_renewed_in_its_file_is_shown_to_whoever_connects_next(tmp_path):
+    pem = tmp_path / "both.pem"
+    pem.write_bytes(certificate())
+    opened = mllp.Port(replace(HERE, certificate=str(pem)), echo)
+
+    async def talk() -> None:
+        number = await opened.open()
+
+        async def shown() -> str:
+            """Whose certificate it is; a client that knows only what is in the file now."""
+            client = ssl.create_default_context(cafile=str(pem))
+            try:
+                _, writer = await asyncio.open_connection("localhost", number, ssl=client)
+            except ssl.SSLCertVerificationError:
+                return "another"
+            writer.close()
+            return "that in the file"
+
+        assert await shown() == "that in the file"
+        pem.write_bytes(certificate())
+        os.utime(pem, ns=(1, 1))
+        assert await shown() == "another"
+        opened.renew()
+        assert await shown() == "that in the file"
+        whole = pem.read_bytes()
+        pem.write_bytes(whole[:100])
+        os.utime(pem, ns=(2, 2))
+        opened.renew()  # half written: what was there is still shown
+        pem.write_bytes(whole)
+        assert await shown() == "that in the file"
+        await opened.close()
+
+    asyncio.run(talk())
 
 
 def told(client: ssl.SSLContext, number: int) -> list[bytes]:

@@ -228,6 +228,15 @@ def test_outcomes_are_forgotten_but_for_the_newest_of_each_code(settings):
     assert [message.records.count() for message in (first, second, other)] == [0, 1, 1]
 
 
+def test_a_clock_that_is_ahead_makes_nothing_the_most_recent_for_years():
+    deliver(source(), item("1").replace(b"|20260101|", b"|29991231|"))
+    assert kit.source("ehr", "IT-9").source_updated_at <= timezone.now()
+    deliver(source(), item("2", description="NEEDLE SPINAL 25GA").replace(b"|20260101|", b"|29991231|"))
+    assert kit.source("ehr", "IT-9").source_updated_at <= timezone.now()
+    deliver(source(), item("3", description="NEEDLE SPINAL 27GA"))
+    assert kit.source("ehr", "IT-9").source_updated_at.year == 2026
+
+
 def test_the_sweep_finds_messages_whose_wake_up_was_lost(told):
     ehr = source()
     send(ehr, item("1"))

@@ -107,6 +107,22 @@ def test_what_is_no_interchange_is_refused(body):
         read(body)
 
 
+def test_an_isa_segment_that_ends_within_itself_is_refused():
+    within = catalogue().replace(b"*^*00501", b"*~*00501", 1)
+    assert within != catalogue()
+    for look in (read, x12.envelope_of, lambda body: x12.identify(body, profile={})):
+        with pytest.raises(UnreadableMessage, match="ISA"):
+            look(within)
+
+
+@pytest.mark.parametrize("kind", ["997", "999"])
+def test_an_acknowledgement_is_not_acknowledged(kind):
+    answer = acknowledge(x12.envelope_of(catalogue()), kind=kind, now=NOW, control=12)
+    assert acknowledge(x12.envelope_of(answer.encode()), kind=kind, now=NOW, control=13) == ""
+    alone = acknowledge(x12.envelope_of(catalogue()[:-20]), kind=kind, now=NOW, control=12)  # cut off: TA1 says so
+    assert "TA1" in alone
+
+
 def test_a_segment_without_end_is_refused():
     with pytest.raises(UnreadableMessage, match="terminator"):
         read(catalogue() + b"x" * 200_000)

@@ -174,6 +174,27 @@ def test_many_records_travel_in_one_bundle(make: Make, sandbox: Sandbox, bundle:
     assert codes == [row["code"] for row in sandbox.state("fhir", "location")]
 
 
+def test_a_server_that_stops_answering_is_not_waited_for_record_by_record(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapter = make("fhir")
+    messages = [factory.message(number=n) for n in range(1, 6)]
+    rendered = factory.rendered(adapter, *messages)
+    asked = []
+
+    def ask(method: str, path: str, **_: Any) -> Reply:
+        asked.append(method)
+        if len(asked) > 2:  # it has refused the Bundle because of one of them
+            raise PeerError("No complete answer within 30 s.", ErrorClass.TIMEOUT, maybe_applied=True)
+        body = {"resourceType": "Bundle"} if method == "GET" else {"resourceType": "OperationOutcome"}
+        return Reply(200 if method == "GET" else 422, {}, orjson.dumps(body))
+
+    monkeypatch.setattr(adapter._server, "ask", ask)
+    outcomes = adapter.send(rendered)
+    assert asked == ["GET", "POST", "GET"]
+    assert [o.error_class for o in outcomes] == [ErrorClass.TIMEOUT, *[ErrorClass.NOT_SENT] * 4]
+
+
 def test_the_status_inside_a_batch_counts(make: Make, sandbox: Sandbox) -> None:
     sandbox.fault("fhir", "reject", match="MDM-LO-000003")
     adapter = make("fhir", bundle="batch")

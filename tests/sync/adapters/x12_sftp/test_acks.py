@@ -31,4 +31,5 @@ def test_each_group_that_one_file_answers_has_its_own_verdict(verdict: str) -> N
     answers = {"11": "A", "12": "R", "13": "E", "14": "P"}
     segments = [[f"AK1*SC*{group}", "AK2*832*0001", f"{verdict}*{code}", f"AK9*{code}*1*1*1"]
                 for group, code in answers.items()]  # fmt: skip
-    assert parsed(*(segment for group in segments for segment in group)).rejected == ("12", "14")
+    found = parsed(*(segment for group in segments for segment in group))
+    assert (found.accepted, found.rejected) == (("11", "13"), ("12", "14"))

@@ -15,6 +15,8 @@ from sync.sandbox.launch import Sandbox
 from tests.sync.adapters import factory
 from tests.sync.adapters.conftest import Make, deliver
 
+ISA = f"ISA*00*{'':10}*00*{'':10}*ZZ*{'SUPPLY':15}*ZZ*{'CONCORD':15}*261127*1200*^*00501*000000001*0*P*>~"
+
 
 def collected(adapter: X12Adapter, within: float = 5) -> list[Receipt]:
     end = time.monotonic() + within
@@ -103,6 +105,24 @@ def test_a_catalogue_that_is_rejected_whole_rejects_each_of_its_records(make: Ma
     assert "997" in outcomes[0].error
 
 
+@pytest.mark.parametrize(
+    ("confirms", "verdict", "state"),
+    [("997", "A", State.ACKNOWLEDGED), ("824", "A", None), ("997", "R", State.REJECTED), ("824", "R", State.REJECTED)],
+)
+def test_a_partner_that_answers_for_whole_files_only(
+    make: Make, files: Path, confirms: str, verdict: str, state: State | None
+) -> None:
+    """It keeps no folder of rejected files either."""
+    adapter = make("supply", confirms=confirms, rejected="nowhere", answers=["fa_"])
+    (outcome,) = adapter.send(factory.rendered(adapter, factory.message()))
+    control = int(outcome.receipt.split("_")[1])
+    text = f"{ISA}GS*FA*S*R*20261127*1200*1*X*005010~ST*997*0001~AK1*SC*{control}~AK9*{verdict}*1*1*1~SE*4*0001~"
+    (files / "outbound" / "fa_1.x12").write_text(text)
+    receipts = adapter.collect()
+    assert [r.outcome.state for r in receipts] == ([state] if state else [])
+    assert all(outcome.receipt.startswith(r.sent_as) and not r.key for r in receipts)
+
+
 @pytest.mark.parametrize("kind", ["garbage", "huge"])
 def test_an_unreadable_acknowledgement_is_set_aside_and_stops_nothing(
     make: Make, sandbox: Sandbox, files: Path, kind: str
@@ -118,6 +138,24 @@ def test_an_unreadable_acknowledgement_is_set_aside_and_stops_nothing(
 
     assert outcome.state is State.ACKNOWLEDGED
     assert [path.suffix for path in (files / "outbound").iterdir() if "taken" not in path.suffix] == [".bad"]
+
+
+def test_a_server_that_renames_over_no_file_gets_its_files_all_the_same(
+    make: Make, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unsupported(*_: object) -> None:
+        raise asyncssh.SFTPOpUnsupported("POSIX rename not supported")
+
+    monkeypatch.setattr(asyncssh.SFTPClient, "posix_rename", unsupported)
+    adapter = make("supply")
+    for data in (b"first", b"second"):
+        adapter._sftp.put("archive/same", data)  # nothing looks there
+        assert (files / "archive" / "same").read_bytes() == data
+    with pytest.raises(FileNotFoundError):
+        adapter._sftp.move("archive/gone", "archive/same")
+    assert (files / "archive" / "same").read_bytes() == b"second"
+    (outcome,) = deliver(adapter, *factory.rendered(adapter, factory.message()))
+    assert outcome.state is State.ACKNOWLEDGED
 
 
 def test_nobody_sees_half_a_file(make: Make, sandbox: Sandbox, files: Path) -> None:
