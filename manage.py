@@ -19,14 +19,13 @@ def main() -> None:
 
     from mdm import embedded
 
-    if len(sys.argv) > 1 and sys.argv[1] not in WITHOUT_SERVERS:
-        try:
-            embedded.ensure()
-        except embedded.EmbeddedError as error:
-            sys.exit(f"{error}")
     try:
+        if len(sys.argv) > 1 and sys.argv[1] not in WITHOUT_SERVERS:
+            embedded.ensure()
         execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)  # what was begun is put away
+    except (embedded.EmbeddedError, ImproperlyConfigured) as error:
         sys.exit(f"{error}")
     except (OperationalError, ProgrammingError) as error:
         if "--traceback" in sys.argv or not (remedy := remedy_of(error)):
