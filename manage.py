@@ -13,9 +13,12 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))  # so that what was begun is put away
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mdm.settings")
-    from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
-    from django.db import OperationalError, ProgrammingError
+    try:
+        from django.core.exceptions import ImproperlyConfigured
+        from django.core.management import execute_from_command_line
+        from django.db import OperationalError, ProgrammingError
+    except ModuleNotFoundError:
+        sys.exit(f"{sys.executable} has not Concord's packages. `make .venv/runtime` makes a .venv that has them.")
 
     from mdm import embedded
 
