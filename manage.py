@@ -13,20 +13,22 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))  # so that what was begun is put away
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mdm.settings")
-    from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
-    from django.db import OperationalError, ProgrammingError
+    try:
+        from django.core.exceptions import ImproperlyConfigured
+        from django.core.management import execute_from_command_line
+        from django.db import OperationalError, ProgrammingError
+    except ModuleNotFoundError:
+        sys.exit(f"{sys.executable} has not Concord's packages. `make .venv/runtime` makes a .venv that has them.")
 
     from mdm import embedded
 
-    if len(sys.argv) > 1 and sys.argv[1] not in WITHOUT_SERVERS:
-        try:
-            embedded.ensure()
-        except embedded.EmbeddedError as error:
-            sys.exit(f"{error}")
     try:
+        if len(sys.argv) > 1 and sys.argv[1] not in WITHOUT_SERVERS:
+            embedded.ensure()
         execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)  # what was begun is put away
+    except (embedded.EmbeddedError, ImproperlyConfigured) as error:
         sys.exit(f"{error}")
     except (OperationalError, ProgrammingError) as error:
         if "--traceback" in sys.argv or not (remedy := remedy_of(error)):

@@ -21,6 +21,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,11 +47,11 @@ def socket_dir(var: Path) -> Path:
 
 
 def database_url(var: Path) -> str:
-    return f"postgresql://concord@/concord?host={socket_dir(var)}"
+    return f"postgresql://concord@/concord?host={quote(str(socket_dir(var)))}"
 
 
 def redis_url(var: Path) -> str:
-    return f"unix://{socket_dir(var)}/redis.sock"
+    return f"unix://{quote(str(socket_dir(var)))}/redis.sock"
 
 
 def ensure() -> None:

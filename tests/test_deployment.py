@@ -9,7 +9,8 @@ from mdm.embedded import BASE_DIR
 from mdm.management.commands.up import web
 
 EXAMPLE = (BASE_DIR / ".env.example").read_text()
-READ = re.compile(r"""(?:env\.(?:text|flag|number|words|zone|choice|pairs|networks|secret)\(|_VARIABLE = )"([A-Z_]+)\"""")
+KINDS = "text|flag|number|words|zone|choice|pairs|networks|secret"
+READ = re.compile(rf"""(?:env\.(?:{KINDS})\(|_VARIABLE = )"([A-Z_]+)\"""")
 OF_TESTS = {"CHROMIUM", "CONCORD_REQUIRE_BROWSER"}
 
 

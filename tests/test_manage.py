@@ -36,6 +36,14 @@ def test_a_setting_that_makes_no_sense_is_said_in_a_sentence() -> None:
     assert (done.returncode, done.stderr) == (1, "SESSION_HOURS is 'ten'; write a whole number from 1 on.\n")
 
 
+def test_a_python_without_the_packages_is_said_with_the_remedy() -> None:
+    done = subprocess.run(
+        [sys.executable, "-S", "-E", "manage.py", "doctor"], cwd=BASE_DIR, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith("`make .venv/runtime` makes a .venv that has them.\n")
+
+
 @pytest.mark.parametrize(
     ("error", "cause", "remedy"),
     [

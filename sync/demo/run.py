@@ -155,13 +155,20 @@ def sandbox() -> SandboxClient:
     return SandboxClient.at(settings.VAR_DIR / "sandbox")
 
 
+def answering_sandbox() -> SandboxClient | None:
+    """The sandbox that answers now; None where there is none."""
+    with suppress(OSError, ValueError, httpx.HTTPError):  # no sandbox.json yet, half of one, or an earlier run's
+        client = sandbox()
+        client.counts("ehr")
+        return client
+    return None
+
+
 def running_sandbox() -> SandboxClient:
     """The sandbox that somebody else has started or is starting. Raises DemoError when it doesn't answer in time."""
     end = time.monotonic() + 30
     while time.monotonic() < end:
-        with suppress(OSError, ValueError, httpx.HTTPError):  # no sandbox.json yet, half of one, or an earlier run's
-            client = sandbox()
-            client.counts("ehr")
+        if client := answering_sandbox():
             return client
         time.sleep(0.1)
     raise DemoError("No sandbox answers; start one with: manage.py up --sandbox")

@@ -6,8 +6,10 @@ import getpass
 from pathlib import Path
 
 import pytest
+from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
+from mdm.management.commands.up import alone
 from mdm.models import ApiKey, User
 from tests.mdm import kit
 
@@ -60,3 +62,12 @@ def test_a_key_that_could_never_be_used_or_told_from_others_is_refused(wrong: st
 def test_a_pack_that_can_not_be_copied_stays_where_it_was_made(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"is made, in .*, but can't be copied to .*: No such file or directory"):
         call_command("downtime_pack", "--to", str(tmp_path / "nowhere" / "pack.zip"))
+
+
+def test_only_one_demo_runs_in_a_directory(tmp_path: Path, settings: LazySettings) -> None:
+    settings.VAR_DIR = tmp_path
+    with (
+        alone(tmp_path / "sandbox.lock"),
+        pytest.raises(CommandError, match="Another Concord with sandbox targets runs"),
+    ):
+        call_command("up", "--demo")

@@ -30,7 +30,7 @@ sys.stdin.read()
 
 @pytest.fixture(scope="module")
 def module_var(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("var")
+    return tmp_path_factory.mktemp("my 100% var")
 
 
 @pytest.fixture

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -114,8 +118,14 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         host, port = options["host"], options["port"]
-        if options["web"]:
-            require_free(host, port)
+        with ExitStack() as held:
+            if options["sandbox"] or options["demo"]:
+                held.enter_context(alone(settings.VAR_DIR / "sandbox.lock"))
+            if options["web"]:
+                require_free(host, port)
+            self._run(host, port, options)
+
+    def _run(self, host: str, port: int, options: dict[str, Any]) -> None:
         call_command("migrate", verbosity=0, interactive=False)
         connections.close_all()  # no connection survives a fork
         chosen = programs(
@@ -132,6 +142,21 @@ class Command(BaseCommand):
         Supervisor(
             chosen, on_ready=lambda: self.stdout.write(f"\nConcord: http://{host}:{port}/ (Ctrl-C stops it)\n\n")
         ).run()
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """For as long as the block runs, no other process gets past here: two demos would empty each other's database."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CommandError(
+                f"Another Concord with sandbox targets runs in {path.parent}. Stop it, or let CONCORD_VAR name another "
+                "directory."
+            ) from None
+        yield
 
 
 def require_free(host: str, port: int) -> None:

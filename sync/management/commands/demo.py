@@ -25,6 +25,11 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         directory = settings.VAR_DIR / "demo"
+        if not options["open"] and run.answering_sandbox():
+            raise CommandError(
+                "`make run` is up here, and the demo begins by emptying its database. Stop it first, or let "
+                "CONCORD_VAR name another directory."
+            )
         call_command("migrate", verbosity=0, interactive=False)
         if not run.is_demo():
             raise CommandError(
