@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from urllib.parse import quote
 
 import httpx
@@ -50,6 +50,10 @@ class Code:
     factor: Fraction | None  # how many of this unit one of the unit asked about is
     no_factor: str | None  # why there is none
 
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Code:
+        return cls(**_known(cls, body) | {"factor": Fraction(body["factor"]) if body["factor"] else None})
+
 
 @dataclass(frozen=True)
 class Found:
@@ -67,11 +71,8 @@ class Found:
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Found:
-        codes = tuple(
-            Code(**one | {"factor": Fraction(one["factor"]) if one["factor"] else None}) for one in body["codes"]
-        )
-        plain = {field.name: body[field.name] for field in fields(cls) if field.name != "codes"}
-        return cls(**plain | {"codes": codes, **{name: tuple(body[name]) for name in ("substitutes", "replaces")}})
+        lists = {name: tuple(body[name]) for name in ("substitutes", "replaces")}
+        return cls(**_known(cls, body) | lists | {"codes": tuple(map(Code.of, body["codes"]))})
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,16 @@ class Change:
     merged_into: str | None
 
 
+class Options(TypedDict, total=False):
+    """What may be asked with a code: see docs/api.md."""
+
+    to: str | None  # code system whose codes are wanted
+    uom: str | None
+    as_of: date | None
+    known_at: datetime | None  # with its offset
+    site: str | None
+
+
 class Concord:
     def __init__(self, url: str, key: str, *, transport: httpx.BaseTransport | None = None) -> None:
         headers = {"Authorization": f"Bearer {key}"}
@@ -97,34 +108,23 @@ class Concord:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def lookup(
-        self,
-        code_system: str,
-        code: str,
-        *,
-        to: str | None = None,
-        uom: str | None = None,
-        as_of: date | None = None,
-        known_at: datetime | None = None,
-        site: str | None = None,
-    ) -> Found:
+    def lookup(self, code_system: str, code: str, **options: Unpack[Options]) -> Found:
         """What a code means, and its record's codes in ``to``. Raises ``Problem``: 404 unknown, 409 several records."""
-        query = {"to": to, "uom": uom, "as_of": as_of, "known_at": known_at, "site": site}
-        address = f"/api/v1/crosswalk/{quote(code_system, safe='')}/{quote(code)}"
-        return Found.of(self.get(address, **query))
+        return Found.of(self.get(f"/api/v1/crosswalk/{quote(code_system, safe='')}/{quote(code)}", **options))
 
-    def lookup_many(self, code_system: str, codes: Sequence[str], *, to: str | None = None) -> list[Found | Problem]:
+    def lookup_many(self, code_system: str, codes: Sequence[str], **options: Unpack[Options]) -> list[Found | Problem]:
         """One outcome per code, in the order given; as many requests as 10,000 codes each need."""
+        asked = {"code_system": code_system, **_said(options)}
         found: list[Found | Problem] = []
         for start in range(0, len(codes), BATCH):
-            body = {"code_system": code_system, "codes": list(codes[start : start + BATCH]), "to": to}
+            body = asked | {"codes": list(codes[start : start + BATCH])}
             answer = self._send("POST", "/api/v1/crosswalk/batch", json=body)
             found += [Found.of(o["result"]) if o["found"] else Problem(o["problem"]) for o in answer["outcomes"]]
         return found
 
-    def codes_of(self, public_id: str, *, to: str | None = None) -> list[Mapping[str, Any]]:
+    def codes_of(self, public_id: str, **options: Unpack[Options]) -> list[Mapping[str, Any]]:
         """The codes of a golden record in one system, or in all."""
-        codes: list[Mapping[str, Any]] = self.get(f"/api/v1/records/{public_id}/codes", to=to)["codes"]
+        codes: list[Mapping[str, Any]] = self.get(f"/api/v1/records/{public_id}/codes", **options)["codes"]
         return codes
 
     def submit(self, code_system: str, records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -139,13 +139,11 @@ class Concord:
         while more:
             feed = self.get("/api/v1/changes", after=after, domain=domain, wait=wait or None)
             for one in feed["changes"]:
-                plain = {field.name: one[field.name] for field in fields(Change)}
-                yield Change(**plain | {"ids": tuple(one["ids"]), "changed": tuple(one["changed"])})
+                yield Change(**_known(Change, one) | {"ids": tuple(one["ids"]), "changed": tuple(one["changed"])})
             after, more, wait = feed["position"], feed["more"], 0
 
     def get(self, address: str, **query: Any) -> Any:
-        said = {name: _text(value) for name, value in query.items() if value is not None}
-        return self._send("GET", address, params=said)
+        return self._send("GET", address, params=_said(query))
 
     def post(self, address: str, body: Mapping[str, Any]) -> Any:
         return self._send("POST", address, json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
@@ -167,6 +165,15 @@ class Concord:
             is_problem = answer.headers.get("Content-Type", "").startswith("application/problem+json")
             raise Problem(answer.json() if is_problem else {"status": answer.status_code, "detail": answer.text[:200]})
         raise AssertionError("unreachable")
+
+
+def _known(shape: Any, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that a shape has: more may be added within v1."""
+    return {field.name: body[field.name] for field in fields(shape)}
+
+
+def _said(options: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _text(value) for name, value in options.items() if value is not None}
 
 
 def _text(value: Any) -> str:

@@ -19,7 +19,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from rest_framework.exceptions import APIException
 
-from mdm import access, auth, context, health, rates
+from mdm import access, auth, chunks, context, health, rates
 from mdm.api import crosswalk, idempotency, problems, refusals
 from mdm.exceptions import ConcordError
 from mdm.fhir import outcomes
@@ -114,6 +114,7 @@ class AccessControl:
     ) -> HttpResponseBase | None:
         permission = access.declared(view) or access.DEFAULT
         if permission == access.PUBLIC:
+            chunks.gather(request)
             return None
         try:
             if user := auth.bearer(request):
@@ -121,6 +122,7 @@ class AccessControl:
                 request.allowance = rates.take(user.api_key)  # type: ignore[attr-defined]
                 rates.check(request.allowance)  # type: ignore[attr-defined]
             access.check(request.user, permission)
+            chunks.gather(request)
             if is_api(request):
                 refusals.check_encoding(request)
             if "HTTP_IDEMPOTENCY_KEY" in request.META and _may_change(request):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.http import parse_etags
 
 from mdm.api.json import MEDIA_TYPE
@@ -38,6 +38,20 @@ def answer(request: HttpRequest, body: bytes, tag: str, media: str = MEDIA_TYPE)
         del response["Content-Type"]
     else:
         response = HttpResponse(body, content_type=media)
+    response["ETag"] = tag
+    return response
+
+
+def file(request: HttpRequest, content: BinaryIO, sha256: str, *, name: str, media: str) -> HttpResponseBase:
+    """A file whose digest is its tag, or 304."""
+    tag = f'"{sha256}"'
+    response: HttpResponseBase
+    if (known := request.META.get("HTTP_IF_NONE_MATCH")) and matches(known, tag):
+        content.close()
+        response = HttpResponse(status=304)
+        del response["Content-Type"]
+    else:
+        response = FileResponse(content, as_attachment=True, filename=name, content_type=media)
     response["ETag"] = tag
     return response
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.db.models import Q
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import path, reverse
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -165,7 +165,6 @@ class PackDetail(View):
 class PackFile(DirectView):
     """The archive of a pack that is in date."""
 
-    http_method_names = ["get"]
     permission = permissions.LOOKUP
     tag, operation, media = "Downtime", "downtime_pack_file", "application/zip"
 
@@ -176,7 +175,6 @@ class PackFile(DirectView):
 class NewestFile(DirectView):
     """The archive of a site's newest pack. With `If-None-Match` it is sent only if there is a newer one."""
 
-    http_method_names = ["get"]
     permission = permissions.LOOKUP
     tag, operation, media = "Downtime", "downtime_newest_file", "application/zip"
     query = SiteQuery
@@ -192,16 +190,7 @@ def sent(request: HttpRequest, packs: Iterable[DowntimePack]) -> HttpResponseBas
     if found is None:
         raise NotFound("There is no such pack in date. Look at the list, or ask for one.")
     pack, file = found
-    tag = f'"{pack.sha256}"'
-    response: HttpResponseBase
-    if (known := request.META.get("HTTP_IF_NONE_MATCH")) and conditional.matches(known, tag):
-        file.close()
-        response = HttpResponse(status=304)
-    else:
-        name = downtime.file_name(pack)
-        response = FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
-    response["ETag"] = tag
-    return response
+    return conditional.file(request, file, pack.sha256, name=downtime.file_name(pack), media="application/zip")
 
 
 def _of(site: str | None, prefix: str = "plan__") -> Q:

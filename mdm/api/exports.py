@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.http import FileResponse, HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import path, reverse
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mdm import permissions
-from mdm.api import examples
+from mdm.api import conditional, examples
 from mdm.api.base import DirectView, Strict, View, actor
 from mdm.exceptions import NotFound
 from mdm.models import DomainExport, DomainName
@@ -71,7 +71,6 @@ class ExportDetail(View):
 class ExportFile(DirectView):
     """The file: one JSON object per line, or Parquet."""
 
-    http_method_names = ["get"]
     permission = permissions.VIEW
     tag, operation, media = "Exports", "exports_file", "application/x-ndjson"
 
@@ -80,12 +79,8 @@ class ExportFile(DirectView):
         place = domain_export.place(found)
         if found.state != DomainExport.State.DONE or not place.exists():
             raise NotFound("This export is not done, or was deleted after a week. Look at its state.")
-        return FileResponse(
-            place.open("rb"),
-            as_attachment=True,
-            filename=f"{found.domain}-{found.finished_at:%Y%m%dT%H%M%SZ}.{found.format}",
-            content_type=MEDIA[found.format],
-        )
+        name = f"{found.domain}-{found.finished_at:%Y%m%dT%H%M%SZ}.{found.format}"
+        return conditional.file(request, place.open("rb"), found.sha256, name=name, media=MEDIA[found.format])
 
 
 def _find(pk: UUID) -> DomainExport:

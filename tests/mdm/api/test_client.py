@@ -59,6 +59,21 @@ def test_many_codes_keep_their_order_and_their_problems(concord, catheter, monke
     assert [getattr(one, "status", None) for one in found] == [404, "live", "live"]
 
 
+def test_many_codes_and_records_are_asked_with_the_same_options_as_one(concord, catheter):
+    options = {"to": "ehr-item", "uom": "EA", "as_of": dt.date(2026, 5, 3), "known_at": dt.datetime.now(dt.UTC)}
+    one = concord.lookup("erp-item", "47/11 a", **options)
+    assert concord.lookup_many("erp-item", ["47/11 a"], **options) == [one]
+    assert [code["factor"] for code in concord.codes_of(one.id, **options)] == [str(one.codes[0].factor)] == ["1"]
+
+
+def test_members_that_are_added_later_disturb_no_client():
+    code = {"code": "1", "uom": "EA", "preferred": True, "factor": "1/12", "no_factor": None, "later": 1}
+    lists = {"codes": [code], "substitutes": [], "replaces": []}
+    plain = dict.fromkeys(("id", "name", "status", "domain", "uom", "redirected_from"), "x")
+    found = concord_client.Found.of(plain | lists | {"later": 1})
+    assert found.codes[0].factor == Fraction(1, 12)
+
+
 def test_a_problem_is_raised_with_what_to_do(concord, catheter):
     with pytest.raises(concord_client.Problem, match="erp-item has no code") as raised:
         concord.lookup("erp-item", "nobody")

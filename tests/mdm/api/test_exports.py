@@ -43,6 +43,9 @@ def made(client, **body):
     content = b"".join(file.streaming_content)
     assert hashlib.sha256(content).hexdigest() == state["sha256"]
     assert len(content) == state["size"]
+    head = client.head(state["file"])
+    assert (head["ETag"], head["Content-Length"]) == (f'"{state["sha256"]}"', str(state["size"]))
+    assert client.get(state["file"], headers={"If-None-Match": head["ETag"]}).status_code == 304
     return state, content
 
 
