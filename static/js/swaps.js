@@ -11,7 +11,9 @@ export const tooSoon = () => performance.now() - shownAt < BLINK;
 
 export function careForSwaps() {
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.detail.elt.matches("[data-look]") && tooSoon()) event.preventDefault();
+    const { elt, target } = event.detail;
+    if (elt.matches("[data-look]") && tooSoon()) event.preventDefault();
+    if (elt.matches("[data-fill]") && target.children.length) event.preventDefault(); // it came already; when it failed, it is asked for again
   });
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     const field = document.activeElement;
