@@ -107,7 +107,7 @@ function settle(answer, html, address, title) {
     if (still) refreshQueue(parsed);
     take(parsed);
   } else {
-    say(`${title}: not decided. ${parsed.querySelector("[data-toast]")?.textContent.trim() ?? ""}`);
+    say(`${title}: not decided. ${parsed.querySelector("[data-toast]")?.textContent.trim() ?? ""}`, { bad: true });
   }
 }
 
