@@ -43,7 +43,14 @@ document.addEventListener("change", (event) => {
 });
 
 leaveLater();
+addEventListener("load", () => setTimeout(readOut, 200));
 for (const one of document.querySelectorAll(".queue-item[aria-current], .nav [aria-current]")) one.scrollIntoView({ block: "nearest", inline: "nearest" });
+
+/** What a region holds when the page comes isn't read out; what joins it is. */
+function readOut() {
+  const place = document.getElementById("messages");
+  place?.append(...place.children);
+}
 
 function sendOnce(event, form) {
   const now = performance.now();

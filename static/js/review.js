@@ -76,6 +76,7 @@ function decide(asked, title) {
   const { address, html } = ahead;
   const request = { method: "POST", headers: asked.headers, body: new URLSearchParams(asked.formData) };
   globalThis.htmx.swap("#main", html, WHOLE);
+  history.replaceState({ htmx: true }, ""); // so that going back asks for this pair anew
   history.pushState({ htmx: true }, "", address);
   unsent += 1;
   sending = sending.then(() => send(asked.path, request, address, title)).finally(() => (unsent -= 1));
@@ -106,7 +107,7 @@ function settle(answer, html, address, title) {
     if (still) refreshQueue(parsed);
     take(parsed);
   } else {
-    say(`${title}: not decided. ${parsed.querySelector("[data-toast]")?.textContent.trim() ?? ""}`);
+    say(`${title}: not decided. ${parsed.querySelector("[data-toast]")?.textContent.trim() ?? ""}`, { bad: true });
   }
 }
 

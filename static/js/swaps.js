@@ -4,21 +4,23 @@ import { leaveLater, say } from "./toasts.js";
 const BLINK = 350; // ms in which nobody can have looked at something new: a key pressed twice decides once
 const FOCUSABLE = "a[href], button:not(:disabled), input:not([type=hidden]), select, textarea, summary";
 let shownAt = -Infinity;
-let lost = false; // the focus was in what is being swapped
-let typed = null; // {id, value} of a text field that is being swapped
+const held = new WeakMap(); // by request: {typed: of the text field in what is swapped} where the focus was in there
 
 /** Whether what can be decided has only just come up. */
 export const tooSoon = () => performance.now() - shownAt < BLINK;
 
 export function careForSwaps() {
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.detail.elt.matches("[data-look]") && tooSoon()) event.preventDefault();
+    const { elt, target } = event.detail;
+    if (elt.matches("[data-look]") && tooSoon()) event.preventDefault();
+    if (elt.matches("[data-fill]") && target.children.length) event.preventDefault(); // it came already; when it failed, it is asked for again
   });
-  document.addEventListener("htmx:beforeSwap", (event) => {
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     const field = document.activeElement;
-    lost = field !== document.body && event.detail.target.contains(field);
-    const asked = lost && field.matches("input[id], textarea[id]") ? event.detail.requestConfig?.parameters[field.name] : undefined;
-    typed = asked === undefined || asked === field.value ? null : { id: field.id, value: field.value, at: field.selectionStart };
+    if (field === document.body || !detail.target.contains(field)) return;
+    const asked = field.matches("input[id], textarea[id]") ? detail.requestConfig?.parameters[field.name] : undefined;
+    const typed = asked === undefined || asked === field.value ? null : { id: field.id, value: field.value, at: field.selectionStart };
+    held.set(detail.xhr, { typed });
   });
   document.addEventListener("htmx:afterSwap", keepTyped);
   document.addEventListener("htmx:afterSettle", settled);
@@ -27,23 +29,24 @@ export function careForSwaps() {
 }
 
 /** Whoever typed on while the answer was under way goes on from there; once htmx knows the new field, it asks again. */
-function keepTyped() {
+function keepTyped({ detail }) {
+  const typed = held.get(detail.xhr)?.typed;
   const field = typed && document.getElementById(typed.id);
   if (!field || field.value === typed.value) return;
   field.value = typed.value;
   if (typed.at !== null) field.setSelectionRange(typed.at, typed.at);
 }
 
-function settled(event) {
-  const target = event.detail.elt;
+function settled({ detail }) {
+  const { elt: target, xhr } = detail;
+  const had = held.get(xhr);
+  held.delete(xhr);
   if (target.id === "main") shownAt = performance.now();
   const focus = target.querySelector?.("[data-focus]");
   if (focus) focus.focus({ preventScroll: true });
-  else if (lost && document.activeElement === document.body) catchFocus(target);
-  lost = false;
-  const form = typed && document.getElementById(typed.id)?.form;
+  else if (had && document.activeElement === document.body) catchFocus(target);
+  const form = had?.typed && document.getElementById(had.typed.id)?.form;
   if (form) globalThis.htmx.trigger(form, "submit");
-  typed = null;
   target.querySelector?.(".queue-item[aria-current]")?.scrollIntoView({ block: "nearest" });
   const said = target.querySelector?.("[data-said]");
   if (said) announce(said.textContent);

@@ -3,12 +3,12 @@
 const MOST = 3; // at once; older ones make room
 const place = () => document.getElementById("messages");
 
-/** `stays`: until whoever put it there takes it away. The same text isn't said twice at once. */
-export function say(text, { stays = false } = {}) {
+/** `stays`: until whoever put it there takes it away; `bad`: until it is put away. The same text isn't said twice at once. */
+export function say(text, { stays = false, bad = false } = {}) {
   const said = [...(place()?.children ?? [])].find((one) => one.firstChild?.textContent === text);
   if (said) return said;
   const toast = document.createElement("p");
-  toast.className = "toast";
+  toast.className = bad ? "toast toast--error" : "toast";
   if (!stays) toast.dataset.toast = "";
   toast.textContent = text;
   place()?.append(toast);

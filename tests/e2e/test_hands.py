@@ -30,14 +30,30 @@ def at_console(page: Page, server, sandbox, failing: int) -> None:  # noqa: F811
     page.wait_for_load_state("load")
 
 
+def at_pair(page: Page, server, item: WorkItem) -> None:
+    """At a review, with what comes after it fetched beforehand."""
+    sign_in(page, server, "steward")
+    with page.expect_response(is_ahead) as ahead:
+        page.goto(f"{server.url}/review/{item.pk}/")
+    ahead.value.finished()
+    page.wait_for_timeout(LOOK)
+
+
+def test_back_after_a_decision_shows_what_became_of_the_pair(page, live_server):
+    first, second = doubts(2)
+    at_pair(page, live_server, first)
+    press(page, "n")
+    expect_item(page, second)
+    expect(page.locator("#queue")).to_contain_text("1 decided by you today")
+    page.go_back()
+    expect(page.locator("#main")).to_contain_text("This is decided")
+    expect(page.get_by_role("heading", level=1)).to_have_text(first.title)
+
+
 def test_undo_pressed_at_once_takes_back_the_decision_just_made(page, live_server):
     """The decision is still on its way when Z is pressed: what is taken back isn't the one before it."""
     first, second = doubts(2)
-    at_review(page, live_server)
-    with page.expect_response(is_ahead) as ahead:
-        page.reload()
-    ahead.value.finished()
-    page.wait_for_timeout(LOOK)
+    at_pair(page, live_server, first)
     held = []
     page.route("**/decide/", lambda route: held.append(route))
     press(page, "n")

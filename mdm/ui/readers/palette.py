@@ -80,4 +80,5 @@ def _allowed(user: User) -> Iterable[Entry]:
 
 def _record(hit: search.Hit) -> Entry:
     address = reverse("golden", args=[hit.domain, hit.public_id])
-    return Entry(DOMAINS[hit.domain].icon, hit.name or hit.public_id, hit.why or hit.public_id, address)
+    named = _fits(hit.name, hit.why.casefold().replace(",", " ").split())  # then the name says it already
+    return Entry(DOMAINS[hit.domain].icon, hit.name or hit.public_id, hit.public_id if named else hit.why, address)

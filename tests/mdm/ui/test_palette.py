@@ -45,9 +45,12 @@ def test_every_place_is_offered_once():
 
 def test_records_and_codes_are_found_besides():
     kit.feed("erp", {"E1": kit.CATHETER})
-    steward = kit.steward()
-    assert kit.golden("erp", "E1").name in texts(steward, "foley")
-    assert kit.golden("erp", "E1").name in texts(steward, "E1")
+    steward, golden = kit.steward(), kit.golden("erp", "E1")
+    by_name, by_code = (
+        next(one for one in palette.entries(steward, typed) if one.text == golden.name) for typed in ("foley", "E1")
+    )
+    assert by_name.note == golden.public_id  # which of several of that name; what was typed is in the name
+    assert "E1" in by_code.note
 
 
 def test_saved_views_are_commands():
