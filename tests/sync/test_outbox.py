@@ -16,7 +16,7 @@ from mdm.models import AuditEntry, Crosswalk, Delivered, WorkItem
 from sync import backoff, outbox, settle, targets
 from sync.adapters.base import ErrorClass, Outcome, Receipt, State
 from sync.compose import compose
-from sync.models import Attempt, Lane, Letter, Target
+from sync.models import Attempt, Breaker, Lane, Letter, Target
 from sync.verdicts import judge
 from tests.sync import kit
 from tests.sync.kit import Kind
@@ -394,6 +394,19 @@ def test_an_answer_for_many_is_for_those_that_were_sent_so_and_what_is_said_of_o
     assert outbox.collect(target, targets.adapter_of(target)) == 2
     assert [kit.lane(target, golden).state for golden in (taken, refused, elsewhere)] == ["open", "dead", "sent"]
     assert kit.lane(target, taken).in_step
+
+
+def test_who_does_not_look_for_answers_leaves_the_probe_to_a_lane(target: Target, peer: Peer) -> None:
+    peer.answers[kit.create(name="awaited").public_id] = Outcome(State.SENT)
+    kit.deliver(target)
+    waits = kit.create(name="waits")
+    now = timezone.now()
+    Breaker.objects.create(target=target, state="open", changed_at=now, retry_at=now)
+    Target.objects.update(collect_at=now + dt.timedelta(hours=1))  # somebody has looked just now
+    assert outbox.collect(target, targets.adapter_of(target)) == 0
+    kit.deliver(target)
+    assert kit.lane(target, waits).in_step
+    assert Breaker.objects.get().state == "closed"
 
 
 def test_receipts_that_come_twice_or_for_nothing_are_ignored(target: Target, peer: Peer) -> None:
