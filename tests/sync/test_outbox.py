@@ -60,6 +60,16 @@ def test_words_of_a_peer_that_no_column_takes_stop_nothing(target: Target, peer:
     assert Attempt.objects.get().receipt == "bad\N{REPLACEMENT CHARACTER} ? news"
 
 
+def test_words_of_a_peer_that_are_too_long_leave_the_batch_to_be_settled(target: Target, peer: Peer) -> None:
+    coded, refused, other = (kit.create(name=name) for name in ("coded", "refused", "other"))
+    peer.answers[coded.public_id] = Outcome(State.ACKNOWLEDGED, target_code="X" * 500)
+    peer.answers[refused.public_id] = Outcome(State.REJECTED, "r" * 5000, error="e" * 5000, error_class="c" * 50)
+    kit.deliver(target)
+    assert [kit.lane(target, golden).acked for golden in (coded, refused, other)] == [1, 0, 1]
+    assert kit.lane(target, refused).state == Lane.State.DEAD
+    assert Crosswalk.objects.get().golden == other
+
+
 def test_nothing_is_sent_while_a_transaction_is_open(target: Target, peer: Peer) -> None:
     kit.create()
     with pytest.raises(RuntimeError, match="transaction"), transaction.atomic():
