@@ -244,11 +244,11 @@ def _may_collect(target: Target) -> bool:
     waiting = Lane.objects.filter(target=target, state=Lane.State.SENT)
     if not waiting.exists():
         return False
-    with transaction.atomic():
-        if breaker.admission(target) is Admission.NONE:
-            return False  # with nothing to claim, looking for answers is the probe
     again = Now() + dt.timedelta(seconds=COLLECT_EVERY * target.pace)
-    return bool(Target.objects.filter(due, pk=target.pk, active=True, paused=False).update(collect_at=again))
+    if not Target.objects.filter(due, pk=target.pk, active=True, paused=False).update(collect_at=again):
+        return False
+    with transaction.atomic():  # last: to look for answers is the probe of a breaker, which is taken with this
+        return breaker.admission(target) is not Admission.NONE
 
 
 def _settle_receipts(target: Target, receipts: Sequence[Receipt]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -17,10 +17,12 @@ from sync import breaker, buckets, outbox, pins, receivers, schedule, targets
 from sync.adapters.base import Adapter, AdapterError, Digesting, TargetRecord
 from sync.models import Drift, Lane, Reconciliation, Target
 from sync.sealed import SealBroken
+from sync.text import storable, storable_values
 
 log = structlog.get_logger(__name__)
 
 CHUNK = 500
+PUBLIC_ID = 40  # characters
 
 # Leases, backoffs and deadlines all lie in the future; where one is two leases past and nothing was attempted since,
 # nobody looks after the target.
@@ -179,17 +181,18 @@ def _store(run: Reconciliation, domain: str, found: Sequence[Difference | None])
             Drift(
                 reconciliation=run,
                 record_id=d.record,
-                public_id=d.public_id,
+                public_id=d.public_id[:PUBLIC_ID],
                 domain=domain,
                 kind=d.kind,
-                fields={name: list(pair) for name, pair in (d.fields or {}).items()},
+                fields=storable_values({name: list(pair) for name, pair in (d.fields or {}).items()}),
             )
             for d in differences
-        ]
+        ],
+        ignore_conflicts=True,  # a target may hold one record twice
     )
 
 
 def _chunks(records: Iterable[TargetRecord]) -> Iterator[list[TargetRecord]]:
-    iterator = iter(records)
+    iterator = (replace(record, id=storable(record.id)) for record in records)
     while chunk := list(islice(iterator, CHUNK)):
         yield chunk

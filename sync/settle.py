@@ -18,6 +18,7 @@ from mdm.arrays import texts
 from mdm.changes import Change, audit_all
 from mdm.models import CodeSystem, GoldenRecord, User, WorkItem
 from mdm.services import crosswalk, publish, work
+from mdm.values import CODE_LENGTH
 from sync import breaker, gates
 from sync.locking import with_lanes
 from sync.models import Lane, Target
@@ -146,10 +147,14 @@ def _add_codes(target: Target, verdicts: Sequence[Verdict]) -> None:
     """
     codes: dict[str, dict[int, list[tuple[str, str]]]] = defaultdict(dict)
     for verdict in verdicts:
-        if verdict.letter is not None and verdict.outcome is not None and verdict.outcome.target_code:
-            payload = verdict.letter.payload
-            if verdict.outcome.target_code not in {entry["code"] for entry in payload["target_codes"]}:
-                codes[payload["domain"]][verdict.claim.record] = [(verdict.outcome.target_code, "")]
+        code = verdict.outcome.target_code if verdict.outcome is not None else ""
+        if verdict.letter is None or not code:
+            continue
+        payload = verdict.letter.payload
+        if len(code) > CODE_LENGTH:
+            log.warning("target code not kept: too long", target=target.code, record=payload["id"], code=code[:40])
+        elif code not in {entry["code"] for entry in payload["target_codes"]}:
+            codes[payload["domain"]][verdict.claim.record] = [(code, "")]
     for domain, entries in codes.items():
         system = CodeSystem.objects.own(target.system, domain)
         try:

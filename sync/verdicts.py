@@ -52,7 +52,7 @@ class Verdict:
             "peer_failed": self.peer_failed,
             "receipt": self.outcome.receipt[:1000],
             "answer": self.outcome.error[:1000],
-            "answer_class": self.outcome.error_class,
+            "answer_class": self.outcome.error_class[:20],
             "payload_hash": hashlib.blake2b(self.letter.body, digest_size=16).hexdigest() if self.letter else "",
             "started": self.started,
         }

@@ -8,11 +8,10 @@ a message that is processed late, or again, leaves alone what something newer ha
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 
 import structlog
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -22,6 +21,7 @@ from mdm.exceptions import ConcordError
 from mdm.interrupts import fresh_connection
 from mdm.models import User
 from mdm.services import resolve
+from sync.alone import alone_with
 from sync.inbound.formats import Parsed, UnreadableMessage, format_of
 from sync.inbound.landing import Landed, land
 from sync.inbound.questions import ask
@@ -31,7 +31,6 @@ log = structlog.get_logger(__name__)
 
 CHUNK = 500
 MOST_ATTEMPTS = 5
-LOCKS = 0x1B0D  # the first number of the advisory locks of sources
 State, Outcome = InboundMessage.State, InboundRecord.Outcome
 
 
@@ -42,28 +41,11 @@ class Overtaken(Exception):
 def take(source: InboundSource, *, seconds: float | None = None) -> bool:
     """Take what waits of a source, one after the other, until one fails. True when time was up: more may wait."""
     began = time.monotonic()
-    with _alone(source) as mine:
+    with alone_with(source) as mine:
         while mine and (message := _next(source)) and _take(message):
             if seconds is not None and time.monotonic() - began > seconds:
                 return True
     return False
-
-
-@contextmanager
-def _alone(source: InboundSource) -> Iterator[bool]:
-    """True for one process at a time: a session's lock, gone with its connection. Order rests on it, effects don't."""
-    mine = _lock("pg_try_advisory_lock", source)
-    try:
-        yield mine
-    finally:
-        if mine:
-            _lock("pg_advisory_unlock", source)
-
-
-def _lock(function: str, source: InboundSource) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s, %s)", [LOCKS, source.pk])
-        return bool(cursor.fetchone()[0])
 
 
 @transaction.atomic

@@ -305,11 +305,14 @@ class Lanes(RuleBasedStateMachine):
             for lane in Lane.objects.all()
             if not lane.in_step
         ]
+        asked = dict(Lane.objects.values_list("record", "generation"))
         for golden in GoldenRecord.objects.all():
             held = self.peer.records.get(golden.public_id)
             if golden.status == LIVE:
                 if held is None or not held.active or held.version != golden.version:
                     wrong.append(f"lost: {golden.public_id} v{golden.version}, held {held}")
+                elif held.generation != asked[golden.pk]:
+                    wrong.append(f"not told again: {golden.public_id} of {asked[golden.pk]}, held {held}")
             elif held is not None and held.active:
                 wrong.append(f"still live: {golden.public_id}")
         return wrong

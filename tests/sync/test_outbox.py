@@ -16,7 +16,7 @@ from mdm.models import AuditEntry, Crosswalk, Delivered, WorkItem
 from sync import backoff, outbox, settle, targets
 from sync.adapters.base import ErrorClass, Outcome, Receipt, State
 from sync.compose import compose
-from sync.models import Attempt, Lane, Letter, Target
+from sync.models import Attempt, Breaker, Lane, Letter, Target
 from sync.verdicts import judge
 from tests.sync import kit
 from tests.sync.kit import Kind
@@ -58,6 +58,16 @@ def test_words_of_a_peer_that_no_column_takes_stop_nothing(target: Target, peer:
     peer.answers[golden.public_id] = Outcome(state, receipt=words, error=words, error_class=ErrorClass.VALIDATION)
     kit.deliver(target)
     assert Attempt.objects.get().receipt == "bad\N{REPLACEMENT CHARACTER} ? news"
+
+
+def test_words_of_a_peer_that_are_too_long_leave_the_batch_to_be_settled(target: Target, peer: Peer) -> None:
+    coded, refused, other = (kit.create(name=name) for name in ("coded", "refused", "other"))
+    peer.answers[coded.public_id] = Outcome(State.ACKNOWLEDGED, target_code="X" * 500)
+    peer.answers[refused.public_id] = Outcome(State.REJECTED, "r" * 5000, error="e" * 5000, error_class="c" * 50)
+    kit.deliver(target)
+    assert [kit.lane(target, golden).acked for golden in (coded, refused, other)] == [1, 0, 1]
+    assert kit.lane(target, refused).state == Lane.State.DEAD
+    assert Crosswalk.objects.get().golden == other
 
 
 def test_nothing_is_sent_while_a_transaction_is_open(target: Target, peer: Peer) -> None:
@@ -394,6 +404,19 @@ def test_an_answer_for_many_is_for_those_that_were_sent_so_and_what_is_said_of_o
     assert outbox.collect(target, targets.adapter_of(target)) == 2
     assert [kit.lane(target, golden).state for golden in (taken, refused, elsewhere)] == ["open", "dead", "sent"]
     assert kit.lane(target, taken).in_step
+
+
+def test_who_does_not_look_for_answers_leaves_the_probe_to_a_lane(target: Target, peer: Peer) -> None:
+    peer.answers[kit.create(name="awaited").public_id] = Outcome(State.SENT)
+    kit.deliver(target)
+    waits = kit.create(name="waits")
+    now = timezone.now()
+    Breaker.objects.create(target=target, state="open", changed_at=now, retry_at=now)
+    Target.objects.update(collect_at=now + dt.timedelta(hours=1))  # somebody has looked just now
+    assert outbox.collect(target, targets.adapter_of(target)) == 0
+    kit.deliver(target)
+    assert kit.lane(target, waits).in_step
+    assert Breaker.objects.get().state == "closed"
 
 
 def test_receipts_that_come_twice_or_for_nothing_are_ignored(target: Target, peer: Peer) -> None:

@@ -98,6 +98,18 @@ def test_what_was_delivered_while_the_target_was_read_is_not_called_drift(
     assert (drifts(run), run.in_flight) == ({}, 1)
 
 
+def test_whatever_a_target_holds_is_told(target: Target, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    golden = kit.create(name="Acme")
+    kit.deliver(target)
+    ours = peer.records[golden.public_id]
+    twins = [replace(ours, values={**ours.values, "name": name}) for name in ("nul \0", "other")]
+    held = [*twins, replace(ours, id="MDM-SU-" + "9" * 80), replace(ours, id="half \ud800")]
+    monkeypatch.setattr(targets.adapter_of(target), "read", lambda domain: iter(held if domain == "supplier" else ()))
+    run = compare(target)
+    assert run.error == ""
+    assert sorted(run.drifts.values_list("kind", flat=True)) == ["unexpected", "unexpected", "values"]
+
+
 def test_a_target_whose_records_can_not_be_read_says_so_and_stops_no_other(
     target: Target, peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

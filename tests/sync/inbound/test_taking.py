@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from mdm.exceptions import NeedsReason, Refused
-from mdm.models import AuditEntry, GoldenRecord, SourceRecord, WorkItem
+from mdm.models import AuditEntry, GoldenRecord, SourceRecord, User, WorkItem
+from sync import alone
 from sync.inbound import landing, messages, taking, tasks
 from sync.models import InboundMessage, InboundRecord
 from tests.mdm import kit
@@ -273,3 +274,21 @@ def test_payloads_are_read_only_where_they_are_parsed():
 def payloads_read(asked: CaptureQueriesContext) -> int:
     texts = [str(query["sql"]) for query in asked]
     return sum('"payload"' in text.partition(" FROM ")[0] for text in texts if text.startswith("SELECT"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_hangs_keeps_nobody_from_taking_the_messages_of_its_source(monkeypatch):
+    """Stopped, or on a machine that is gone without a word: its connection stands, and with it the lock."""
+    monkeypatch.setattr(alone, "SILENCE", 0.0)
+    User.objects.system()
+    ehr = source()
+    send(ehr, item("1"))
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s, %s)", [alone.INTAKE_LOCKS, ehr.pk])
+    while InboundMessage.objects.filter(state="received").exists():  # the database has a second to end the session
+        taking.take(ehr)
+    assert said() == "NEEDLE SPINAL 22GA 3.5IN"
+    with pytest.raises(DatabaseError), other.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    other.close()
