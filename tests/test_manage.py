@@ -13,7 +13,11 @@ from psycopg.errors import SyntaxError, UndefinedColumn, UndefinedTable
 from manage import remedy_of
 from mdm.embedded import BASE_DIR
 
-AWAY = {"DATABASE_URL": "postgresql://x:y@127.0.0.1:1/z", "REDIS_URL": "redis://127.0.0.1:1/0"}
+AWAY = {
+    "DATABASE_URL": "postgresql://x:y@127.0.0.1:1/z",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
+    "DJANGO_SETTINGS_MODULE": "mdm.settings",  # not those of the tests
+}
 
 
 def manage(*command: str, **env: str) -> subprocess.CompletedProcess[str]:
