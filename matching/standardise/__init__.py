@@ -4,7 +4,7 @@ Every function here is pure and total: it takes text (or nothing) and returns a 
 can't read it leaves out, because absent is "not stated", never "different".
 """
 
-VERSION = 4
+VERSION = 5
 """Of what ``Recipe.standardise`` and ``Recipe.keys`` make of a record, and of how keys are numbered. Raised with every
 change of that: what is stored was made with the version of its time, and is then made anew.
 """

@@ -7,14 +7,19 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 
+from anyascii import anyascii
+
 from .dictionaries import dictionary, forgetful, word_set
 
 _MARKS = str.maketrans({
-    "™": " ", "®": " ", "©": " ", "·": " ", "±": " ", "µ": "u", "μ": "u", "°": " deg ", "º": " deg ", "×": "x",
+    "™": " ", "®": " ", "©": " ", "·": " ", "±": " ", "µ": "u", "°": " deg ", "º": " deg ", "×": "x",
     "¼": " 1/4", "½": " 1/2", "¾": " 3/4", "”": '"', "“": '"', "″": '"', "’": "'", "‘": "'", "′": "'",
     "–": "-", "—": "-", "‐": "-", "‑": "-", "Ø": "O", "ø": "o", "Æ": "AE", "æ": "ae", "Œ": "OE", "œ": "oe",
     "ß": "ss", "Ł": "L", "ł": "l", "Đ": "D", "đ": "d",
 })  # fmt: skip
+_MICRO = re.compile(
+    "(?<![\u0370-\u03ff])μ(?![\u0370-\u03ff])"
+)  # the letter in place of the sign; within a Greek word it is one
 _REPEATED = re.compile(r"(.)\1*")
 _FIRST = re.compile(r"[a-z0-9]+")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
@@ -22,11 +27,22 @@ _ALNUM = re.compile(r"[^A-Z0-9]+")
 
 
 def fold(value: object) -> str:
-    """Lower-case ASCII with single spaces; marks of trade and accents go, signs that carry meaning are spelt out."""
+    """Lower-case ASCII with single spaces; marks of trade and accents go, signs that carry meaning are spelt out, and
+    letters of other scripts are written in Latin ones.
+    """
     text = str(value)
-    if not text.isascii() and not (text := text.translate(_MARKS)).isascii():
-        text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    if not text.isascii() and not (text := _MICRO.sub("u", text).translate(_MARKS)).isascii():
+        text = "".join(map(_in_ascii, text))
     return " ".join(text.lower().split())
+
+
+@lru_cache(maxsize=8_192)  # more than the signs that one hospital's lists are written with
+def _in_ascii(sign: str) -> str:
+    plain = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
+    if plain or not sign.isalpha():
+        return plain
+    latin = anyascii(sign)
+    return f" {latin} " if unicodedata.name(sign, "").startswith("CJK UNIFIED") else latin  # each is a word
 
 
 def stated(value: object) -> str:

@@ -129,6 +129,18 @@ def test_every_domain_is_searched_unless_one_is_named():
     assert found("catheter", "location") == []
 
 
+def test_names_in_any_script_are_found_as_written_and_as_one_types_them():
+    names = {
+        "S1": "Поставщик Медтехника",
+        "S2": "مستشفى الملك فيصل",
+        "S3": "北京大学第一医院",
+        "S4": "Brightwater Surgical",
+    }
+    kit.feed("erp", {code: {"name": name} for code, name in names.items()}, "supplier")
+    for text, code in (("Медтех", "S1"), ("medtekhnika", "S1"), ("الملك", "S2"), ("第一医院", "S3"), ("bright", "S4")):
+        assert found(text, "supplier") == [names[code]]
+
+
 def test_a_suppliers_identifier_and_part_number_are_codes():
     kit.feed("erp", {"V1": {"name": "Ashcroft Plastics", "ein": "12-3456789"}}, "supplier")
     kit.feed("erp", {"E1": kit.CATHETER | {"supplier_parts": [{"supplier": "V1", "number": "DYND-160816"}]}})

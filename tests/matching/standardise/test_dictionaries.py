@@ -52,6 +52,7 @@ def test_nothing_that_reads_a_dictionary_remembers_old_words() -> None:
     pure = {
         text.spell,
         text.skeleton,
+        text._in_ascii,
         codes.looks_like_code,
         codes._shape,
         items._trimmed,

@@ -39,6 +39,15 @@ def test_what_only_resembles_a_placeholder_is_stated(value: str) -> None:
 def test_marks_and_accents_fold_but_signs_that_carry_meaning_are_spelt_out() -> None:
     assert fold("STARFIRE™  Pédicle 5 ° ½”") == 'starfire pedicle 5 deg 1/2"'
     assert fold("Ørvofield Straße") == "orvofield strasse"
+    assert fold("5•3 ≥ 2… €4") == "53 2... 4"
+
+
+def test_letters_of_other_scripts_are_written_in_latin_ones() -> None:
+    assert fold("Поставщик Медтехника") == "postavshchik medtekhnika"
+    assert fold("Νοσοκομείο, 5 μL, 5 µL") == "nosokomeio, 5 ul, 5 ul"
+    assert fold("مستشفى الملك") == "mstshfa lmlk"
+    assert fold("北京 第一医院") == "bei jing di yi yi yuan", "where nothing parts words, each sign is one"
+    assert stated("Поставщик") == "postavshchik", "it states something"
 
 
 def test_british_american_and_plural_forms_are_spelt_alike() -> None:
