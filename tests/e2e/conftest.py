@@ -15,6 +15,7 @@ from tests.e2e.hospital import Hospital
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 expect.set_options(timeout=20_000)  # ms; a busy machine is no reason to fail
+OPENING = 90_000  # ms for a page to open: the first of a process compiles its templates
 LOCAL = re.compile(r"(https?://(localhost|127\.0\.0\.1)(:\d+)?/|data:|blob:|about:|file:)")
 WATCH_POLICY = """
   document.addEventListener("securitypolicyviolation", (event) =>
@@ -73,6 +74,7 @@ def page(browser: Browser, complaints: Complaints) -> Iterator[Page]:
 
 def watched(context: BrowserContext, complaints: Complaints) -> Page:
     """A new page whose complaints are noted. Nothing it asks for leaves this machine."""
+    context.set_default_navigation_timeout(OPENING)
     context.add_init_script(WATCH_POLICY)
     context.route(lambda url: not LOCAL.match(url), lambda route: _refuse(route, complaints))
     opened = context.new_page()

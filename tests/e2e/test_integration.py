@@ -78,7 +78,7 @@ def test_an_earlier_version_is_brought_back_by_keyboard_alone(page, live_server)
     page.wait_for_load_state("networkidle")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     press(page, "y")
-    expect(page.get_by_role("status")).to_contain_text("1 code copied.")
+    expect(page.locator("#messages")).to_contain_text("1 code copied.")
     assert page.evaluate("navigator.clipboard.readText()") == "ERP\tRecord code\tE1\t"
     press(page, "t")
     arrive(page, "**/as-of/")
@@ -212,7 +212,7 @@ def test_a_list_is_narrowed_and_kept_as_a_view(page, live_server):
     sign_in(page, live_server, "steward")
     page.goto(f"{live_server.url}/items/")
     page.wait_for_load_state("networkidle")
-    page.locator("#rows").get_by_label("Latex").focus()
+    page.get_by_role("search", name="Filter items").get_by_label("Latex").focus()
     page.keyboard.type("Contains")
     expect(page.locator("#rows tbody tr")).to_have_count(1)
     assert "f.latex=contains" in page.url
