@@ -39,6 +39,23 @@ class Value(serializers.JSONField):
 class AttributeValues(serializers.DictField):
     """Values by the name or path of their attribute."""
 
+    def to_internal_value(self, data: Any) -> Any:
+        values: dict[str, Any] = super().to_internal_value(data)
+        wrong = {name: [_DEPTH] for name, value in values.items() if not _is_value(value)}
+        if wrong:
+            raise serializers.ValidationError(wrong)
+        return values
+
+
+_DEPTH = "A value is text, a number, true, false or null, an object of those, or a list of texts or of such objects."
+
+
+def _is_value(value: Any) -> bool:
+    """Whether it has the shape that ``Value`` describes."""
+    if isinstance(value, list):
+        return all(isinstance(part, str) or (isinstance(part, dict) and _is_value(part)) for part in value)
+    return not isinstance(value, dict) or not any(isinstance(part, dict | list) for part in value.values())
+
 
 @extend_schema_field({"type": "object", "additionalProperties": {"anyOf": [_VALUE, {"type": "object"}]}})
 class Difference(serializers.DictField):

@@ -93,36 +93,65 @@ def open_rows(
     preferred: Sequence[bool] | None = None,
 ) -> None:
     """Open (entry, golden id, source id) rows, each for its period if they have some, else for always. The first code
-    of a record in a system and unit is the preferred one, of those that are ``preferred`` if that is said.
+    of a record in a system and unit is the preferred one, of those that are ``preferred`` if that is said. No two are
+    on any day: one that lasts goes before one of some days.
 
     ``fresh``: golden records that nobody else can see yet.
     """
     rows = list(wanted)
-    taken = _preferred({golden for _, golden, _ in rows if golden not in fresh})
-    made, entry = [], maker(Crosswalk)
-    for ((system, code, uom), golden, source), (since, until), wished in zip(
-        rows, periods or [ALWAYS] * len(rows), preferred or [True] * len(rows), strict=True
-    ):
-        first = wished and (until is not None or (golden, system, uom) not in taken)
-        if until is None and first:
-            taken.add((golden, system, uom))
-        made.append(
-            entry(
-                code_system_id=system,
-                code=code,
-                uom=uom,
-                golden_id=golden,
-                source_id=source,
-                preferred=first,
-                resolves=change.known.code_systems[system].unique,
-                valid_from=since,
-                valid_to=until,
-                known_from=change.at,
-                change_id=change.id,
-            )
-        )
+    asked = list(zip(rows, periods or [ALWAYS] * len(rows), preferred or [True] * len(rows), strict=True))
+    if periods:
+        asked.sort(key=lambda one: one[1][1] is not None)
+    leading = _preferred({golden for _, golden, _ in rows if golden not in fresh})
+    outdone: list[int] = []
+    made, row = [], _maker(change)
+    for (entry, golden, source), period, first in asked:
+        others = leading[golden, entry[0], entry[2]]
+        if first and others:
+            if period[1] is None:
+                first = all(other[1] is not None for other, _ in others)
+                outdone += [pk for other, pk in others if first and _meet(period, other)]
+            else:
+                first = not any(_meet(period, other) for other, _ in others)
+        if first:
+            others.append((period, 0))
+        made.append(row(entry, golden, source, period, first))
+    if outdone:
+        closed = Crosswalk.objects.filter(pk__in=outdone)
+        made += [
+            row((r.code_system_id, r.code, r.uom), r.golden_id, r.source_id, (r.valid_from, r.valid_to), False)
+            for r in closed.order_by("pk")
+        ]
+        closed.update(known_to=change.at)
     insert([row for row in made if row.golden_id in fresh])
     _insert([row for row in made if row.golden_id not in fresh])
+
+
+def _maker(change: Change) -> Callable[[Entry, int, int | None, Period, bool], Crosswalk]:
+    make, systems = maker(Crosswalk), change.known.code_systems
+
+    def row(entry: Entry, golden: int, source: int | None, period: Period, preferred: bool) -> Crosswalk:
+        system, code, uom = entry
+        return make(
+            code_system_id=system,
+            code=code,
+            uom=uom,
+            golden_id=golden,
+            source_id=source,
+            preferred=preferred,
+            resolves=systems[system].unique,
+            valid_from=period[0],
+            valid_to=period[1],
+            known_from=change.at,
+            change_id=change.id,
+        )
+
+    return row
+
+
+def _meet(one: Period, other: Period) -> bool:
+    """Whether two periods have a day in common."""
+    return (other[1] is None or one[0] < other[1]) and (one[1] is None or other[0] < one[1])
 
 
 # A concurrent transaction may have opened a preferred code of the same record, system and unit meanwhile: the first to
@@ -148,9 +177,14 @@ def _left_out(rows: Sequence[Crosswalk]) -> list[Crosswalk]:
     return [row for row in rows if (row.code_system_id, row.code, row.golden_id, row.uom) not in there]
 
 
-def _preferred(golden_ids: set[int]) -> set[tuple[int, int, str]]:
-    live = Crosswalk.objects.filter(golden__in=golden_ids, preferred=True, known_to__isnull=True, valid_to__isnull=True)
-    return set(live.values_list("golden", "code_system", "uom"))
+def _preferred(golden_ids: set[int]) -> dict[tuple[int, int, str], list[tuple[Period, int]]]:
+    """Golden record, system, unit → when it has a preferred code, and the id of that row."""
+    found: dict[tuple[int, int, str], list[tuple[Period, int]]] = defaultdict(list)
+    live = Crosswalk.objects.filter(golden__in=golden_ids, preferred=True, known_to__isnull=True)
+    shown = ("golden", "code_system", "uom", "valid_from", "valid_to", "pk")
+    for golden, system, uom, since, until, pk in live.values_list(*shown):
+        found[golden, system, uom].append(((since, until), pk))
+    return found
 
 
 def link_sources(

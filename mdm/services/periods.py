@@ -16,7 +16,7 @@ from mdm.exceptions import InvalidValue, NeedsReason, Refused
 from mdm.locks import lock_name, lock_records
 from mdm.models import BEGINNING, PRIMARY, CodeSystem, Crosswalk, GoldenRecord, User
 from mdm.services.change import writable
-from mdm.services.crosswalk import Entry, Period, open_rows
+from mdm.services.crosswalk import Period, open_rows
 from mdm.services.follow import rebuild_naming, rebuild_waiting
 from mdm.services.survive import recompute
 
@@ -55,7 +55,7 @@ def state_period(
         raise Refused(f"{code_system.slug} has a record of its own for {code}: move that record, or say valid_to.")
     _make_room(change, rows, period)
     entry = code_system.pk, code, uom
-    open_rows(change, [(entry, golden.pk, None)], [period], preferred=[not _has_preferred(golden, entry, period)])
+    open_rows(change, [(entry, golden.pk, None)], [period])
     made = Crosswalk.objects.get(change_id=change.id, code=code, golden=golden, valid_from=period[0], known_to=None)
     change.audit(about=made, golden=golden, after={"code": made.pk, "closed": [row.pk for row in rows]})
     for row in rows:
@@ -84,13 +84,6 @@ def _within(period: Period) -> Q:
     since, until = period
     later = Q(valid_to__isnull=True) | Q(valid_to__gt=since)
     return later & Q(valid_from__lt=until) if until else later
-
-
-def _has_preferred(golden: GoldenRecord, entry: Entry, period: Period) -> bool:
-    """Whether the record has a preferred code in this system and unit on a day of the period."""
-    system, _, uom = entry
-    rows = Crosswalk.objects.filter(_within(period), golden=golden, code_system=system, uom=uom, known_to__isnull=True)
-    return rows.filter(preferred=True).exists()
 
 
 def _make_room(change: Change, rows: list[Crosswalk], period: Period) -> None:

@@ -7,6 +7,7 @@ import importlib
 import json
 import logging
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -15,7 +16,7 @@ import msgspec
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from mdm import lookup, past
@@ -34,6 +35,7 @@ from mdm.models import (
 )
 from mdm.rows import load_values
 from mdm.services import change, ingest, merge, resolve, revert, review, split, substitution
+from mdm.services.periods import state_period
 from mdm.services.undo import undo
 from tests.mdm import kit
 
@@ -229,6 +231,8 @@ VALUES = [
 SYSTEMS, CODES = ("erp", "scm"), ("A", "B")
 OVERRIDES = [("brand", "Own"), ("latex", "free"), ("implant", False), ("packaging[BX].quantity", 12), ("brand", None)]
 EXAMPLES = int(os.environ.get("CONCORD_INVARIANT_EXAMPLES", "25"))
+PERIODS = [(-30, -10), (-5, 5), (2, 9), (-20, 3)]  # days from today on, and until before which
+DAYS = (-15, 0, 4, 30)
 REMEMBERED = 4  # every so many steps what is answered is remembered
 number = st.integers(0, 5)
 
@@ -316,10 +320,39 @@ def do_substitute(a: int, b: int) -> None:
         substitution.propose(item=one, substitute=two, actor=kit.steward(), reason="Back order")
 
 
+def do_period(a: int, b: int) -> None:
+    """A code meant another record for some days."""
+    if golden := pick(goldens(), a):
+        since, until = (timezone.localdate() + dt.timedelta(days=day) for day in PERIODS[b % len(PERIODS)])
+        said = {"code_system": kit.code_system(SYSTEMS[a % 2]), "code": CODES[b % 2], "golden": golden}
+        state_period(**said, valid_from=since, valid_to=until, actor=kit.steward(), reason="Reused")
+
+
+def do_merge_and_back(a: int, b: int) -> None:
+    """A merge that is taken back leaves every code as it was, on every day."""
+    if (one := pick(goldens(), a)) and (two := pick(goldens().exclude(pk=one.pk), b)):
+        before = meant()
+        merge.merge(survivor=one, loser=two, actor=kit.steward(), reason="One thing")
+        if kit.fresh(two).status == "merged":  # else a second person is asked first
+            split.unmerge(loser=kit.fresh(two), actor=kit.steward(), reason="Not one thing", apart=False)
+            assert meant() == before
+
+
 STEPS: list[Callable[[int, int], None]] = [
     do_feed, do_feed, do_feed, do_missing, do_decide, do_decide, do_undo, do_ask, do_merge, do_merge, do_unmerge,
-    do_split, do_override, do_withdraw, do_request, do_retire, do_revert, do_substitute,
+    do_split, do_override, do_withdraw, do_request, do_retire, do_revert, do_substitute, do_period, do_period,
+    do_merge_and_back,
 ]  # fmt: skip
+
+
+def meant() -> list[str]:
+    """What each code means on days of periods and others."""
+    return [
+        one.id if isinstance(one, lookup.Resolution) else type(one).__name__
+        for day in DAYS
+        for system in SYSTEMS
+        for one in lookup.resolve_many(f"{system}-item", CODES, as_of=timezone.localdate() + dt.timedelta(days=day))
+    ]
 
 
 def goldens() -> Any:
@@ -350,13 +383,21 @@ def check_codes() -> None:
     live = Crosswalk.objects.filter(known_to__isnull=True)
     assert not live.filter(golden__status="merged").exists()
     for source in SourceRecord.objects.exclude(golden=None):
-        assert [row.golden_id for row in live.filter(source=source)] == [source.golden_id]
+        assert [row.golden_id for row in live.filter(source=source, valid_to=None)] == [source.golden_id]
     assert not live.filter(source__golden__isnull=True, source__isnull=False).exists()
     for golden in goldens():
-        groups: dict[tuple[int, str], list[bool]] = {}
-        for row in golden.codes.filter(known_to__isnull=True):
-            groups.setdefault((row.code_system_id, row.uom), []).append(row.preferred)
-        assert all(sum(preferred) == 1 for preferred in groups.values())
+        assert all(number == 1 for number in preferred(golden.codes.filter(known_to=None, valid_to=None)))
+        for day in DAYS:
+            on = Crosswalk.in_force(timezone.localdate() + dt.timedelta(days=day))
+            assert all(number <= 1 for number in preferred(golden.codes.filter(on)))
+
+
+def preferred(rows: Any) -> list[int]:
+    """How many codes are preferred, of each system and unit."""
+    groups: dict[tuple[int, str], int] = defaultdict(int)
+    for row in rows:
+        groups[row.code_system_id, row.uom] += row.preferred
+    return list(groups.values())
 
 
 def check_history() -> None:
@@ -439,7 +480,9 @@ def test_no_sequence_of_decisions_breaks_a_golden_record(steps: list[tuple[int, 
                 with transaction.atomic():
                     STEPS[step](a, b)
             except ConcordError:
-                continue  # refused, with nothing left behind
+                event(f"{STEPS[step].__name__} refused")
+                continue  # with nothing left behind
+            event(STEPS[step].__name__)
             check()
             if at % REMEMBERED == 0:
                 memory.note()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -54,7 +55,9 @@ def test_a_code_may_mean_another_record_in_another_period() -> None:
 def test_of_two_first_codes_opened_at_once_one_is_preferred(monkeypatch: pytest.MonkeyPatch) -> None:
     golden, system = catheter(), kit.code_system("scm")
     change = Change.begin(User.objects.system(), "test")
-    monkeypatch.setattr(crosswalk, "_preferred", lambda goldens: set())  # what each of two transactions sees
+    monkeypatch.setattr(
+        crosswalk, "_preferred", lambda goldens: defaultdict(list)
+    )  # what each of two transactions sees
     for code in ("A1", "A2"):
         crosswalk.open_rows(change, [((system.pk, code, "EA"), golden.pk, None)])
     rows = Crosswalk.objects.filter(code_system=system).order_by("code")

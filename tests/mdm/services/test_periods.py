@@ -136,6 +136,17 @@ def test_every_record_whose_codes_a_period_changes_gets_a_version_an_audit_row_a
     assert kit.rebuild() == []
 
 
+def test_a_code_that_lasts_is_preferred_to_one_of_some_days_on_those_days_too():
+    stapler = kit.twins()[1]
+    erp = kit.code_system("erp")
+    stated(erp, "OLD", stapler, valid_from=day(0), valid_to=day(10))
+    alone, then = codes_on(stapler, 5), timezone.now()
+    kit.feed("erp", {"E7": kit.STAPLER})
+    assert alone == [("OLD", True)]
+    assert codes_on(stapler, 5) == [("E7", True), ("OLD", False)]
+    assert codes_on(stapler, 5, known_at=then) == alone
+
+
 def test_a_record_that_loses_its_preferred_code_gets_another_from_that_day_on_and_old_answers_stay():
     catheter, stapler = kit.twins()
     given_codes(stapler, "G1", "G2")
